@@ -1,0 +1,26 @@
+"""What a data check, a lint or a symptom hands over: what is the matter, how it is known, what would change it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from equipoise.edit import Edit
+
+Severity = Literal["fault", "warning", "note"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing found.
+
+    A ``fault`` must be cured before training, a ``warning`` should be read, a ``note`` is for the record.
+    `evidence` are the numbers or names it rests on, `advice` is what a person should do, and `remedies` are the
+    edits that would do it, best first.
+    """
+
+    title: str
+    severity: Severity
+    evidence: tuple[str, ...] = ()
+    advice: str = ""
+    remedies: tuple[Edit, ...] = ()

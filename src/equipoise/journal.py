@@ -1,0 +1,203 @@
+"""The journal of a run: typed events, one JSON object a line, only ever appended.
+
+A run that is killed may leave a torn last line.  The torn-tail rule: a line that does not end in a newline does not
+exist for readers; the next writer ends it first, so that it stays behind as one broken line, which readers skip and
+count.  A run that was killed and resumed replays the steps since its last checkpoint, so its journal can hold two
+events for one step; `history` gives the events as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ClassVar, Self
+
+from equipoise.edit import Change
+from equipoise.spec import Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Base of all events.  `time` is in seconds since the epoch; `step` counts finished steps."""
+
+    step: int = 0
+    time: float = field(default_factory=time.time)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started(Event):
+    """A run began: everything needed to begin it again."""
+
+    recipe: Json
+    digest: str
+    data: Mapping[str, Json]
+    machine: Mapping[str, Json]
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed(Event):
+    """A run went on from the checkpoint made at `step`."""
+
+    checkpoint: str
+    changes: tuple[Change, ...] = ()
+    machine: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick(Event):
+    """The numbers of the steps since the last tick, averaged.
+
+    `seconds` is training time since the start of the run, over all its sessions; `values` are the columns of
+    ``losses.csv``; `waiting` is the share of time the device waited for data.
+    """
+
+    images: int
+    epoch: float
+    seconds: float
+    values: Mapping[str, float]
+    images_per_s: float
+    waiting: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured(Event):
+    """A measure of sample quality; lower is better."""
+
+    name: str
+    value: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pictured(Event):
+    """A sample sheet was written."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpointed(Event):
+    """The whole state was written and verified."""
+
+    path: str
+    bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Faulted(Event):
+    """The run was stopped by a fault."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished(Event):
+    """The run ended by itself or was asked to."""
+
+    reason: str
+    seconds: float
+
+
+EVENTS: Mapping[str, type[Event]] = {kind.__name__: kind for kind in Event.__subclasses__()}
+
+
+def to_line(event: Event) -> str:
+    """One line of a journal, with its newline."""
+    record = {"event": type(event).__name__, **dataclasses.asdict(event)}
+    return json.dumps(record, separators=(",", ":"), default=str) + "\n"
+
+
+def from_line(line: str) -> Event:
+    """The event on a line.  Raises `ValueError` when it holds none that this version knows."""
+    record = json.loads(line)
+    if not isinstance(record, dict) or record.get("event") not in EVENTS:
+        raise ValueError("not an event of this version")
+    kind = EVENTS[record.pop("event")]
+    known = {item.name for item in dataclasses.fields(kind)}
+    values: dict[str, Any] = {name: value for name, value in record.items() if name in known}
+    if "changes" in values:
+        values["changes"] = tuple(Change(**change) for change in values["changes"])
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise ValueError(str(error)) from error
+
+
+class Journal:
+    """The writer.  Every event is on its way to the disk when `append` returns."""
+
+    name: ClassVar[str] = "journal.jsonl"
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / self.name
+        torn = not _ends_in_newline(path)
+        self._file = path.open("a", encoding="utf-8")
+        if torn:
+            self._file.write("\n")
+
+    def append(self, event: Event) -> None:
+        self._file.write(to_line(event))
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A journal as read: its events in the order written, and how many lines held none."""
+
+    events: tuple[Event, ...]
+    broken_lines: int
+
+
+def read(folder: Path) -> Reading:
+    """Read a run's journal, also while it is being written.  Raises `FileNotFoundError`."""
+    text = (folder / Journal.name).read_text(encoding="utf-8", errors="replace")
+    whole = text[: text.rfind("\n") + 1]
+    events: list[Event] = []
+    broken = 0
+    for line in whole.splitlines():
+        try:
+            events.append(from_line(line))
+        except ValueError:
+            broken += 1
+    return Reading(tuple(events), broken)
+
+
+def history(events: Iterable[Event]) -> list[Event]:
+    """The events of the run as it counts: what a resumed run replayed is there once, in its last form."""
+    kept: list[Event] = []
+    for event in events:
+        if isinstance(event, Resumed):
+            kept = [past for past in kept if past.step <= event.step]
+        kept.append(event)
+    return kept
+
+
+def ticks(events: Iterable[Event]) -> Iterator[Tick]:
+    return (event for event in history(events) if isinstance(event, Tick))
+
+
+def _ends_in_newline(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            file.seek(-1, 2)
+            return file.read(1) == b"\n"
+    except (FileNotFoundError, OSError):
+        return True

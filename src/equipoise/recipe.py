@@ -1,0 +1,276 @@
+"""What a recipe is: a tree of parts that says everything about a training run but where the data lies.
+
+The abstract parts are here, so that a recipe can be read, checked and compared without torch; the concrete ones live in
+`terms`, `networks`, `data` and `augment`.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+
+from equipoise.schedule import Rate, Schedule, Unit
+from equipoise.space import Space
+from equipoise.spec import Knob, Part, Problem, Prose, SpecError, Table, flatten
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from equipoise.data.corpus import Corpus
+    from equipoise.view import PerSample, Samples, View
+
+
+@dataclass(frozen=True)
+class Source(Part):
+    """Where samples come from and how they are read."""
+
+    needs_path: ClassVar[bool] = True
+
+    @abstractmethod
+    def corpus(self, path: Path | None, cache: Path | None = None) -> Corpus:
+        """Read everything once, or open what an earlier call has read.
+
+        `path` is None only where `needs_path` is false; `cache` is the folder for corpora, None for the user's own.
+        Raises `equipoise.data.DataError`, one clear line, when nothing can be trained on.
+        """
+
+
+@dataclass(frozen=True)
+class Network(Part):
+    """A network's settings.  `build` makes it for a given kind of sample."""
+
+    @abstractmethod
+    def faults(self, space: Space) -> Iterator[str]:
+        """Why it cannot be built for such samples, in words; nothing when it can."""
+
+
+@dataclass(frozen=True)
+class Generator(Network):
+    """Latents [N, latent] to samples [N, C, H, W] in [-1, 1]."""
+
+    latent: Annotated[int, Knob("dimension of the latent space", low=1, high=4096)] = 128
+
+    @abstractmethod
+    def build(self, space: Space) -> nn.Module: ...
+
+
+@dataclass(frozen=True)
+class Critic(Network):
+    """Samples [N, C, H, W] to raw scores [N], no sigmoid.  Also called the discriminator."""
+
+    @property
+    @abstractmethod
+    def mixes_samples(self) -> bool:
+        """Whether one sample's score depends on the others in the batch, as with batch norm."""
+
+    @abstractmethod
+    def build(self, space: Space) -> nn.Module: ...
+
+
+@dataclass(frozen=True)
+class Term(Part):
+    """One summand of the losses.  Called with a `View`, it gives one number per sample; the engine reduces and weighs.
+
+    A term with ``every=k`` is computed at each k-th update of its side, weighted k times, so that its pull in
+    expectation is that of every update (lazy regularisation, Karras et al. 2020, arXiv:1912.04958, appendix B).
+    """
+
+    sides: ClassVar[frozenset[Literal["D", "G"]]]
+    differentiates: ClassVar[frozenset[Literal["real", "fake"]]] = frozenset()
+    independent_samples: ClassVar[bool] = False
+    """Whether its meaning needs a critic that scores each sample by itself."""
+
+    weight: Annotated[Rate, Knob("factor of this term", low=0, log=True)] = 1.0
+    every: Annotated[int, Knob("computed at each k-th update", low=1, high=1024, unit="updates")] = 1
+
+    @abstractmethod
+    def __call__(self, view: View) -> PerSample: ...
+
+
+@dataclass(frozen=True)
+class Adversarial(Term):
+    """The game itself: both objectives of the paper side by side.  `weight` scales the generator's side only."""
+
+    sides = frozenset({"D", "G"})
+
+    def __call__(self, view: View) -> PerSample:
+        return self.critic_loss(view) if view.side == "D" else self.generator_loss(view)
+
+    @abstractmethod
+    def critic_loss(self, view: View) -> PerSample: ...
+
+    @abstractmethod
+    def generator_loss(self, view: View) -> PerSample: ...
+
+    def probability(self, scores: PerSample) -> PerSample:
+        """What is shown as D(x): a probability where the loss defines one, the raw score otherwise."""
+        return scores
+
+
+@dataclass(frozen=True)
+class Operation(Part):
+    """One augmentation: differentiable, for any number of channels, drawn anew for each sample."""
+
+    valid_for: ClassVar[str]
+    """On which data it keeps a sample plausible, in words."""
+
+    @abstractmethod
+    def __call__(self, samples: Samples) -> Samples: ...
+
+
+@dataclass(frozen=True)
+class Augment(Part):
+    """Operations applied in order, to the real samples alone or to everything the critic sees."""
+
+    operations: tuple[Operation, ...]
+    applies_to: Literal["real", "both"] = "real"
+
+
+@dataclass(frozen=True)
+class Adam(Part):
+    """Adam (Kingma & Ba 2015, arXiv:1412.6980); with `decoupled` decay AdamW (arXiv:1711.05101)."""
+
+    lr: Annotated[Rate, Knob("learning rate", low=0, high=1, log=True)] = 2e-4
+    beta1: Annotated[float, Knob("decay of the first moment", low=0, high=0.9999)] = 0.0
+    beta2: Annotated[float, Knob("decay of the second moment", low=0, high=0.999999)] = 0.99
+    eps: Annotated[float, Knob("added to the denominator", above=0, high=1e-2, log=True)] = 1e-8
+    weight_decay: Annotated[float, Knob("strength of weight decay", low=0, high=1, log=True)] = 0.0
+    decoupled: bool = False
+    clip_norm: Annotated[float | None, Knob("gradients are scaled down to this norm", above=0)] = None
+
+
+@dataclass(frozen=True)
+class Average(Part):
+    """Exponential moving average of the generator's weights and buffers, used for every sample that is shown.
+
+    With `ramp` the decay grows as (1 + t) / (10 + t) until it reaches `decay`, so that the first averages are not
+    dominated by the initial weights.
+    """
+
+    decay: Annotated[float, Knob("share of the old average kept at each step", low=0, high=0.999999)] = 0.999
+    ramp: bool = True
+
+
+@dataclass(frozen=True)
+class Span(Part):
+    """A length of training."""
+
+    amount: Annotated[float, Knob("how much", above=0)]
+    unit: Unit = "steps"
+
+    def __str__(self) -> str:
+        return f"{self.amount:g} {self.unit}"
+
+
+@dataclass(frozen=True)
+class Phase(Part):
+    """A stretch of training with its own terms and its own rhythm of critic and generator updates."""
+
+    length: Span
+    terms: Mapping[str, Term]
+    d_updates: Annotated[float | Schedule, Knob("critic updates a step", low=0, high=64, unit="updates")] = 1.0
+    g_updates: Annotated[float | Schedule, Knob("generator updates a step", low=0, high=64, unit="updates")] = 1.0
+    share_fakes: bool = False
+    """Whether the generator's update scores the fakes that the critic has just learned from, as DCGAN does, which
+    saves one pass through the generator, rather than fresh ones."""
+
+    def problems(self) -> Iterator[Problem]:
+        games = [name for name, term in self.terms.items() if isinstance(term, Adversarial)]
+        if len(games) != 1:
+            yield Problem("terms", f"has {len(games)} adversarial losses; exactly one is needed")
+
+
+@dataclass(frozen=True)
+class Precision(Part):
+    """How numbers are computed.  "auto" is decided by a measurement on the machine, recorded in the journal."""
+
+    compute: Literal["auto", "float32", "bfloat16"] = "auto"
+    layout: Literal["auto", "contiguous", "channels_last"] = "auto"
+    penalties: Literal["float32", "same"] = "float32"
+    """The critic's precision inside gradient penalties; docs/decisions says why float32 is the default."""
+
+
+@dataclass(frozen=True)
+class Cadence(Part):
+    """How often things are written down.  None of it changes the training."""
+
+    tick_steps: Annotated[int, Knob("steps between two rows of losses.csv", low=1, unit="steps")] = 10
+    sheet_steps: Annotated[int, Knob("steps between two sample sheets and scores", low=1, unit="steps")] = 500
+    checkpoint_steps: Annotated[int | None, Knob("steps between two checkpoints", low=1, unit="steps")] = None
+    checkpoint_s: Annotated[float, Knob("longest time without a checkpoint", above=0, unit="s")] = 120.0
+    keep_recent: Annotated[int, Knob("recent checkpoints kept", low=1, high=100)] = 2
+    keep_best: Annotated[int, Knob("best checkpoints kept beside them", low=1, high=100)] = 1
+
+
+@dataclass(frozen=True)
+class Recipe(Part):
+    """A whole training run, as data."""
+
+    source: Source
+    generator: Generator
+    critic: Critic
+    phases: Mapping[str, Phase]
+    g_optim: Adam
+    d_optim: Adam
+    average: Average = Average()
+    augment: Augment | None = None
+    batch: Annotated[int, Knob("samples in an update, over all processes", low=2, high=65536, unit="samples")] = 64
+    precision: Precision = Precision()
+    cadence: Cadence = Cadence()
+    seed: Annotated[int, Knob("start of all randomness", low=0, high=2**31 - 1)] = 0
+    summary: Annotated[str, Prose()] = ""
+    reasons: Annotated[Mapping[str, str], Prose()] = Table()
+    """Where each number comes from, by path: a paper, a benchmark of ours, a user's notes, or a guess."""
+
+    def problems(self) -> Iterator[Problem]:
+        if not self.phases:
+            yield Problem("phases", "is empty; at least one phase is needed")
+        for phase_name, phase in self.phases.items():
+            for name, term in phase.terms.items():
+                if term.independent_samples and self.critic.mixes_samples:
+                    yield Problem(
+                        f"phases.{phase_name}.terms.{name}",
+                        "penalises the critic's gradient at single samples, which batch norm in the critic makes "
+                        'meaningless; set critic.norm to "layer" (Gulrajani et al. 2017, section 4)',
+                    )
+
+
+def stale_reasons(recipe: Recipe) -> list[str]:
+    """Paths in `Recipe.reasons` that name no setting."""
+    rows = flatten(recipe)
+    return [path for path in recipe.reasons if path not in rows]
+
+
+_AMOUNT = re.compile(r"\s*(?P<number>[\d.]+(e\d+)?)\s*(?P<unit>[a-z]+)\s*", re.IGNORECASE)
+_SECONDS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_UNITS: Mapping[str, Unit] = {
+    "step": "steps",
+    "steps": "steps",
+    "epoch": "epochs",
+    "epochs": "epochs",
+    "images": "images",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What ``--for`` asks: a length of training, or seconds of it."""
+
+    span: Span | None = None
+    seconds: float | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``10m``, ``90s``, ``2h``, ``5000steps``, ``200epochs`` or ``50000images``.  Raises `SpecError`."""
+        match = _AMOUNT.fullmatch(text)
+        amount = float(match["number"]) if match else 0.0
+        unit = match["unit"].lower() if match else ""
+        if amount > 0 and unit in _SECONDS:
+            return cls(seconds=amount * _SECONDS[unit])
+        if amount > 0 and unit in _UNITS:
+            return cls(span=Span(amount, _UNITS[unit]))
+        raise SpecError([Problem("--for", f"{text!r} is not a length; write 10m, 5000steps or 200epochs")])

@@ -1,0 +1,41 @@
+"""What one sample is: its channels and its size.  Known once the data has been read; networks are built for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["continuous", "categorical"]
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One channel of a sample.  Stored values `low` .. `high` become -1 .. 1 for the networks."""
+
+    name: str
+    low: float = 0.0
+    high: float = 255.0
+    kind: Kind = "continuous"
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """The shape and meaning of one sample."""
+
+    channels: tuple[Channel, ...]
+    height: int
+    width: int
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channels, height, width)"""
+        return len(self.channels), self.height, self.width
+
+    @property
+    def is_points(self) -> bool:
+        """Whether samples are plain vectors, one number a channel, rather than pictures."""
+        return self.height == self.width == 1
+
+    def __str__(self) -> str:
+        return f"{len(self.channels)} channels of {self.height}x{self.width}"
