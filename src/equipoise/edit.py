@@ -6,31 +6,23 @@ what to do with it: `set` it, `scale` it by a factor, `add` an entry to a table 
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar, cast
 
-from equipoise.spec import (
-    Json,
-    Part,
-    Problem,
-    Quantity,
-    SpecError,
-    Table,
-    did_you_mean,
-    encode,
-    flatten,
-    hints,
-    join,
-)
+from equipoise.spec import Json, Part, Problem, Quantity, SpecError, Table, did_you_mean, encode, flatten, hints, join
 
 P = TypeVar("P", bound=Part)
 Operation = Literal["set", "scale", "add", "drop"]
 
-_ASSIGNMENT = re.compile(r"\s*(?P<path>[\w.*-]+?)\s*(?P<sign>[*+]?=)(?P<value>.*)", re.DOTALL)
+_PATH = r"(?P<path>(?:[\w-]+|\*)(?:\.(?:[\w-]+|\*))*)"
+_ASSIGNMENT = re.compile(rf"\s*{_PATH}\s*(?P<sign>[*+]?=)(?P<value>.*)", re.DOTALL)
+_REMOVAL = re.compile(rf"\s*drop\s+{_PATH}\s*")
 _OPERATIONS: Mapping[str, Operation] = {"=": "set", "*=": "scale", "+=": "add"}
+_WORDS: Mapping[str, Json] = {"none": None, "true": True, "false": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +35,16 @@ class Edit:
 
     @classmethod
     def parse(cls, text: str) -> Edit:
-        """Read ``path=value``, ``path*=factor`` or ``path+=entry`` as typed at a command line.
+        """Read ``path=value``, ``path*=factor``, ``path+=entry`` or ``drop path``, as typed at a command line.
 
-        The value is JSON; a bare word is taken as text and ``none`` as null.
-        Raises `SpecError` when there is no ``=``.
+        The value is JSON; a bare word is taken as text, but for none, true and false.  What `str` writes is read back.
+        Raises `SpecError` when it is none of these.
         """
-        match = _ASSIGNMENT.fullmatch(text)
-        if match is None:
-            raise SpecError([Problem("", f"{text!r} is not a change; write path=value, as in batch=32")])
-        return cls(match["path"], _OPERATIONS[match["sign"]], _literal(match["value"].strip()))
+        if removal := _REMOVAL.fullmatch(text):
+            return cls(removal["path"], "drop")
+        if match := _ASSIGNMENT.fullmatch(text):
+            return cls(match["path"], _OPERATIONS[match["sign"]], _literal(match["value"].strip()))
+        raise SpecError([Problem("", f"{text!r} is not a change; write path=value, as in batch=32")])
 
     def __str__(self) -> str:
         signs = {operation: sign for sign, operation in _OPERATIONS.items()}
@@ -74,6 +67,9 @@ class Change:
 
 ABSENT = "(absent)"
 
+OFFERED_PATHS = 3
+"""As many settings are offered for a misspelt path as fit one line."""
+
 
 def diff(before: Part, after: Part) -> list[Change]:
     """The settings that differ between two trees, by path."""
@@ -87,16 +83,19 @@ def diff(before: Part, after: Part) -> list[Change]:
 
 
 def apply(part: P, edits: Iterable[Edit]) -> P:
-    """The tree with the edits made, one after another.
+    """The tree with the edits made, one after another; the tree must be valid after each.
 
-    Raises `SpecError` for a path that matches nothing (with the nearest one that exists) and for a value that
-    its setting does not admit.
+    Raises `SpecError` for paths that match nothing (with the nearest that exist) and for values that their settings
+    do not admit: the faults of all edits at once.
     """
+    problems: list[Problem] = []
     for edit in edits:
-        touched: list[str] = []
-        part = cast(P, _edit(part, edit.path.split("."), "", edit, touched))
-        if not touched:
-            raise SpecError([_no_such_path(part, edit.path)])
+        try:
+            part = _applied(part, edit)
+        except SpecError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise SpecError(problems)
     return part
 
 
@@ -108,44 +107,50 @@ def show(value: Json) -> str:
 
 
 def _literal(text: str) -> Json:
-    if text.lower() == "none":
-        return None
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
     try:
         return cast(Json, json.loads(text))
     except json.JSONDecodeError:
         return text
 
 
-def _no_such_path(part: Part, path: str) -> Problem:
-    known = flatten(part)
+def _applied(part: P, edit: Edit) -> P:
+    touched: list[str] = []
+    edited = _edit(part, edit.path.split("."), "", edit, touched)
+    if not touched:
+        raise SpecError([Problem(edit.path, f"no such setting{_nearest(edit.path, flatten(part))}")])
+    return cast(P, edited)
+
+
+def _nearest(path: str, known: Iterable[str]) -> str:
+    """A clause with the paths that were probably meant: those that end in the same or a like name, or a like path."""
+    leaves: dict[str, list[str]] = {}
+    for other in known:
+        leaves.setdefault(other.rpartition(".")[2], []).append(other)
     leaf = path.rpartition(".")[2]
-    meant = did_you_mean(path, known)
-    if not meant:
-        same_leaf = [other for other in known if other.rpartition(".")[2] == leaf]
-        meant = f"; did you mean {same_leaf[0]!r}?" if same_leaf else ""
-    return Problem(path, f"no such setting{meant}")
+    for alike in (leaf, *difflib.get_close_matches(leaf, leaves, n=1)):
+        if alike in leaves:
+            nearest = difflib.get_close_matches(path, leaves[alike], n=OFFERED_PATHS, cutoff=0.0)
+            return f"; did you mean {' or '.join(map(repr, nearest))}?"
+    return did_you_mean(path, [other for others in leaves.values() for other in others])
 
 
 def _edit(node: Any, steps: list[str], path: str, edit: Edit, touched: list[str]) -> Any:
-    """`node` with `edit` made at every place below it that the remaining `steps` match."""
-    step, rest = steps[0], steps[1:]
+    """`node` with `edit` made at every place below it that `steps` match."""
+    step, *rest = steps
     children = _children(node)
-    names = list(children) if step == "*" else [step]
-    changed: dict[str, Any] = {}
-    dropped: set[str] = set()
-    for name in names:
-        here = join(path, name)
-        if rest:
-            if name in children:
-                changed[name] = _edit(children[name], rest, here, edit, touched)
-        elif edit.op == "drop":
-            if name in children:
-                dropped.add(name)
-                touched.append(here)
-        elif name in children or (edit.op in ("set", "add") and isinstance(node, Table)):
-            changed[name] = _changed(children.get(name), name in children, here, edit)
-            touched.append(here)
-    return _rebuilt(node, changed, dropped, path)
+    places = children if step == "*" else {step: children[step]} if step in children else {}
+    if rest:
+        below = {name: _edit(item, rest, join(path, name), edit, touched) for name, item in places.items()}
+        return _rebuilt(node, below, path)
+    if not places and edit.op == "add" and step != "*" and isinstance(node, Table):
+        touched.append(join(path, step))
+        return _rebuilt(node, {step: edit.value}, path)
+    touched.extend(join(path, name) for name in places)
+    if edit.op == "drop":
+        return _without(node, set(places), path)
+    return _rebuilt(node, {name: _changed(item, join(path, name), edit) for name, item in places.items()}, path)
 
 
 def _children(node: Any) -> dict[str, Any]:
@@ -158,16 +163,14 @@ def _children(node: Any) -> dict[str, Any]:
     return {}
 
 
-def _changed(old: Any, exists: bool, path: str, edit: Edit) -> Any:
+def _changed(old: Any, path: str, edit: Edit) -> Any:
     if edit.op == "set":
         return edit.value
     if edit.op == "scale":
         return _scaled(old, path, edit.value)
     if isinstance(old, tuple):
         return [*old, edit.value]
-    if exists:
-        raise SpecError([Problem(path, "exists already; set it instead of adding it")])
-    return edit.value
+    raise SpecError([Problem(path, "exists already; set it instead of adding it")])
 
 
 def _scaled(old: Any, path: str, factor: Json) -> Any:
@@ -180,14 +183,21 @@ def _scaled(old: Any, path: str, factor: Json) -> Any:
     return round(old * factor) if isinstance(old, int) else old * factor
 
 
-def _rebuilt(node: Any, changed: Mapping[str, Any], dropped: set[str], path: str) -> Any:
-    if not changed and not dropped:
+def _rebuilt(node: Any, changed: Mapping[str, Any], path: str) -> Any:
+    """`node` with other children in some places, or with new ones."""
+    if not changed:
         return node
     if isinstance(node, Part):
-        return _replaced(node, {**changed, **dict.fromkeys(dropped)}, path)
-    children = {name: changed.get(name, item) for name, item in _children(node).items()}
-    children.update(changed)
-    kept = {name: item for name, item in children.items() if name not in dropped}
+        return _replaced(node, changed, path)
+    children = {**_children(node), **changed}
+    return Table(children) if isinstance(node, Mapping) else tuple(children.values())
+
+
+def _without(node: Any, dropped: set[str], path: str) -> Any:
+    """`node` without some of its children.  What a part cannot be without, it refuses itself."""
+    if isinstance(node, Part):
+        return _replaced(node, dict.fromkeys(dropped), path)
+    kept = {name: item for name, item in _children(node).items() if name not in dropped}
     return Table(kept) if isinstance(node, Mapping) else tuple(kept.values())
 
 
@@ -195,4 +205,4 @@ def _replaced(part: Part, changed: Mapping[str, Any], path: str) -> Part:
     try:
         return replace(part, **changed)
     except SpecError as error:
-        raise SpecError(Problem(join(path, at.path), at.message) for at in error.problems) from None
+        raise SpecError(problem.under(path) for problem in error.problems) from None

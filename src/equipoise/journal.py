@@ -1,17 +1,19 @@
 """The journal of a run: typed events, one JSON object a line, only ever appended.
 
 A run that is killed may leave a torn last line.  The torn-tail rule: a line that does not end in a newline does not
-exist for readers; the next writer ends it first, so that it stays behind as one broken line, which readers skip and
-count.  A run that was killed and resumed replays the steps since its last checkpoint, so its journal can hold two
-events for one step; `history` gives the events as if nothing had happened.
+exist for readers; the next writer ends it first.  It then stays behind as one broken line, which readers skip and
+count, or, when only its newline was missing, as the event it is.  A run that was killed and resumed replays the steps
+since its last checkpoint, so its journal can hold two events for one step; `history` gives the events as if nothing had
+happened.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -37,7 +39,8 @@ class Started(Event):
     digest: str
     data: Mapping[str, Json]
     machine: Mapping[str, Json]
-    command: str = ""
+    goal: Mapping[str, float]
+    """Where the run ends: one number under "steps", "images", "epochs" or "seconds", counted from its beginning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +48,11 @@ class Resumed(Event):
     """A run went on from the checkpoint made at `step`."""
 
     checkpoint: str
+    data: Mapping[str, Json]
+    machine: Mapping[str, Json]
+    goal: Mapping[str, float]
     changes: tuple[Change, ...] = ()
-    machine: Mapping[str, Json] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,25 +113,30 @@ class Finished(Event):
 
 EVENTS: Mapping[str, type[Event]] = {kind.__name__: kind for kind in Event.__subclasses__()}
 
+# JSON has lists alone: how the fields that hold tuples are made from them.
+_FREEZE: Mapping[str, Callable[[Any], object]] = {
+    "changes": lambda rows: tuple(Change(**row) for row in rows),
+    "notices": tuple,
+}
+
 
 def to_line(event: Event) -> str:
-    """One line of a journal, with its newline."""
+    """One line of a journal, with its newline.  Raises `TypeError` for what has no JSON form."""
     record = {"event": type(event).__name__, **dataclasses.asdict(event)}
-    return json.dumps(record, separators=(",", ":"), default=str) + "\n"
+    return json.dumps(record, separators=(",", ":")) + "\n"
 
 
 def from_line(line: str) -> Event:
     """The event on a line.  Raises `ValueError` when it holds none that this version knows."""
     record = json.loads(line)
-    if not isinstance(record, dict) or record.get("event") not in EVENTS:
+    kind = EVENTS.get(str(record.get("event"))) if isinstance(record, dict) else None
+    if kind is None:
         raise ValueError("not an event of this version")
-    kind = EVENTS[record.pop("event")]
     known = {item.name for item in dataclasses.fields(kind)}
     values: dict[str, Any] = {name: value for name, value in record.items() if name in known}
-    if "changes" in values:
-        values["changes"] = tuple(Change(**change) for change in values["changes"])
     try:
-        return kind(**values)
+        frozen = {name: freeze(values[name]) for name, freeze in _FREEZE.items() if name in values}
+        return kind(**{**values, **frozen})
     except TypeError as error:
         raise ValueError(str(error)) from error
 
@@ -137,8 +148,8 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         path = folder / self.name
-        torn = not _ends_in_newline(path)
-        self._file = path.open("a", encoding="utf-8")
+        torn = _is_torn(path)
+        self._file = path.open("a", encoding="utf-8", newline="\n")
         if torn:
             self._file.write("\n")
 
@@ -194,10 +205,10 @@ def ticks(events: Iterable[Event]) -> Iterator[Tick]:
     return (event for event in history(events) if isinstance(event, Tick))
 
 
-def _ends_in_newline(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            file.seek(-1, 2)
-            return file.read(1) == b"\n"
-    except (FileNotFoundError, OSError):
-        return True
+def _is_torn(path: Path) -> bool:
+    """Whether the last line lacks its newline."""
+    if not path.exists() or path.stat().st_size == 0:
+        return False
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
@@ -31,10 +31,13 @@ class Source(Part):
     needs_path: ClassVar[bool] = True
 
     @abstractmethod
-    def corpus(self, path: Path | None, cache: Path | None = None) -> Corpus:
+    def corpus(
+        self, path: Path | None, cache: Path | None = None, progress: Callable[[int, int], None] | None = None
+    ) -> Corpus:
         """Read everything once, or open what an earlier call has read.
 
-        `path` is None only where `needs_path` is false; `cache` is the folder for corpora, None for the user's own.
+        `path` is None only where `needs_path` is false; `cache` is the folder for corpora, None for the user's own;
+        `progress` is called now and then with (files read, files in all).
         Raises `equipoise.data.DataError`, one clear line, when nothing can be trained on.
         """
 
@@ -83,6 +86,11 @@ class Term(Part):
     differentiates: ClassVar[frozenset[Literal["real", "fake"]]] = frozenset()
     independent_samples: ClassVar[bool] = False
     """Whether its meaning needs a critic that scores each sample by itself."""
+    penalises_slope: ClassVar[bool] = False
+    """Whether it differentiates through the critic; the engine then gives it the precision for penalties."""
+
+    notes: ClassVar[tuple[str, ...]] = ()
+    """Names of the further numbers that it reports through `View.note`."""
 
     weight: Annotated[Rate, Knob("factor of this term", low=0, log=True)] = 1.0
     every: Annotated[int, Knob("computed at each k-th update", low=1, high=1024, unit="updates")] = 1
@@ -168,7 +176,10 @@ class Span(Part):
 
 @dataclass(frozen=True)
 class Phase(Part):
-    """A stretch of training with its own terms and its own rhythm of critic and generator updates."""
+    """A stretch of training with its own terms and its own rhythm of critic and generator updates.
+
+    Schedules inside a phase are measured from its beginning; those of the optimisers from the beginning of the run.
+    """
 
     length: Span
     terms: Mapping[str, Term]
@@ -177,6 +188,11 @@ class Phase(Part):
     share_fakes: bool = False
     """Whether the generator's update scores the fakes that the critic has just learned from, as DCGAN does, which
     saves one pass through the generator, rather than fresh ones."""
+
+    @property
+    def adversarial(self) -> Adversarial:
+        """The phase's game."""
+        return next(term for term in self.terms.values() if isinstance(term, Adversarial))
 
     def problems(self) -> Iterator[Problem]:
         games = [name for name, term in self.terms.items() if isinstance(term, Adversarial)]

@@ -70,11 +70,13 @@ class _Between(Schedule):
 
     def at(self, progress: Progress) -> float:
         share = (progress.measured_in(self.unit) - self.begin) / (self.until - self.begin)
-        return self._value(min(max(share, 0.0), 1.0))
+        if share <= 0.0:
+            return self.start
+        return self.end if share >= 1.0 else self._value(share)
 
     @abstractmethod
     def _value(self, share: float) -> float:
-        """The value when `share`, in [0, 1], of the way is done."""
+        """The value when `share`, in (0, 1), of the way is done."""
 
 
 @dataclass(frozen=True)
@@ -147,4 +149,4 @@ class Exponential(Schedule):
 
     def at(self, progress: Progress) -> float:
         distance = max(progress.measured_in(self.unit) - self.begin, 0.0)
-        return max(self.start * 0.5 ** (distance / self.half_life), self.floor)
+        return max(self.start * math.exp2(-distance / self.half_life), self.floor)

@@ -38,4 +38,5 @@ class Space:
         return self.height == self.width == 1
 
     def __str__(self) -> str:
-        return f"{len(self.channels)} channels of {self.height}x{self.width}"
+        count = len(self.channels)
+        return f"{count} channel{'s' if count > 1 else ''} of {self.height}x{self.width}"

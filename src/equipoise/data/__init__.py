@@ -1,0 +1,9 @@
+"""Data: where samples come from, and the corpus they become.  Importing this package imports neither torch nor
+scikit-learn; what needs torch is in `equipoise.data.feed`."""
+
+from equipoise.data.corpus import Corpus, DataError, LeftOut
+from equipoise.data.digits import Digits
+from equipoise.data.images import Images
+from equipoise.data.points import Grid, Points, Ring
+
+__all__ = ["Corpus", "DataError", "Digits", "Grid", "Images", "LeftOut", "Points", "Ring"]

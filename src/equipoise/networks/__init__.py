@@ -1,0 +1,22 @@
+"""Networks: one family a file.  A part's settings are here; `build` makes the `torch.nn.Module` for a given `Space`.
+
+Generators take latents [N, latent] and give samples [N, C, H, W] in [-1, 1]; critics take samples and give raw scores
+[N].  Samples are in the latents' precision and scores in the weights', also under autocast.
+"""
+
+from __future__ import annotations
+
+from equipoise.networks.dcgan import DcganCritic, DcganGenerator
+from equipoise.networks.mlp import MlpCritic, MlpGenerator
+from equipoise.networks.wgan import WganLargeCritic, WganLargeGenerator, WganSmallCritic, WganSmallGenerator
+
+__all__ = [
+    "DcganCritic",
+    "DcganGenerator",
+    "MlpCritic",
+    "MlpGenerator",
+    "WganLargeCritic",
+    "WganLargeGenerator",
+    "WganSmallCritic",
+    "WganSmallGenerator",
+]

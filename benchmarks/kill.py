@@ -1,0 +1,124 @@
+"""Exact resume, proved by force: kill -9 at random moments, resume, compare every bit with the run never killed.
+
+    python benchmarks/kill.py [--kills 20] [--processes 1]
+
+Each trial starts the same short run (pictures of digits, WGAN-GP), kills it at a random moment between its first
+checkpoint and its end, resumes it (killing that too in every fourth trial), and compares weights, average, optimiser
+state, losses.csv, sheets and the best generator with the reference.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent / "tests"), str(HERE)]
+
+from results import Result, report
+from same_run import assert_same_run
+
+RUN_STEPS = 60
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        same, moments, replayed = trials(Path(scratch), options.kills, options.processes, options.seed)
+    report(
+        "Exact resume after kill -9",
+        [
+            Result("processes", str(options.processes)),
+            Result("runs killed at a random moment and resumed", str(options.kills)),
+            Result("identical to the run never killed, bit for bit", f"{same} of {options.kills}", "all"),
+            Result("killed while a checkpoint was being written", str(moments)),
+            Result("kills in all", str(replayed)),
+        ],
+    )
+
+
+def trials(scratch: Path, kills: int, processes: int, seed: int) -> tuple[int, int, int]:
+    """(identical runs, kills that left an unfinished checkpoint, kills in all)"""
+    images = write_digits(scratch / "digits")
+    reference = scratch / "reference"
+    began = time.monotonic()
+    finish(start(images, reference, processes))
+    length = time.monotonic() - began
+    chance = random.Random(seed)
+    same = torn = count = 0
+    for trial in range(kills):
+        out = scratch / f"trial-{trial}"
+        process = start(images, out, processes)
+        count += wait_and_kill(process, out, chance.uniform(0.0, length * 0.6))
+        torn += any(out.glob("checkpoints/*.unfinished"))
+        if trial % 4 == 3:
+            count += wait_and_kill(resume(out, processes), out, chance.uniform(0.0, length))
+            torn += any(out.glob("checkpoints/*.unfinished"))
+        finish(resume(out, processes))
+        assert_same_run(out, reference)
+        same += 1
+        print(f"trial {trial}: identical", flush=True)
+    return same, torn, count
+
+
+def start(images: Path, out: Path, processes: int) -> subprocess.Popen[bytes]:
+    recipe = f"{HERE.parent / 'tests' / 'tiny.py'}:images"
+    words = ["train", recipe, "--data", str(images), "--out", str(out), "--for", f"{RUN_STEPS}steps"]
+    return run([*words, "--set", "cadence.checkpoint_steps=3", "--device", "cpu"], processes)
+
+
+def resume(out: Path, processes: int) -> subprocess.Popen[bytes]:
+    return run(["resume", str(out), "--device", "cpu"], processes)
+
+
+def run(words: list[str], processes: int) -> subprocess.Popen[bytes]:
+    """A process of its own group, so that a kill reaches all that it started."""
+    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    command = [sys.executable, *(launcher if processes > 1 else []), "-m", "equipoise", *words]
+    environment = {**os.environ, "PYTHONPATH": str(HERE.parent / "tests"), "GLOO_SOCKET_IFNAME": "lo"}
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+    )
+
+
+def wait_and_kill(process: subprocess.Popen[bytes], out: Path, delay_s: float) -> int:
+    """Kill the whole group a while after its first checkpoint; 0 when it had ended by then."""
+    while not any(out.glob("checkpoints/*.pt")) and process.poll() is None:
+        time.sleep(0.005)
+    time.sleep(delay_s)
+    if process.poll() is not None:
+        return 0
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    return 1
+
+
+def finish(process: subprocess.Popen[bytes]) -> None:
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors.decode()[-2000:]
+
+
+def write_digits(folder: Path, count: int = 60) -> Path:
+    """Small PNGs of scikit-learn's handwritten digits."""
+    from PIL import Image
+    from sklearn.datasets import load_digits
+
+    folder.mkdir(parents=True)
+    for index, image in enumerate(load_digits().images[:count]):
+        Image.fromarray((image * 15.9).astype("uint8")).resize((16, 16)).save(folder / f"{index:03d}.png")
+    return folder
+
+
+if __name__ == "__main__":
+    main()

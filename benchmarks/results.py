@@ -1,0 +1,68 @@
+"""How a benchmark reports: a table on the console, and a section of RESULTS.md with date, command, machine and commit."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+ROOT = RESULTS.parents[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One figure: what it is, what it came to, and what it was asked to be."""
+
+    what: str
+    value: str
+    wanted: str = ""
+
+
+def report(title: str, results: list[Result], remarks: str = "") -> None:
+    """Print the figures, and write them as the section of that title, replacing the one of an earlier run."""
+    width = max(len(result.what) for result in results)
+    for result in results:
+        wanted = f"   (wanted: {result.wanted})" if result.wanted else ""
+        print(f"{result.what:<{width}}  {result.value}{wanted}", flush=True)
+    table = ["| what | measured | wanted |", "|---|---|---|"]
+    table += [f"| {result.what} | {result.value} | {result.wanted} |" for result in results]
+    parts = [f"## {title}", provenance(), "\n".join(table), remarks.strip()]
+    write_section(title, "\n\n".join(part for part in parts if part))
+
+
+def provenance() -> str:
+    """Date, command, machine and commit of the figures."""
+    command = shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
+    return f"{datetime.date.today()} · `{command}` · {machine()} · commit {commit()}"
+
+
+def machine() -> str:
+    if torch.cuda.is_available():
+        return f"{torch.cuda.get_device_name()}, torch {torch.__version__}"
+    capability = torch.backends.cpu.get_cpu_capability()
+    return f"{os.cpu_count()} CPU cores ({platform.machine()}, {capability}), torch {torch.__version__}"
+
+
+def commit() -> str:
+    done = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
+    return done.stdout.strip() or "unknown"
+
+
+def write_section(title: str, text: str) -> None:
+    old = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else "# Measured results\n"
+    sections = re.split(r"(?m)^(?=## )", old)
+    kept = [section.strip() for section in sections if not section.startswith(f"## {title}\n")]
+    RESULTS.write_text("\n\n".join([*kept, text.strip()]) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit("this is a module of the other benchmarks")

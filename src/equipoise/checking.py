@@ -1,0 +1,74 @@
+"""``equipoise check``: read the data as a recipe would, look for what is wrong, and show a contact sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from equipoise import pictures
+from equipoise.asked import edited, find_recipe
+from equipoise.data import Corpus, Images
+from equipoise.data.check import examine
+from equipoise.edit import Edit, apply
+from equipoise.finding import Finding
+from equipoise.recipe import Recipe
+from equipoise.spec import Json
+
+CONTACTS = 64
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the check has found."""
+
+    corpus: Corpus
+    findings: tuple[Finding, ...]
+    sheet: Path
+
+    @property
+    def has_faults(self) -> bool:
+        return any(finding.severity == "fault" for finding in self.findings)
+
+    def lines(self) -> Iterator[str]:
+        """The report for a person."""
+        corpus = self.corpus
+        yield f"{len(corpus)} samples, {corpus.space}; {len(corpus.left_out)} left out; contact sheet {self.sheet}"
+        for finding in self.findings:
+            yield f"{finding.severity}: {finding.title}"
+            yield from (f"    {item}" for item in finding.evidence)
+            if finding.advice:
+                yield f"    -> {finding.advice}"
+        yield "must not be trained on as it is" if self.has_faults else "nothing forbids training on it"
+
+    def to_json(self) -> dict[str, Json]:
+        return {
+            "samples": len(self.corpus),
+            "space": str(self.corpus.space),
+            "left_out": [f"{item.name}: {item.reason}" for item in self.corpus.left_out],
+            "findings": [asdict(finding) for finding in self.findings],
+            "well": not self.has_faults,
+            "sheet": str(self.sheet),
+        }
+
+
+def check(
+    data: Path, recipe: str | None, changes: list[str], sheet: Path, progress: Callable[[int, int], None] | None
+) -> Checked:
+    """Check a folder, as plain images or as a recipe reads it.  Raises `equipoise.errors.RequestError`."""
+    chosen = edited(find_recipe(recipe), changes) if recipe else None
+    source = chosen.source if chosen else apply(Images(), [Edit.parse(change) for change in changes])
+    corpus = source.corpus(data if source.needs_path else None, None, progress)
+    findings = [*examine(corpus), *(_misfits(chosen, corpus) if chosen else ())]
+    shown = np.linspace(0, len(corpus) - 1, min(CONTACTS, len(corpus))).round().astype(int)
+    pictures.save(pictures.sheet(corpus.samples[shown].astype(np.float32), corpus.space), sheet)
+    return Checked(corpus, tuple(findings), sheet)
+
+
+def _misfits(recipe: Recipe, corpus: Corpus) -> Iterator[Finding]:
+    """What the recipe's networks cannot be built for."""
+    for role, network in (("generator", recipe.generator), ("critic", recipe.critic)):
+        for fault in network.faults(corpus.space):
+            yield Finding(f"the recipe's {role} does not fit", "fault", (fault,), "change source.size or the network")

@@ -1,0 +1,322 @@
+"""The command line.  Each verb parses its words and makes one call; nothing heavy is imported before it is needed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+
+from cyclopts import App, CycloptsError, Parameter
+
+from equipoise import __version__
+from equipoise.errors import Fault, RequestError
+from equipoise.spec import SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.console import Console
+
+    from equipoise.journal import Event
+    from equipoise.recipe import Recipe
+    from equipoise.rehearsal import Outline, Rehearsal
+    from equipoise.session import Session
+    from equipoise.terminal import View
+
+OK, NOT_WELL, WRONG_REQUEST, FAULT = 0, 1, 2, 3
+
+app = App(
+    name="equipoise",
+    version=__version__,
+    help="Train GANs on small, unusual data without collapse.",
+    version_flags=["--version"],
+)
+
+Set = Annotated[
+    list[str] | None, Parameter(name="--set", negative=(), help="change a setting: path=value, path*=factor")
+]
+Data = Annotated[Path | None, Parameter(name="--data", help="folder of the data")]
+Length = Annotated[str | None, Parameter(name="--for", help="how long: 10m, 5000steps or 200epochs")]
+Device = Annotated[str, Parameter(name="--device", help="auto, cpu, cuda, cuda:1 or mps")]
+Track = Annotated[
+    Literal["tensorboard", "wandb"] | None, Parameter(name="--track", help="copy numbers and sheets there too")
+]
+Autopilot = Annotated[Literal["off"], Parameter(name="--autopilot", help="act on diagnoses by itself; only off so far")]
+AsJson = Annotated[bool, Parameter(name="--json", negative=(), help="for a machine to read")]
+
+
+def flag(name: str, text: str) -> Parameter:
+    return Parameter(name=name, negative=(), help=text)
+
+
+@app.command
+def recipes(name: str | None = None, *, json_: AsJson = False) -> int:
+    """List the recipes, or show one with the reason for each number."""
+    from equipoise import recipes as shelf
+    from equipoise.spec import did_you_mean
+
+    entries = shelf.catalogue()
+    if name is not None and name not in entries:
+        raise RequestError(f"there is no recipe {name!r}{did_you_mean(name, entries)}; there are {', '.join(entries)}")
+    if json_:
+        print_json(entries if name is None else entries[name])
+        return OK
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    if name is None:
+        table.add_column("recipe", style="bold")
+        table.add_column("what it is")
+        for key, entry in entries.items():
+            table.add_row(key, entry["summary"])
+    else:
+        for heading in ("setting", "value", "why"):
+            table.add_column(heading, overflow="fold")
+        for row in entries[name]["rows"]:
+            table.add_row(row["path"], _short(row["value"]), row["reason"] or row.get("help", ""))
+        console().print(entries[name]["summary"])
+    console().print(table)
+    return OK
+
+
+@app.command
+def train(
+    recipe: str,
+    *,
+    data: Data = None,
+    out: Annotated[Path | None, Parameter(name="--out", help="the run's folder; default runs/RECIPE-001")] = None,
+    changes: Set = None,
+    length: Length = None,
+    autopilot: Autopilot = "off",
+    rehearse: Annotated[bool, flag("--rehearse", "a few steps of the real thing, thrown away afterwards")] = False,
+    track: Track = None,
+    device: Device = "auto",
+    dry_run: Annotated[bool, flag("--dry-run", "show every setting and what the data is; train nothing")] = False,
+) -> int:
+    """Train a recipe: a name, recipe.json, or file.py:function."""
+    from equipoise import asked, rehearsal, run
+    from equipoise.folder import next_free
+    from equipoise.recipe import Budget
+
+    settings = asked.edited(asked.find_recipe(recipe), changes or [])
+    budget = Budget.parse(length) if length is not None else None
+    folder = out if out is not None else next_free(Path("runs"), _stem(recipe))
+    with _reading_bar() as progress:
+        where = run.Where(data, device=device, progress=progress)
+        if dry_run:
+            return _show_plan(settings, rehearsal.outline(settings, where))
+        if rehearse:
+            return _show_rehearsal(rehearsal.rehearse(settings, where, budget))
+        view = _view()
+        session = run.start(settings, where, folder, budget, _listeners(view, track, folder))
+    return _carry_out(session, view)
+
+
+@app.command
+def resume(
+    run_folder: Path,
+    *,
+    changes: Set = None,
+    accept_changes: Annotated[bool, flag("--accept-changes", "go on although settings or data differ")] = False,
+    data: Data = None,
+    length: Annotated[str | None, Parameter(name="--for", help="how much longer: 10m, 5000steps, 200epochs")] = None,
+    autopilot: Autopilot = "off",
+    track: Track = None,
+    device: Device = "auto",
+) -> int:
+    """Go on with a run exactly where its newest checkpoint is."""
+    from equipoise import run
+    from equipoise.edit import Edit
+    from equipoise.recipe import Budget
+
+    budget = Budget.parse(length) if length is not None else None
+    edits = [Edit.parse(change) for change in changes or []]
+    view = _view()
+    listeners = _listeners(view, track, run_folder)
+    with _reading_bar() as progress:
+        where = run.Where(data, device=device, progress=progress)
+        session = run.resume(
+            run_folder, edits, accept_changes=accept_changes, where=where, budget=budget, listeners=listeners
+        )
+    return _carry_out(session, view)
+
+
+@app.command
+def sample(
+    run_folder: Path,
+    *,
+    n: Annotated[int, Parameter(name="--n", help="how many")] = 64,
+    seed: Annotated[int, Parameter(name="--seed", help="start of the randomness; the same seed, the same samples")] = 0,
+    interpolate: Annotated[bool, flag("--interpolate", "rows that walk from one sample to another")] = False,
+    sheet: Annotated[bool, flag("--sheet", "only the sheet and the arrays, no single pictures")] = False,
+    out: Annotated[Path | None, Parameter(name="--out", help="folder; default RUN/samples/seed-S")] = None,
+    device: Device = "auto",
+) -> int:
+    """Draw samples from a run's best generator."""
+    from equipoise import sampling
+
+    if n < 1:
+        raise RequestError(f"--n {n}: at least one sample is needed")
+    folder = out or run_folder / "samples" / (f"walk-{seed}" if interpolate else f"seed-{seed}")
+    written = sampling.sample(run_folder, folder, n, seed, walk=interpolate, singles=not sheet, device=device)
+    console().print(f"{written.count} samples of step {written.step}: {written.sheet}", highlight=False, soft_wrap=True)
+    return OK
+
+
+@app.command
+def check(
+    data: Path,
+    *,
+    recipe: Annotated[str | None, Parameter(name="--recipe", help="read the data as this recipe would")] = None,
+    changes: Set = None,
+    sheet: Annotated[Path, Parameter(name="--sheet", help="where to put the contact sheet")] = Path("check.png"),
+    json_: AsJson = False,
+) -> int:
+    """Look for what is wrong with data before anything is trained on it."""
+    from equipoise import checking
+
+    with _reading_bar() as progress:
+        result = checking.check(data, recipe, changes or [], sheet, progress)
+    if json_:
+        print_json(result.to_json())
+    else:
+        for line in result.lines():
+            console().print(line, highlight=False, soft_wrap=True, markup=False)
+    return NOT_WELL if result.has_faults else OK
+
+
+@app.command
+def demo(*, out: Annotated[Path | None, Parameter(name="--out", help="default runs/demo-001")] = None) -> int:
+    """Train on real handwritten digits for a few minutes and judge what comes out."""
+    from equipoise import demo as tour
+    from equipoise.folder import next_free
+
+    folder = out if out is not None else next_free(Path("runs"), "demo")
+    with _view() as view:
+        verdict = tour.tour(folder, [view])
+    for line in verdict.lines():
+        console().print(line, highlight=False, soft_wrap=True)
+    return OK
+
+
+def main() -> NoReturn:
+    """Run the command line; a request that fails is one clear line and an exit code."""
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def run_command(words: list[str]) -> int:
+    """The exit code of one command."""
+    try:
+        code = app(words, exit_on_error=False, print_error=False, result_action="return_value")
+    except (RequestError, SpecError) as error:
+        return _complain(str(error), WRONG_REQUEST)
+    except CycloptsError as error:
+        return _complain(str(error), WRONG_REQUEST)
+    except Fault as fault:
+        return _complain(str(fault), FAULT)
+    return code if isinstance(code, int) else OK
+
+
+def console() -> Console:
+    from rich.console import Console
+
+    return Console()
+
+
+def print_json(document: object) -> None:
+    sys.stdout.write(json.dumps(document, indent=1) + "\n")
+
+
+def _complain(message: str, code: int) -> int:
+    sys.stderr.write(f"equipoise: {' '.join(message.split())}\n")
+    return code
+
+
+def _carry_out(session: Session, view: View) -> int:
+    """Train with the view open, and say where things are."""
+    from equipoise import run
+
+    with view:
+        reason = run.carry_out(session)
+    if session.plan.world.leads:
+        folder = session.folder.path
+        console().print(f"{reason} at step {session.step}; the run is in {folder}", highlight=False, soft_wrap=True)
+        hint = "resume" if reason == "stopped as asked" else "sample"
+        console().print(f"next: equipoise {hint} {folder}", highlight=False, soft_wrap=True)
+    return OK
+
+
+def _view() -> View:
+    from equipoise.terminal import View
+
+    return View(console())
+
+
+def _listeners(
+    view: View, track: Literal["tensorboard", "wandb"] | None, run_folder: Path
+) -> list[Callable[[Event], None]]:
+    """Whoever is told what happens: the terminal, and a tracker when one was asked for."""
+    if track is None:
+        return [view]
+    from equipoise.track import tracker
+
+    return [view, tracker(track, run_folder)]
+
+
+@contextlib.contextmanager
+def _reading_bar() -> Iterator[Callable[[int, int], None]]:
+    """A callback that draws how much of the data has been read, gone when the context ends."""
+    from rich.progress import Progress
+
+    with Progress(console=console(), transient=True) as bar:
+        task = bar.add_task("reading the data", total=None, visible=False)
+
+        def update(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total, visible=True)
+
+        yield update
+
+
+def _stem(recipe: str) -> str:
+    """A name for a run's folder: the recipe's, without its file and folder."""
+    return Path(recipe.rpartition(":")[2] or recipe).stem
+
+
+def _short(value: object) -> str:
+    """A value without the package's own prefix."""
+    return str(value).removeprefix("equipoise.") if isinstance(value, str) else json.dumps(value)
+
+
+def _show_plan(recipe: Recipe, outline: Outline) -> int:
+    from equipoise.recipes.listing import listing
+
+    for row in listing(recipe):
+        reason = f"   # {row['reason']}" if row["reason"] else ""
+        console().print(
+            f"{row['path']} = {_short(row['value'])}{reason}", highlight=False, soft_wrap=True, markup=False
+        )
+    console().print(
+        f"\n{outline.samples} samples, {outline.space}; {outline.left_out} left out\n"
+        f"generator {outline.generator_parameters:,} parameters, critic {outline.critic_parameters:,}",
+        highlight=False,
+    )
+    for note in outline.notes:
+        console().print(f"note: {note}", highlight=False, soft_wrap=True, markup=False)
+    return OK
+
+
+def _show_rehearsal(rehearsal: Rehearsal) -> int:
+    from equipoise.terminal import clock
+
+    whole = f"; the whole run would take {clock(rehearsal.full_length_s)}" if rehearsal.full_length_s else ""
+    console().print(
+        f"rehearsed {rehearsal.steps} steps: {rehearsal.images_per_s:.0f} images/s{whole}; "
+        f"a checkpoint takes {rehearsal.checkpoint_bytes / 2**20:.1f} MiB and reads back",
+        highlight=False,
+        soft_wrap=True,
+    )
+    for name in rehearsal.still:
+        console().print(f"the {name}'s weights did not move", highlight=False)
+    return NOT_WELL if rehearsal.still else OK

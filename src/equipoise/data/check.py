@@ -1,0 +1,227 @@
+"""The data check: finds the bug that looks like a GAN failure, before the first step.
+
+Each function looks for one thing and yields findings.  `examine` runs them all over one pass of statistics.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise.data.corpus import Corpus
+from equipoise.data.statistics import Statistics, measure
+from equipoise.edit import Edit
+from equipoise.finding import Finding, Severity
+
+FEWEST, FEW = 2, 100
+"""Without two samples there is no distribution; below a hundred a critic learns them by heart even with strong
+augmentation (Karras et al. 2020, arXiv:2006.06676, figure 1 ends at 1000)."""
+LEFT_OUT_SHARE = 0.05
+"""More than some stray files: the folder is not what it was taken for.  A guess."""
+UNREADABLE_SHARE = 0.2
+"""So many broken files are a broken copy, not accidents.  A guess."""
+LISTED = 10
+FLAT = 1.0 / 255.0
+"""Share of a channel's range: less spread than this inside a sample is what rounding to 8 bits makes of one colour."""
+MANY_SHARE = 0.5
+"""Beyond half, an oddity of samples is a fault of the data set."""
+NARROW = 64.0 / 255.0
+"""Share of the range that is reached at least by pictures that are merely dark: two bits of eight."""
+DOMINATING_SHARE = 0.9
+"""Sprites on a plain ground show it in 50 to 80 % of their pixels; beyond 90 % a constant picture is nearly right."""
+NOISE_CORRELATION = 0.1
+"""Neighbours in photographs correlate by 0.9 and more, in dithered pixel art by 0.3; in white noise by 0."""
+NOISE_SIDE = 16
+"""In smaller samples the correlation itself is too uncertain, about 1 / side."""
+NOISE_DEVIATIONS = 4.0
+NOISE_CHANGES = 0.5
+"""Share of neighbours that differ.  Noise fills its sample; a few sparks on a plain ground are a picture."""
+
+Marks = NDArray[np.bool_]
+Look = Callable[[Corpus, Statistics], Iterator[Finding]]
+
+
+def examine(corpus: Corpus) -> list[Finding]:
+    """Everything that is wrong or worth knowing, the worst first."""
+    found = [*_too_few(corpus), *_left_out(corpus)]
+    if len(corpus) > 0:
+        statistics = measure(corpus)
+        for look in LOOKS:
+            found.extend(look(corpus, statistics))
+    found += [Finding(note, "note") for note in corpus.notes]
+    ranks = {"fault": 0, "warning": 1, "note": 2}
+    return sorted(found, key=lambda finding: ranks[finding.severity])
+
+
+def _too_few(corpus: Corpus) -> Iterator[Finding]:
+    count = len(corpus)
+    if count < FEWEST:
+        yield Finding(f"{count} samples are no distribution", "fault", advice=f"at least {FEWEST} are needed")
+    elif count < FEW:
+        advice = "add samples, augment strongly, and expect the critic to learn them by heart"
+        yield Finding(f"only {count} samples", "warning", (f"{FEW} are few, {10 * FEW} comfortable",), advice)
+
+
+def _left_out(corpus: Corpus) -> Iterator[Finding]:
+    left_out = corpus.left_out
+    if not left_out:
+        return
+    total = len(corpus) + len(left_out)
+    share = len(left_out) / total
+    unreadable = sum(item.reason.startswith("unreadable") for item in left_out)
+    severity: Severity = "warning" if share > LEFT_OUT_SHARE else "note"
+    if unreadable > UNREADABLE_SHARE * total:
+        severity = "fault"
+    kinds = Counter(_kind(item.reason) for item in left_out).most_common()
+    summary = ", ".join(f"{count} {kind}" for kind, count in kinds)
+    evidence = _some([f"{item.name}: {item.reason}" for item in left_out])
+    advice = "look at these files; copy the folder again if they should be whole" if unreadable else ""
+    yield Finding(f"{len(left_out)} of {total} files were left out ({summary})", severity, evidence, advice)
+
+
+def _kind(reason: str) -> str:
+    """The reason without what differs from file to file."""
+    return "duplicate" if reason.startswith("duplicate") else reason.partition(":")[0]
+
+
+def _not_finite(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:
+    for channel, bad in zip(corpus.space.channels, seen.bad.tolist(), strict=True):
+        if bad:
+            advice = "one such value ends a training; clean the data or leave these samples out"
+            yield Finding(f"channel {channel.name} has {bad} values that are no numbers", "fault", (), advice)
+
+
+def _out_of_range(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:
+    for channel, low, high in zip(corpus.space.channels, seen.low, seen.high, strict=True):
+        if low < channel.low or high > channel.high:
+            title = f"channel {channel.name} leaves its declared range {channel.low:g} to {channel.high:g}"
+            advice = "a bounded generator cannot reach these values; declare the true range"
+            yield Finding(title, "fault", (f"values from {low:g} to {high:g}",), advice)
+
+
+def _constant_channels(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:
+    for channel, low, high in zip(corpus.space.channels, seen.low, seen.high, strict=True):
+        if low != high:
+            continue
+        evidence = (f"every value is {low:g}",)
+        if channel.name == "alpha":
+            edit = Edit("source.alpha", "set", "composite")
+            advice = "no picture is transparent; do without the channel"
+            yield Finding("channel alpha is constant", "warning", evidence, advice, (edit,))
+        else:
+            severity: Severity = "fault" if low == 0 else "warning"
+            advice = "it carries nothing; find out whether it was read from the right place"
+            yield Finding(
+                f"channel {channel.name} is {'all zero' if low == 0 else 'constant'}", severity, evidence, advice
+            )
+
+
+def _unused_range(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:
+    """Deep pictures cut to 8 bits, or fractions cut to whole numbers."""
+    for channel, low, high in zip(corpus.space.channels, seen.low, seen.high, strict=True):
+        reached = (high - channel.low) / (channel.high - channel.low)
+        if low == high or reached >= NARROW or corpus.space.is_points:
+            continue
+        evidence = (f"values from {low:g} to {high:g}, of {channel.low:g} to {channel.high:g}",)
+        if seen.counts is not None and high <= 1:
+            advice = "fractions were probably cut to whole numbers when the files were written; write them times 255"
+            yield Finding(f"channel {channel.name} is nearly black", "fault", evidence, advice)
+        else:
+            advice = "if the files have 16 bits, set source.white to their true maximum; otherwise scale them"
+            yield Finding(f"channel {channel.name} is dark throughout", "warning", evidence, advice)
+
+
+def _equal_channels(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:
+    names = [channel.name for channel in corpus.space.channels]
+    varying = [(a, b) for a, b in seen.equal if seen.low[a] != seen.high[a]]
+    pairs = [f"{names[a]} = {names[b]} everywhere" for a, b in varying]
+    if {(0, 1), (0, 2), (1, 2)} <= set(varying) and names[:3] == ["red", "green", "blue"]:
+        edit = Edit("source.channels", "set", "grey")
+        advice = "read them as one channel: a third of the work, and no false colours"
+        yield Finding("the pictures are really grey", "warning", tuple(pairs), advice, (edit,))
+    elif pairs:
+        advice = "find out whether one was read in place of the other"
+        yield Finding("some channels are the same", "warning", tuple(pairs), advice)
+
+
+def _dominating_value(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:
+    colours = [at for at, channel in enumerate(corpus.space.channels) if channel.name != "alpha"]
+    if seen.counts is None or any(seen.low[at] == seen.high[at] for at in colours):
+        return
+    shares = seen.counts[colours].max(axis=1) / seen.counts[colours].sum(axis=1)
+    if shares.min() > DOMINATING_SHARE:
+        levels = seen.counts[colours].argmax(axis=1)
+        evidence = tuple(
+            f"{corpus.space.channels[at].name} is {level} in {share:.0%} of all pixels"
+            for at, level, share in zip(colours, levels, shares, strict=True)
+        )
+        advice = "crop closer to the figures: a picture of this value alone would already be nearly right"
+        yield Finding("one value fills nearly everything", "warning", evidence, advice)
+
+
+def _flat_samples(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:
+    if corpus.space.is_points:
+        return
+    flat = np.logical_and.reduce(seen.std < FLAT * _ranges(corpus), axis=1)
+    advice = "a generator copies them first; leave them out unless they are meant"
+    yield from _about_samples("are nearly one colour", flat, corpus, advice)
+
+
+def _noise_samples(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:
+    space = corpus.space
+    if min(space.height, space.width) < NOISE_SIDE:
+        return
+    bound = max(NOISE_CORRELATION, NOISE_DEVIATIONS / math.sqrt(space.height * space.width))
+    lively = seen.std >= FLAT * _ranges(corpus)
+    rough = (np.abs(seen.along) < bound) & (np.abs(seen.down) < bound)
+    filled = np.logical_or.reduce(lively & (seen.changing > NOISE_CHANGES), axis=1)
+    noise = filled & np.logical_and.reduce(rough | ~lively, axis=1)
+    advice = "neighbouring pixels have nothing to do with each other; look at these files and at what wrote them"
+    yield from _about_samples("look like pure noise", noise, corpus, advice)
+
+
+def _duplicates(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:
+    if seen.duplicates:
+        evidence = _some([f"{_name(corpus, later)} = {_name(corpus, first)}" for later, first in seen.duplicates])
+        edits = (Edit("source.drop_duplicates", "set", True),) if corpus.names else ()
+        advice = "the generator learns them more often than the rest; keep one of each"
+        yield Finding(f"{len(seen.duplicates)} samples are duplicates", "warning", evidence, advice, edits)
+
+
+LOOKS: tuple[Look, ...] = (
+    _not_finite,
+    _out_of_range,
+    _constant_channels,
+    _unused_range,
+    _equal_channels,
+    _dominating_value,
+    _flat_samples,
+    _noise_samples,
+    _duplicates,
+)
+
+
+def _about_samples(what: str, marked: Marks, corpus: Corpus, advice: str) -> Iterator[Finding]:
+    places = np.flatnonzero(marked).tolist()
+    if places:
+        severity: Severity = "fault" if len(places) > MANY_SHARE * len(corpus) else "warning"
+        evidence = _some([_name(corpus, at) for at in places])
+        yield Finding(f"{len(places)} of {len(corpus)} samples {what}", severity, evidence, advice)
+
+
+def _ranges(corpus: Corpus) -> NDArray[np.float64]:
+    return np.array([channel.high - channel.low for channel in corpus.space.channels])
+
+
+def _name(corpus: Corpus, at: int) -> str:
+    return corpus.names[at] if corpus.names else f"sample {at}"
+
+
+def _some(lines: Sequence[str]) -> tuple[str, ...]:
+    shown: Iterable[str] = lines[:LISTED]
+    rest = (f"and {len(lines) - LISTED} more",) if len(lines) > LISTED else ()
+    return (*shown, *rest)

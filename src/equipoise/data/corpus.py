@@ -1,0 +1,147 @@
+"""A corpus: everything that training sees, decoded once and kept as one memory-mapped array.
+
+On disk it is a folder, ``<cache>/<name>/``::
+
+    samples.npy    [N, H, W, C], channels last: a batch becomes a channels-last tensor without moving a byte
+    corpus.json    what it is made from and by, the channels, what was left out, a seal
+    names.json     the name of each sample, or nothing
+
+The seal is the size and time of ``samples.npy`` and a checksum of every sample.  Size and time are compared at each
+opening; when they differ, the checksums decide.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise.errors import RequestError
+from equipoise.space import Channel, Space
+from equipoise.spec import Json
+
+FORMAT = 1
+"""Raised whenever the same settings would give other samples, or other files."""
+
+SAMPLES, NAMES, DESCRIPTION = "samples.npy", "names.json", "corpus.json"
+
+
+class DataError(RequestError):
+    """Nothing can be trained on: one clear line that says what, where, and what to do."""
+
+
+class DamagedError(Exception):
+    """A stored corpus is not what was once written."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A file that did not become a sample, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """Samples [N, C, H, W] and what is known of them.
+
+    `samples` are read only, mostly a memory map, in stored units; `space` says which of them become -1 and 1.
+    `digest` names content and settings together.  `notes` are what a person should know, one line each.
+    """
+
+    space: Space
+    samples: NDArray[Any]
+    names: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    digest: str = ""
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+
+@dataclass(frozen=True)
+class Description:
+    """What is written beside the samples."""
+
+    digest: str
+    space: Space
+    names: Sequence[str]
+    left_out: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = ()
+    source: Json = None
+    made_from: str = ""
+
+
+def load(folder: Path) -> Corpus:
+    """The corpus in a folder.  Raises `DamagedError`, which includes that there is none."""
+    try:
+        written = json.loads((folder / DESCRIPTION).read_bytes())
+        names = tuple(json.loads((folder / NAMES).read_bytes()))
+        stored = np.load(folder / SAMPLES, mmap_mode="r", allow_pickle=False)
+        space = _space(written["space"])
+        left_out = tuple(LeftOut(name, reason) for name, reason in written["left_out"])
+        _check_seal(folder, written, stored)
+        shape = (written["samples"], space.height, space.width, len(space.channels))
+        if written["format"] != FORMAT or stored.shape != shape or len(names) not in (0, shape[0]):
+            raise DamagedError(f"{folder}: the samples are not those that are described")
+        return Corpus(space, stored.transpose(0, 3, 1, 2), names, left_out, written["digest"], tuple(written["notes"]))
+    except (OSError, EOFError, ValueError, LookupError, TypeError) as error:
+        raise DamagedError(f"{folder}: {error}") from error
+
+
+def describe(folder: Path, description: Description, sums: NDArray[np.uint32]) -> None:
+    """Complete a folder in which the samples lie already, whose checksums are `sums`."""
+    status = (folder / SAMPLES).stat()
+    seal = {"bytes": status.st_size, "mtime_ns": status.st_mtime_ns, "samples": _seal(sums)}
+    document = {
+        "format": FORMAT,
+        "digest": description.digest,
+        "made_from": description.made_from,
+        "source": description.source,
+        "space": asdict(description.space),
+        "samples": len(sums),
+        "notes": description.notes,
+        "left_out": [(item.name, item.reason) for item in description.left_out],
+        "seal": seal,
+    }
+    _write_synced(folder / NAMES, json.dumps(list(description.names)))
+    _write_synced(folder / DESCRIPTION, json.dumps(document, indent=1))
+
+
+def checksums(stored: NDArray[Any]) -> NDArray[np.uint32]:
+    """One CRC-32 for each sample of a channels-last array [N, H, W, C]."""
+    return np.fromiter((zlib.crc32(row.tobytes()) for row in stored), np.uint32, len(stored))
+
+
+def _seal(sums: NDArray[np.uint32]) -> str:
+    return blake2b(sums.astype("<u4").tobytes(), digest_size=16).hexdigest()
+
+
+def _check_seal(folder: Path, written: dict[str, Any], stored: NDArray[Any]) -> None:
+    status, seal = (folder / SAMPLES).stat(), written["seal"]
+    if status.st_size != seal["bytes"]:
+        raise DamagedError(f"{folder}: {SAMPLES} has {status.st_size} bytes, not {seal['bytes']}")
+    if status.st_mtime_ns != seal["mtime_ns"] and _seal(checksums(stored)) != seal["samples"]:
+        raise DamagedError(f"{folder}: {SAMPLES} was changed")
+
+
+def _space(document: dict[str, Any]) -> Space:
+    channels = tuple(Channel(**channel) for channel in document["channels"])
+    return Space(channels, document["height"], document["width"])
+
+
+def _write_synced(path: Path, text: str) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,186 @@
+"""Batches for training: the batch of an index is a function of (seed, index, rank) and of nothing else.
+
+::
+
+    epoch, place = divmod(index, batches_per_epoch)
+    order  = permutation(seed, epoch)                 # each epoch its own; the last, incomplete batch is dropped
+    global = order[place * batch : (place + 1) * batch]
+    batch  = scaled(samples[global[rank::world]])     # [-1, 1], float32
+
+So a resumed run sees the batches of the run that was never killed, and two processes together see those of one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from equipoise.data.corpus import Corpus
+from equipoise.randomness import mix
+from equipoise.space import Space
+from equipoise.view import Samples
+
+SHARE_OF_MEMORY = 0.25
+"""A corpus is kept whole on the device when it takes at most this share of the memory that is free.  A guess: networks
+and activations want the rest, and streaming costs next to nothing where it does not fit."""
+ORDERS_KEPT = 2
+"""Epochs whose order is remembered: reading ahead reaches into the next one."""
+PREFETCHED = 4
+"""Batches prepared ahead when streaming: enough to ride out a slow read of a few steps' length."""
+
+
+class Feed:
+    """The batches of a corpus on a device.
+
+    `batch` counts samples over all `world` processes; this one, `rank`, gets every `world`-th of them.  `resident`
+    keeps the whole corpus on the device, by default when it fits; the batches are the same either way.
+    `waited_s` is the time that `batch()` has taken on the host, all of it.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        batch: int,
+        seed: int,
+        device: torch.device,
+        rank: int = 0,
+        world: int = 1,
+        memory_format: torch.memory_format = torch.contiguous_format,
+        resident: bool | None = None,
+    ) -> None:
+        if batch % world or not 0 <= rank < world:
+            raise ValueError(f"a batch of {batch} cannot be shared by {world} processes (rank {rank})")
+        self.resident = fits(corpus.samples.nbytes, device, world) if resident is None else resident
+        self.batches_per_epoch = max(1, len(corpus) // batch)
+        self.waited_s = 0.0
+        self._batch, self._seed, self._device, self._rank, self._world = batch, seed, device, rank, world
+        self._order = lru_cache(ORDERS_KEPT)(self._order_of)
+        self._channels_last = memory_format == torch.channels_last
+        self._rows = corpus.samples.transpose(0, 2, 3, 1) if self._channels_last else corpus.samples
+        self._middle, self._half = _scaling(corpus.space, self._channels_last, device)
+        self._whole = _upload(self._rows, device) if self.resident else None
+        self._reader = ThreadPoolExecutor(1, "feed")
+        self._ahead: dict[int, Future[Tensor]] = {}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know."""
+        if len(self._rows) < self._batch:
+            return (f"{len(self._rows)} samples make no batch of {self._batch}; batches are drawn with replacement",)
+        return ()
+
+    def epoch_of(self, index: int) -> float:
+        """How often all data has been seen before this batch; with fewer samples than a batch, batches count."""
+        return index / self.batches_per_epoch
+
+    def batch(self, index: int) -> Samples:
+        """Batch number `index`: [batch / world, C, H, W], float32 in [-1, 1], on the device."""
+        began = time.perf_counter()
+        samples = self.rows(index).to(torch.float32).sub_(self._middle).div_(self._half)
+        self.waited_s += time.perf_counter() - began
+        return samples.permute(0, 3, 1, 2) if self._channels_last else samples
+
+    def rows(self, index: int) -> Tensor:
+        """The same batch as it is stored, a copy: bytes mostly, and [batch / world, H, W, C] if channels come last."""
+        if self._whole is None:
+            return self._streamed(index)
+        return self._whole.index_select(0, self._places(index))
+
+    def close(self) -> None:
+        """Stop reading ahead."""
+        self._reader.shutdown(cancel_futures=True)
+        self._ahead.clear()
+
+    def _places(self, index: int) -> Tensor:
+        """The rows of this process in the batch."""
+        epoch, place = divmod(index, self.batches_per_epoch)
+        return self._order(epoch)[place * self._batch : (place + 1) * self._batch][self._rank :: self._world]
+
+    def _order_of(self, epoch: int) -> Tensor:
+        """The order of samples in an epoch; with fewer samples than a batch, one batch drawn with replacement.
+
+        It lies where the samples lie, so that choosing a batch sends nothing to the device.
+        """
+        source = torch.Generator().manual_seed(mix(self._seed, "order", epoch))
+        count = len(self._rows)
+        if count < self._batch:
+            order = torch.randint(count, (self._batch,), generator=source)
+        else:
+            order = torch.randperm(count, generator=source)
+        return order.to(self._device) if self.resident else order
+
+    def _streamed(self, index: int) -> Tensor:
+        """The rows of a batch from the map.  The next ones are read meanwhile; others that were ahead are dropped."""
+        window = range(index, index + 1 + PREFETCHED)
+        for at in [at for at in self._ahead if at not in window]:
+            self._ahead.pop(at).cancel()
+        for at in window:
+            if at not in self._ahead:
+                self._ahead[at] = self._reader.submit(self._read, self._places(at).numpy())
+        return self._ahead.pop(index).result().to(self._device, non_blocking=True)
+
+    def _read(self, places: NDArray[np.int64]) -> Tensor:
+        pinned = self._device.type == "cuda"
+        rows = torch.from_numpy(np.ascontiguousarray(self._rows[places]))
+        return rows.pin_memory() if pinned else rows
+
+
+def fits(size_bytes: int, device: torch.device, world: int = 1) -> bool:
+    """Whether a corpus should be kept whole on a device; processes on one host share its memory."""
+    sharers = world if device.type == "cpu" else 1
+    return size_bytes * sharers <= SHARE_OF_MEMORY * free_bytes(device)
+
+
+def free_bytes(device: torch.device) -> int:
+    """Memory of a device that nobody uses."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    if device.type == "mps":
+        return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
+    return min(_free_of_host(), _free_of_group())
+
+
+def _free_of_host() -> int:
+    meminfo = Path("/proc/meminfo")
+    if meminfo.exists():
+        rows = dict(line.split(":") for line in meminfo.read_text().splitlines())
+        return int(rows["MemAvailable"].split()[0]) * 1024
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2  # macOS does not say; half of it may be free
+
+
+def _free_of_group() -> int:
+    """What a container's limit leaves (control groups, version 2)."""
+    group = Path("/sys/fs/cgroup")
+    if not (group / "memory.max").exists() or (limit := (group / "memory.max").read_text().strip()) == "max":
+        return sys.maxsize
+    return int(limit) - int((group / "memory.current").read_text())
+
+
+def _upload(rows: NDArray[Any], device: torch.device) -> Tensor:
+    """All samples in the device's own memory, in the order of `rows`' axes."""
+    return torch.from_numpy(np.array(rows, order="C")).to(device)
+
+
+def _scaling(space: Space, channels_last: bool, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Middle and half width of the channels' ranges, so that (value - middle) / half is -1 and 1 at the ends, exactly.
+
+    Both have the full shape of a sample: with one number a channel, channels-last took ten times as long.
+    """
+    low = torch.tensor([channel.low for channel in space.channels], dtype=torch.float64)
+    high = torch.tensor([channel.high for channel in space.channels], dtype=torch.float64)
+
+    def spread(numbers: Tensor) -> Tensor:
+        full = numbers.float()[:, None, None].expand(space.shape)
+        return (full.permute(1, 2, 0) if channels_last else full).contiguous().to(device)
+
+    return spread((high + low) / 2), spread((high - low) / 2)

@@ -1,0 +1,114 @@
+"""Pictures from a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from equipoise.data.corpus import Corpus
+from equipoise.data.decode import Plan
+from equipoise.data.listing import Listing, fingerprints, list_pictures
+from equipoise.data.reading import Rules, build, digest_of
+from equipoise.data.store import HEADER_BYTES, Store, key, settings_key
+from equipoise.recipe import Source
+from equipoise.spec import Knob, Problem, encode
+
+Pixels = Annotated[int, Knob("pixels", low=1, high=4096, unit="pixels")]
+Level = Annotated[int, Knob("strength of one colour", low=0, high=255)]
+
+
+@dataclass(frozen=True)
+class Images(Source):
+    """All PNG, JPEG, WebP, TIFF, GIF and BMP files of a folder and of those below it.
+
+    `size` is one number, or (height, width).  `fit` says what happens to a picture of another size:
+
+    - ``crop``: scaled, keeping its proportions, until it covers the sample; what sticks out on two sides is cut off.
+      No border, nothing distorted, the edges of wide or tall pictures lost.  For photographs.
+    - ``pad``: scaled, keeping its proportions, until it fits into the sample; the rest is `background` (transparent
+      where alpha is kept).  Nothing lost.  For figures on a plain ground.
+    - ``resize``: stretched to the sample's size; proportions change.
+    - ``exact``: never scaled; a picture of another size is left out.
+
+    The first three enlarge smaller pictures too; `min_side` leaves them out instead.  `filter` says how pixels are
+    computed when the size changes:
+
+    - ``lanczos``: smooth and sharp, for photographs.
+    - ``nearest``: each pixel is one of the old ones.  Exact at whole factors, uneven at others.
+    - ``pixel``: for pixel art.  Enlarged by ``nearest`` to the next whole factor, then averaged down: exact at whole
+      factors, even at others, no ringing.
+
+    `alpha` puts transparent pictures on `background`, or keeps transparency as a further channel.  `channels` is
+    ``auto`` for one channel when every file is stored as grey, three otherwise.  `white` is the value that becomes
+    255 in pictures of more than 8 bits: by default 65535 for whole numbers and 1 for fractions; a picture with values
+    beyond it is left out.  EXIF orientation is applied.  Of duplicates (equal samples) the first is kept.
+    """
+
+    size: Pixels | tuple[Pixels, Pixels] = 64  # DCGAN's size (Radford et al. 2016, arXiv:1511.06434)
+    fit: Literal["crop", "pad", "resize", "exact"] = "crop"  # the tutorials' habit: shorter side, centre crop
+    filter: Literal["lanczos", "nearest", "pixel"] = "lanczos"  # least aliasing: Parmar et al. 2022, arXiv:2104.11222
+    alpha: Literal["composite", "keep"] = "composite"
+    background: tuple[Level, Level, Level] = (255, 255, 255)
+    channels: Literal["auto", "grey", "rgb"] = "auto"
+    white: Annotated[float | None, Knob("value that becomes 255 in deep pictures", above=0)] = None
+    min_side: Annotated[int, Knob("smaller pictures are left out", low=1, high=4096, unit="pixels")] = 1
+    drop_duplicates: bool = True
+
+    def problems(self) -> Iterator[Problem]:
+        if self.fit == "exact" and min(self.shape) < self.min_side:
+            yield Problem("min_side", f"is {self.min_side}, more than size: every picture would be left out")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width)"""
+        return (self.size, self.size) if isinstance(self.size, int) else self.size
+
+    def corpus(
+        self, path: Path | None, cache: Path | None = None, progress: Callable[[int, int], None] | None = None
+    ) -> Corpus:
+        listing, store, settings = list_pictures(path), Store(cache), settings_key(self)
+        seen_as = key(settings, listing.listing_key())
+        known = store.remembered(seen_as)
+        if known is not None:
+            return known
+        prefix = key(settings, listing.shape_key())[:16]
+        corpus = None
+        if store.any_named(prefix):
+            corpus = store.find(f"{prefix}-{digest_of(settings, listing, fingerprints(listing))}")
+        if corpus is None:
+            corpus = self._build(listing, store, prefix, progress)
+        if listing.settled:
+            store.remember(seen_as, f"{prefix}-{corpus.digest}")
+        return corpus
+
+    def plan(self) -> Plan:
+        """What the decoder needs to know."""
+        height, width = self.shape
+        return Plan(
+            height=height,
+            width=width,
+            fit=self.fit,
+            filter=self.filter,
+            keep_alpha=self.alpha == "keep",
+            background=self.background,
+            grey=self.channels == "grey",
+            white=self.white,
+            min_side=self.min_side,
+        )
+
+    def _build(
+        self, listing: Listing, store: Store, prefix: str, progress: Callable[[int, int], None] | None
+    ) -> Corpus:
+        rules = Rules(
+            plan=self.plan(),
+            grey_if_all_are=self.channels == "auto",
+            drop_duplicates=self.drop_duplicates,
+            settings=settings_key(self),
+            source=encode(self),
+        )
+        store.require(HEADER_BYTES + len(listing.names) * rules.plan.row_bytes)
+        with store.aside() as made:
+            digest = build(made, listing, rules, progress)
+            return store.settle(made, f"{prefix}-{digest}")

@@ -1,0 +1,118 @@
+"""One pass over a corpus: the numbers on which the data check rests."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise.data.corpus import Corpus, checksums
+
+BLOCK_VALUES = 2**20
+"""Values looked at together: a few megabytes, so that the working set stays in the cache."""
+LEVELS = 256
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What is known of each channel and of each sample.
+
+    Of channels: `low`, `high`, `bad` [C], the extremes and the count of non-finite values; `counts` [C, 256], how often
+    each level occurs, for corpora of bytes; `equal`, pairs of channels that are the same in all samples.
+    Of samples: `std`, `along`, `down`, `changing` [N, C], the spread, the correlation of neighbours along rows and down
+    columns (0 without spread), and the share of neighbours along rows that differ; `duplicates`, (later, earlier).
+    """
+
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    bad: NDArray[np.int64]
+    std: NDArray[np.float64]
+    along: NDArray[np.float64]
+    down: NDArray[np.float64]
+    changing: NDArray[np.float64]
+    counts: NDArray[np.int64] | None
+    equal: tuple[tuple[int, int], ...]
+    duplicates: tuple[tuple[int, int], ...]
+
+
+def measure(corpus: Corpus) -> Statistics:
+    """The statistics of a corpus, in blocks that fit into the cache."""
+    stored = corpus.samples.transpose(0, 2, 3, 1)
+    channels = stored.shape[3]
+    bytewise = stored.dtype == np.uint8
+    counts = np.zeros((channels, LEVELS), np.int64)
+    equal = set(combinations(range(channels), 2))
+    low, high = np.full(channels, np.inf), np.full(channels, -np.inf)
+    bad = np.zeros(channels, np.int64)
+    insides, sums = [], []
+    step = max(1, BLOCK_VALUES // max(1, stored[0].size))
+    for start in range(0, len(stored), step):
+        block = np.ascontiguousarray(stored[start : start + step])
+        equal = {(a, b) for a, b in equal if np.array_equal(block[..., a], block[..., b])}
+        if bytewise:
+            counts += _counted(block)
+        else:
+            sound = np.isfinite(block)
+            bad += (~sound).sum(axis=(0, 1, 2))
+            low = np.minimum(low, block.min(axis=(0, 1, 2), where=sound, initial=np.inf))
+            high = np.maximum(high, block.max(axis=(0, 1, 2), where=sound, initial=-np.inf))
+            block = np.where(sound, block, np.float32(0))
+        insides.append(_inside(block))
+        sums.append(checksums(block))
+    if bytewise:
+        low, high = _extremes(counts)
+    std, along, down, changing = (np.concatenate(parts) for parts in zip(*insides, strict=True))
+    duplicates = _duplicates(stored, np.concatenate(sums))
+    seen = counts if bytewise else None
+    return Statistics(low, high, bad, std, along, down, changing, seen, tuple(sorted(equal)), duplicates)
+
+
+def _counted(block: NDArray[Any]) -> NDArray[np.int64]:
+    """How often each level occurs in each channel, [C, 256]."""
+    channels = block.shape[3]
+    return np.stack([np.bincount(block[..., at].ravel(), minlength=LEVELS) for at in range(channels)])
+
+
+def _extremes(counts: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    seen = counts > 0
+    return seen.argmax(axis=1).astype(float), LEVELS - 1.0 - seen[:, ::-1].argmax(axis=1)
+
+
+def _inside(block: NDArray[Any]) -> tuple[NDArray[np.float64], ...]:
+    """Spread, neighbour correlations, and share of changing neighbours of each sample and channel, [n, C] each.
+
+    The correlation is 1 - E[(x - y)^2] / (2 var) over neighbours x, y (von Neumann's ratio), 0 for white noise.
+    """
+    values = block.astype(np.float32)
+    values -= values.mean(axis=(1, 2), keepdims=True)
+    variance = np.einsum("nhwc,nhwc->nc", values, values) / max(1, values.shape[1] * values.shape[2])
+    along = _correlation(values[:, :, 1:] - values[:, :, :-1], variance)
+    down = _correlation(values[:, 1:] - values[:, :-1], variance)
+    differ = block[:, :, 1:] != block[:, :, :-1]
+    changing = differ.sum(axis=(1, 2)) / max(1, differ.shape[1] * differ.shape[2])
+    return np.sqrt(variance), along, down, changing
+
+
+def _correlation(steps: NDArray[np.float32], variance: NDArray[np.float32]) -> NDArray[np.float64]:
+    pairs = steps.shape[1] * steps.shape[2]
+    if pairs == 0:
+        return np.zeros_like(variance, dtype=np.float64)
+    roughness = np.einsum("nhwc,nhwc->nc", steps, steps) / pairs
+    return np.where(variance > 0, 1.0 - roughness / np.where(variance > 0, 2.0 * variance, 1.0), 0.0)
+
+
+def _duplicates(stored: NDArray[Any], sums: NDArray[np.uint32]) -> tuple[tuple[int, int], ...]:
+    """Samples that equal an earlier one.  Equal checksums are candidates; the values decide."""
+    firsts: defaultdict[int, list[int]] = defaultdict(list)
+    found = []
+    for at, total in enumerate(sums.tolist()):
+        same = next((other for other in firsts[total] if np.array_equal(stored[at], stored[other])), None)
+        if same is None:
+            firsts[total].append(at)
+        else:
+            found.append((at, same))
+    return tuple(found)

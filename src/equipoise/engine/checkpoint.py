@@ -1,0 +1,203 @@
+"""Checkpoints: everything that has state, in one file that proves itself.
+
+A checkpoint is written beside its place, synced, read back, and renamed.  Its name holds the step, the score if there
+is one, and the first digits of the SHA-256 of its bytes: ``step-00001000_score-0.0312_5f0c6a1e9b27.pt``.  A file that
+does not hash to its name is damaged and is never loaded.  Files are read with ``weights_only=True``: a checkpoint can
+hold numbers and nothing that runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import pickle
+import re
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from equipoise.errors import Fault, RequestError
+
+FORMAT = 1
+_NAME = re.compile(r"step-(?P<step>\d{8})(_score-(?P<score>[\d.e+-]+))?_(?P<hash>[0-9a-f]{12})\.pt")
+_UNFINISHED = ".unfinished"
+
+
+class Damaged(RequestError):
+    """A file that is not the checkpoint its name says it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One checkpoint on disk."""
+
+    path: Path
+    step: int
+    score: float | None
+
+
+def entries(folder: Path) -> list[Entry]:
+    """The checkpoints of a folder, oldest first."""
+    found = []
+    for path in folder.glob("step-*.pt"):
+        match = _NAME.fullmatch(path.name)
+        if match:
+            score = float(match["score"]) if match["score"] else None
+            found.append(Entry(path, int(match["step"]), score))
+    return sorted(found, key=lambda entry: (entry.step, entry.path.name))
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read and verify a checkpoint; tensors arrive on the CPU.  Raises `Damaged`."""
+    content = path.read_bytes()
+    match = _NAME.fullmatch(path.name)
+    if match is None or _hash(content) != match["hash"]:
+        raise Damaged(f"{path} is damaged: its content does not match the hash in its name; it was not loaded")
+    try:
+        snapshot = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise Damaged(f"{path} holds something other than numbers and was not loaded; delete it") from error
+    if not isinstance(snapshot, dict) or snapshot.get("format") != FORMAT:
+        raise Damaged(f"{path} is not a checkpoint of this version (format {FORMAT})")
+    return snapshot
+
+
+def load_newest(folder: Path) -> tuple[Entry, dict[str, Any], list[str]]:
+    """The newest checkpoint that is whole, and what was wrong with the newer ones.
+
+    Leftovers of a save that was cut short are removed.  Raises `RequestError` when there is none.
+    """
+    for leftover in folder.glob(f"*{_UNFINISHED}"):
+        leftover.unlink()
+    faults: list[str] = []
+    for entry in reversed(entries(folder)):
+        try:
+            return entry, load(entry.path), faults
+        except Damaged as error:
+            faults.append(str(error))
+    raise RequestError(faults[0] if faults else f"{folder} holds no checkpoint; start the run anew")
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A checkpoint that is on the disk and verified."""
+
+    path: Path
+    step: int
+    bytes: int
+    seconds: float
+
+
+class Checkpointer:
+    """Writes checkpoints on a thread of its own, and keeps a ring: the most recent ones and the best ones."""
+
+    def __init__(self, folder: Path, keep_recent: int, keep_best: int) -> None:
+        self.folder = folder
+        self._keep_recent = keep_recent
+        self._keep_best = keep_best
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+        self._pending: Future[Saved] | None = None
+
+    def save(self, snapshot: dict[str, Any], step: int, score: float | None) -> Saved | None:
+        """Copy the snapshot now, write it in the background.  Returns what the save before has come to."""
+        done = self.wait()
+        copied = on_cpu({"format": FORMAT, **snapshot})
+        self._pending = self._thread.submit(self._write, copied, step, score)
+        return done
+
+    def wait(self) -> Saved | None:
+        """Wait for the save under way, if there is one.  Raises `Fault` when it failed."""
+        if self._pending is None:
+            return None
+        pending, self._pending = self._pending, None
+        try:
+            return pending.result()
+        except OSError as error:
+            reason = error.strerror or error
+            raise Fault(f"a checkpoint could not be saved: {reason}; the ones before it are whole") from error
+
+    def close(self) -> None:
+        self._thread.shutdown()
+
+    def _write(self, snapshot: dict[str, Any], step: int, score: float | None) -> Saved:
+        began = time.monotonic()
+        buffer = io.BytesIO()
+        torch.save(snapshot, buffer)
+        content = buffer.getbuffer()
+        score_text = "" if score is None else f"_score-{score:.6g}"
+        path = self.folder / f"step-{step:08d}{score_text}_{_hash(content)}.pt"
+        write_whole(path, lambda unfinished: _write_synced(unfinished, content))
+        self._trim()
+        return Saved(path, step, len(content), round(time.monotonic() - began, 3))
+
+    def _trim(self) -> None:
+        found = entries(self.folder)
+        recent = found[-self._keep_recent :]
+        scored = sorted((entry for entry in found if entry.score is not None), key=lambda entry: entry.score or 0.0)
+        kept = {entry.path for entry in (*recent, *scored[: self._keep_best])}
+        for entry in found:
+            if entry.path not in kept:
+                entry.path.unlink()
+
+
+def write_whole(path: Path, write: Callable[[Path], None]) -> None:
+    """Make a file appear whole or not at all: `write` fills a neighbour, which is then renamed."""
+    unfinished = path.with_name(path.name + _UNFINISHED)
+    try:
+        write(unfinished)
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def size_of(value: Any) -> int:
+    """Bytes that the tensors of a tree take."""
+    if isinstance(value, Tensor):
+        return value.nbytes
+    if isinstance(value, dict):
+        return sum(map(size_of, value.values()))
+    return sum(map(size_of, value)) if isinstance(value, list) else 0
+
+
+def on_cpu(value: Any) -> Any:
+    """A copy of a tree of tensors and numbers that later training cannot change."""
+    if isinstance(value, Tensor):
+        return value.detach().to("cpu", copy=True)
+    if isinstance(value, dict):
+        return {key: on_cpu(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [on_cpu(item) for item in value]
+    return value
+
+
+def _write_synced(path: Path, content: memoryview) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    if _hash(path.read_bytes()) != _hash(content):
+        raise OSError(None, "what was read back is not what was written")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename durable.  Windows offers no way to sync a folder, and needs none."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _hash(content: bytes | memoryview) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]

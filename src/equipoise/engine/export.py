@@ -1,0 +1,67 @@
+"""The averaged generator as one safetensors file that knows how to build itself."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from equipoise.engine.checkpoint import write_whole
+from equipoise.errors import RequestError
+from equipoise.recipe import Recipe
+from equipoise.space import Channel, Space
+from equipoise.spec import decode, encode
+
+FORMAT = 1
+METADATA = "equipoise"
+"""One key for everything: the library writes several in no fixed order, and equal generators should be equal files."""
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """A generator ready to draw from."""
+
+    module: nn.Module
+    recipe: Recipe
+    space: Space
+    step: int
+    score: float | None
+
+
+def save_generator(
+    path: Path, average: nn.Module, recipe: Recipe, space: Space, step: int, score: float | None
+) -> None:
+    """Write the averaged generator with its recipe and the kind of sample it makes."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in average.state_dict().items()}
+    about = {"format": FORMAT, "recipe": encode(recipe), "space": asdict(space), "step": step, "score": score}
+    write_whole(path, lambda unfinished: save_file(tensors, unfinished, {METADATA: json.dumps(about)}))
+
+
+def load_generator(path: Path, device: torch.device) -> Sampler:
+    """Build the generator that a file describes.  Raises `RequestError`."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    except (SafetensorError, OSError) as error:
+        raise RequestError(f"{path} cannot be read as a generator: {error}") from error
+    about = json.loads(metadata.get(METADATA, "{}"))
+    if about.get("format") != FORMAT:
+        raise RequestError(f"{path} is not a generator saved by this version (format {FORMAT})")
+    recipe = decode(about["recipe"], Recipe)
+    space = space_from_json(about["space"])
+    module = recipe.generator.build(space)
+    module.load_state_dict(tensors)
+    return Sampler(module.to(device).eval(), recipe, space, about["step"], about["score"])
+
+
+def space_from_json(document: dict[str, Any]) -> Space:
+    """The inverse of ``dataclasses.asdict`` for a `Space`."""
+    channels = tuple(Channel(**channel) for channel in document["channels"])
+    return Space(channels, document["height"], document["width"])

@@ -1,0 +1,42 @@
+"""Numbers that are not finite stop a run before they reach a weight, and are named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from equipoise.errors import Fault
+from equipoise.view import View
+
+
+class NonFinite(Fault):
+    """An update would have used a number that is not finite."""
+
+    def __init__(self, step: int, culprit: str) -> None:
+        self.step = step
+        self.culprit = culprit
+        super().__init__(f"step {step + 1}: {culprit}; the update was not made")
+
+
+def first_culprit(view: View, losses: Mapping[str, Tensor], module: nn.Module) -> str:
+    """The first tensor of an update, in the order of computation, that holds a number that is not finite."""
+    player = "critic" if view.side == "D" else "generator"
+    for name, tensor in _in_order(view, losses, module):
+        if not bool(torch.isfinite(tensor).all()):
+            kind = "NaN" if bool(torch.isnan(tensor).any()) else "infinite"
+            return f"{name} is {kind} in the {player}'s update"
+    return f"the {player}'s gradient norm overflows although each gradient is finite"
+
+
+def _in_order(view: View, losses: Mapping[str, Tensor], module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    yield "the batch of real samples", view.real
+    yield "the generator's output", view.fake
+    for name, parameter in module.named_parameters():
+        yield f"the weight {name}", parameter
+    for name, loss in losses.items():
+        yield f"the term {name!r}", loss
+    for name, parameter in reversed(list(module.named_parameters())):
+        if parameter.grad is not None:
+            yield f"the gradient of {name}", parameter.grad

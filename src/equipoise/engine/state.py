@@ -1,0 +1,123 @@
+"""Everything that changes while a run trains, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from equipoise.engine.average import averaged_copy
+from equipoise.engine.plan import Plan
+from equipoise.engine.precision import lay_out
+from equipoise.randomness import mix
+from equipoise.recipe import Adam
+from equipoise.schedule import Progress, value_at
+
+
+@dataclass(slots=True)
+class Counters:
+    """Where the run is.  `images` counts real samples shown to the critic, over all processes."""
+
+    steps: int = 0
+    images: int = 0
+    batches: int = 0
+    phase: int = 0
+    phase_steps: int = 0
+    phase_images: int = 0
+    """Steps and images at which the phase began."""
+
+    def progress(self, num_samples: int) -> Progress:
+        return Progress(self.steps, self.images, self.images / num_samples)
+
+    def progress_in_phase(self, num_samples: int) -> Progress:
+        images = self.images - self.phase_images
+        return Progress(self.steps - self.phase_steps, images, images / num_samples)
+
+
+class Player:
+    """A network that learns: its module, its optimiser, and how often it has been updated."""
+
+    def __init__(self, module: nn.Module, settings: Adam) -> None:
+        self.module = module
+        self.settings = settings
+        self.updates = 0
+        kind = torch.optim.AdamW if settings.decoupled else torch.optim.Adam
+        self.optimiser = kind(
+            module.parameters(),
+            lr=1.0,
+            betas=(settings.beta1, settings.beta2),
+            eps=settings.eps,
+            weight_decay=settings.weight_decay,
+            fused=True,
+        )
+
+    @property
+    def learning_rate(self) -> float:
+        """What the optimiser holds now, read back."""
+        return float(self.optimiser.param_groups[0]["lr"])
+
+    def write_settings(self, progress: Progress) -> None:
+        """Write what the recipe says at this point of the run into the optimiser."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = value_at(self.settings.lr, progress)
+            group["betas"] = (self.settings.beta1, self.settings.beta2)
+            group["eps"] = self.settings.eps
+            group["weight_decay"] = self.settings.weight_decay
+
+    def snapshot(self) -> dict[str, Any]:
+        return {
+            "module": self.module.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "updates": self.updates,
+        }
+
+    def restore(self, snapshot: dict[str, Any]) -> None:
+        self.module.load_state_dict(snapshot["module"])
+        self.optimiser.load_state_dict(snapshot["optimiser"])
+        self.updates = int(snapshot["updates"])
+
+
+@dataclass(slots=True)
+class State:
+    """The state of a run: two players, the averaged generator and the counters."""
+
+    generator: Player
+    critic: Player
+    average: nn.Module
+    counters: Counters = field(default_factory=Counters)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Plain tensors and numbers under stable names.  The tensors are those in use: copy before the next step."""
+        return {
+            "generator": self.generator.snapshot(),
+            "critic": self.critic.snapshot(),
+            "average": self.average.state_dict(),
+            "counters": asdict(self.counters),
+        }
+
+    def restore(self, snapshot: dict[str, Any]) -> None:
+        """Take over a snapshot.  Raises `RuntimeError` when shapes or names differ."""
+        self.generator.restore(snapshot["generator"])
+        self.critic.restore(snapshot["critic"])
+        self.average.load_state_dict(snapshot["average"])
+        self.counters = Counters(**snapshot["counters"])
+
+
+def initial_networks(plan: Plan) -> tuple[nn.Module, nn.Module]:
+    """Generator and critic with the weights that the recipe's seed gives, on the plan's device."""
+    torch.manual_seed(mix(plan.recipe.seed, "weights"))
+    generator = plan.recipe.generator.build(plan.space)
+    critic = plan.recipe.critic.build(plan.space)
+    return generator.to(plan.device), critic.to(plan.device)
+
+
+def initial_state(plan: Plan, generator: nn.Module, critic: nn.Module) -> State:
+    """The state before the first step."""
+    memory_format = plan.arithmetic.memory_format
+    return State(
+        generator=Player(lay_out(generator, memory_format).train(), plan.recipe.g_optim),
+        critic=Player(lay_out(critic, memory_format).train(), plan.recipe.d_optim),
+        average=averaged_copy(generator),
+    )

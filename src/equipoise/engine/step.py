@@ -1,0 +1,177 @@
+"""The one training step, whatever the loss, the networks, the data and the number of processes.
+
+::
+
+    for each critic update:      real batch, fakes without a graph -> View("D") -> sum of due terms -> update
+    for each generator update:   fakes with a graph                -> View("G") -> sum of due terms -> update
+    average the generator; count
+
+An update is made only when its gradients are finite; otherwise the step ends in `NonFinite`, which names the first
+tensor at fault, and the weights stay as they were.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from equipoise.augment import apply
+from equipoise.engine.average import decay_at, update_average
+from equipoise.engine.finite import NonFinite, first_culprit
+from equipoise.engine.meter import Meter
+from equipoise.engine.plan import Plan
+from equipoise.engine.precision import Compute, autocast
+from equipoise.engine.state import Player, State
+from equipoise.randomness import mix
+from equipoise.recipe import Adversarial, Phase, Term
+from equipoise.schedule import Progress, value_at
+from equipoise.view import Samples, Scores, Side, View
+
+
+def step(plan: Plan, state: State, next_real: Callable[[], Samples], meter: Meter) -> None:
+    """One step of the run: the phase's critic updates, then its generator updates."""
+    counters = state.counters
+    torch.manual_seed(mix(plan.recipe.seed, "step", counters.steps, plan.world.rank))
+    phase = plan.phase(counters.phase)
+    progress = counters.progress_in_phase(plan.num_samples)
+    d_turns, g_turns = round(value_at(phase.d_updates, progress)), round(value_at(phase.g_updates, progress))
+    write_settings(plan, state)
+    real = fake = None
+    for turn in range(d_turns):
+        real = next_real()
+        with torch.set_grad_enabled(phase.share_fakes and turn == d_turns - 1):
+            fake = generate(plan, state)
+        _update(_view("D", plan, state, real, fake.detach(), meter), phase, progress, plan, state, meter)
+    with _frozen(state.critic.module):
+        for turn in range(g_turns):
+            real = next_real() if real is None else real
+            if fake is None or turn > 0 or not phase.share_fakes:
+                fake = generate(plan, state)
+            _update(_view("G", plan, state, real, fake, meter), phase, progress, plan, state, meter)
+            update_average(
+                state.average, state.generator.module, decay_at(plan.recipe.average, state.generator.updates - 1)
+            )
+    counters.steps += 1
+
+
+def generate(plan: Plan, state: State) -> Samples:
+    """Fresh samples [N, C, H, W] of the generator that learns, in float32."""
+    latents = torch.randn(plan.local_batch, plan.recipe.generator.latent, device=plan.device)
+    with autocast(plan.arithmetic.compute, plan.device):
+        fake: Tensor = state.generator.module(latents)
+    return fake.float()
+
+
+def write_settings(plan: Plan, state: State) -> None:
+    """Write the recipe's rates, which may be schedules, into both optimisers."""
+    progress = state.counters.progress(plan.num_samples)
+    for player in (state.critic, state.generator):
+        player.write_settings(progress)
+
+
+def _update(view: View, phase: Phase, progress: Progress, plan: Plan, state: State, meter: Meter) -> None:
+    """One update of one player: the sum of its due terms, the gradient of that, and the optimiser's move."""
+    player = _player(view.side, state)
+    losses: dict[str, Tensor] = {}
+    total = view.fake.new_zeros(())
+    shown = _for_gradients(view, _due(phase, view.side, player))
+    for name, term in _due(phase, view.side, player):
+        losses[name] = term(_in_precision_of(term, shown, plan, state)).mean()
+        total = total + _factor(term, view.side, progress) * losses[name]
+    player.optimiser.zero_grad(set_to_none=True)
+    torch.autograd.backward(total)
+    plan.world.average_gradients(player.module.parameters())
+    norm = _clip(player)
+    if not math.isfinite(norm.item()):
+        raise NonFinite(state.counters.steps, first_culprit(view, losses, player.module))
+    player.optimiser.step()
+    player.updates += 1
+    _record(shown, phase, total, losses, norm, meter)
+
+
+def _view(side: Side, plan: Plan, state: State, real: Samples, fake: Samples, meter: Meter) -> View:
+    """What the terms of one update see: augmented batches and a critic in the run's precision."""
+    augment = plan.recipe.augment
+    if augment is not None:
+        real = apply(augment.operations, real)
+        fake = apply(augment.operations, fake) if augment.applies_to == "both" else fake
+    return View(side, real, fake, _scorer(plan, state, plan.arithmetic.compute), meter.add)
+
+
+def _for_gradients(view: View, due: Iterator[tuple[str, Term]]) -> View:
+    """The view with those batches opened for differentiation that a due term differentiates by."""
+    names = {name for _, term in due for name in term.differentiates}
+    opened = {name: getattr(view, name).detach().requires_grad_() for name in sorted(names)}
+    return replace(view, **opened)
+
+
+def _in_precision_of(term: Term, view: View, plan: Plan, state: State) -> View:
+    """The view itself, or one whose critic computes as gradient penalties should."""
+    arithmetic = plan.arithmetic
+    if not term.penalises_slope or arithmetic.penalties == arithmetic.compute:
+        return view
+    return replace(view, critic=_scorer(plan, state, arithmetic.penalties))
+
+
+def _scorer(plan: Plan, state: State, compute: Compute) -> Callable[[Samples], Scores]:
+    def score(samples: Samples) -> Scores:
+        with autocast(compute, plan.device):
+            scores: Tensor = state.critic.module(samples)
+        return scores.float()
+
+    return score
+
+
+def _player(side: Side, state: State) -> Player:
+    return state.critic if side == "D" else state.generator
+
+
+def _due(phase: Phase, side: Side, player: Player) -> Iterator[tuple[str, Term]]:
+    for name, term in phase.terms.items():
+        if side in term.sides and player.updates % term.every == 0:
+            yield name, term
+
+
+def _factor(term: Term, side: Side, progress: Progress) -> float:
+    """What a term's mean is multiplied by.  The critic's own objective is never scaled."""
+    if side == "D" and isinstance(term, Adversarial):
+        return 1.0
+    return value_at(term.weight, progress) * term.every
+
+
+def _clip(player: Player) -> Tensor:
+    """The norm of the whole gradient before clipping; gradients above the limit are scaled down to it."""
+    gradients = [parameter.grad for parameter in player.module.parameters() if parameter.grad is not None]
+    norm = torch.nn.utils.get_total_norm(gradients)
+    if player.settings.clip_norm is not None:
+        torch.nn.utils.clip_grads_with_norm_(player.module.parameters(), player.settings.clip_norm, norm)
+    return norm
+
+
+@contextlib.contextmanager
+def _frozen(module: nn.Module) -> Iterator[None]:
+    """The module's weights take no gradient inside; that saves a third of the critic's backward pass."""
+    module.requires_grad_(False)
+    try:
+        yield
+    finally:
+        module.requires_grad_(True)
+
+
+def _record(view: View, phase: Phase, total: Tensor, losses: dict[str, Tensor], norm: Tensor, meter: Meter) -> None:
+    side = view.side.lower()
+    game = phase.adversarial
+    meter.add(f"loss_{side}", total)
+    if view.side == "D":
+        meter.add("d_x", game.probability(view.real_scores))
+        meter.add("d_g_z1", game.probability(view.fake_scores))
+    else:
+        meter.add("d_g_z2", game.probability(view.fake_scores))
+    meter.add(f"grad_{side}", norm)
+    for name, loss in losses.items():
+        meter.add(f"{side}.{name}", loss)

@@ -1,0 +1,87 @@
+"""A run's folder: what lies where."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from equipoise import journal
+from equipoise.errors import RequestError
+from equipoise.recipe import Recipe
+from equipoise.spec import SpecError, decode, encode
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The folder of one run."""
+
+    path: Path
+
+    @property
+    def recipe_file(self) -> Path:
+        return self.path / "recipe.json"
+
+    @property
+    def samples(self) -> Path:
+        return self.path / "samples"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def best_generator(self) -> Path:
+        return self.path / "best" / "generator.safetensors"
+
+    @property
+    def tracking(self) -> Path:
+        return self.path / "events"
+
+    def create(self) -> None:
+        """Make the folder and its rooms.  Raises `RequestError` when something is there already."""
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise RequestError(
+                f"{self.path} exists already; go on with it by 'equipoise resume {self.path}' or choose another --out"
+            )
+        try:
+            for room in (self.samples, self.checkpoints, self.best_generator.parent):
+                room.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RequestError(f"--out {self.path} cannot be made: {error.strerror}") from error
+
+    def write_recipe(self, recipe: Recipe) -> None:
+        text = json.dumps(encode(recipe), indent=2) + "\n"
+        unfinished = self.recipe_file.with_suffix(".json.unfinished")
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(self.recipe_file)
+
+    def read_recipe(self) -> Recipe:
+        """Raises `RequestError` when this is no run folder or its recipe cannot be read."""
+        if not self.recipe_file.is_file():
+            raise RequestError(f"{self.path} is not a run folder: it has no recipe.json")
+        return read_recipe_file(self.recipe_file)
+
+    def read_journal(self) -> journal.Reading:
+        try:
+            return journal.read(self.path)
+        except FileNotFoundError:
+            raise RequestError(f"{self.path} is not a run folder: it has no {journal.Journal.name}") from None
+
+
+def read_recipe_file(path: Path) -> Recipe:
+    """A recipe from JSON.  Raises `RequestError` with every fault and its path."""
+    try:
+        return decode(json.loads(path.read_text(encoding="utf-8")), Recipe)
+    except json.JSONDecodeError as error:
+        raise RequestError(f"{path} is not JSON: {error}") from error
+    except SpecError as error:
+        raise RequestError(f"{path}: {error}") from error
+
+
+def next_free(parent: Path, name: str) -> Path:
+    """The first of ``name-001``, ``name-002`` ... that does not exist."""
+    number = 1
+    while (parent / f"{name}-{number:03d}").exists():
+        number += 1
+    return parent / f"{name}-{number:03d}"

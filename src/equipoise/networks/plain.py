@@ -1,0 +1,87 @@
+"""Plain stacks of convolutions, the shape of DCGAN (Radford et al. 2016, arXiv:1511.06434, section 3).
+
+Layers have a bias exactly where no normalisation with an offset of its own follows.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from equipoise.networks.grid import Pyramid
+from equipoise.networks.layers import (
+    LEAK,
+    SMALL_STD,
+    Conv,
+    Head,
+    Norm,
+    Stem,
+    Upsampling,
+    dropout,
+    named,
+    norm,
+    small_normal,
+    up_conv,
+)
+from equipoise.view import Latents, Samples, Scores
+
+
+class PlainGenerator(nn.Module):
+    """Latents [N, latent] to samples [N, C, H, W] in [-1, 1]: stem, batch norm, ReLU, up-sampling blocks, tanh."""
+
+    def __init__(self, pyramid: Pyramid, image_channels: int, latent: int, width: int, upsampling: Upsampling) -> None:
+        super().__init__()
+        channels = pyramid.channels(width)
+        self.stem = named(
+            project=Stem(latent, channels[0], pyramid.base, small_normal, bias=False),
+            norm=norm("batch", channels[0], SMALL_STD),
+            act=nn.ReLU(inplace=True),
+        )
+        self.blocks = nn.Sequential(*(_up_block(before, after, upsampling) for before, after in pairwise(channels)))
+        self.head = up_conv(channels[-1], image_channels, upsampling, small_normal)
+
+    def forward(self, z: Latents) -> Samples:
+        x: Tensor = self.head(self.blocks(self.stem(z)))
+        return torch.tanh(x.to(z.dtype))
+
+
+class PlainCritic(nn.Module):
+    """Samples [N, C, H, W] to scores [N]: 4x4 convolutions of stride 2 with LeakyReLU, then one linear layer."""
+
+    def __init__(
+        self, pyramid: Pyramid, image_channels: int, width: int, kind: Norm, spectral: bool = False, drop: float = 0.0
+    ) -> None:
+        super().__init__()
+        channels = pyramid.channels(width)[::-1]
+        self.stem = named(
+            conv=Conv(image_channels, channels[0], 4, small_normal, stride=2, spectral=spectral),
+            act=nn.LeakyReLU(LEAK, inplace=True),
+            dropout=dropout(drop),
+        )
+        self.blocks = nn.Sequential(
+            *(_down_block(before, after, kind, spectral, drop) for before, after in pairwise(channels))
+        )
+        self.head = Head(channels[-1] * pyramid.cells, small_normal, spectral=spectral)
+
+    def forward(self, x: Samples) -> Scores:
+        scores: Tensor = self.head(self.blocks(self.stem(x)))
+        return scores
+
+
+def _up_block(inputs: int, outputs: int, upsampling: Upsampling) -> nn.Sequential:
+    return named(
+        up=up_conv(inputs, outputs, upsampling, small_normal, bias=False),
+        norm=norm("batch", outputs, SMALL_STD),
+        act=nn.ReLU(inplace=True),
+    )
+
+
+def _down_block(inputs: int, outputs: int, kind: Norm, spectral: bool, drop: float) -> nn.Sequential:
+    return named(
+        conv=Conv(inputs, outputs, 4, small_normal, stride=2, bias=kind == "none", spectral=spectral),
+        norm=norm(kind, outputs, SMALL_STD),
+        act=nn.LeakyReLU(LEAK, inplace=True),
+        dropout=dropout(drop),
+    )

@@ -1,0 +1,244 @@
+"""The only composer: a recipe and a folder of data become a run, new or resumed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from equipoise.data.corpus import Corpus
+from equipoise.edit import Change, Edit, apply, diff
+from equipoise.engine import checkpoint
+from equipoise.engine.finite import NonFinite
+from equipoise.engine.machine import choose_device, describe
+from equipoise.engine.plan import Plan
+from equipoise.engine.precision import Arithmetic, decide
+from equipoise.engine.state import initial_networks, initial_state
+from equipoise.engine.world import join_world
+from equipoise.errors import RequestError
+from equipoise.folder import RunFolder, next_free
+from equipoise.goal import Goal
+from equipoise.interrupt import stop_on_signal
+from equipoise.journal import Resumed, Started
+from equipoise.recipe import Budget, Recipe
+from equipoise.session import Listener, Session, describe_data
+from equipoise.spec import Json, SpecError, decode, digest, encode
+
+BuildProgress = Callable[[int, int], None]
+
+CHECKPOINTS_ASIDE = 2
+"""Checkpoints that may exist beyond the ring for a moment: the one being written and the one about to go."""
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where a run's things are: data, the corpora made of it, and the device."""
+
+    data: Path | None = None
+    cache: Path | None = None
+    device: str = "auto"
+    progress: BuildProgress | None = None
+
+
+def train(
+    recipe: Recipe,
+    data: Path | str | None = None,
+    *,
+    out: Path | str | None = None,
+    budget: str | None = None,
+    device: str = "auto",
+    listeners: Iterable[Listener] = (),
+) -> Path:
+    """Train a recipe on a folder of data; returns the run's folder.
+
+    `budget` is what the command line calls ``--for``: "10m", "5000steps", "200epochs".
+    Raises `RequestError` or `equipoise.spec.SpecError` when it cannot be done as asked, `Fault` when it broke off.
+    """
+    folder = Path(out) if out is not None else next_free(Path("runs"), "run")
+    length = Budget.parse(budget) if budget is not None else None
+    where = Where(Path(data) if data is not None else None, device=device)
+    carry_out(start(recipe, where, folder, length, listeners))
+    return folder
+
+
+def start(
+    recipe: Recipe, where: Where, out: Path, budget: Budget | None = None, listeners: Iterable[Listener] = ()
+) -> Session:
+    """A new run.  Nothing is written before everything that can be checked has been."""
+    corpus = open_corpus(recipe, where)
+    plan = plan_for(recipe, corpus, where.device)
+    refuse_misfits(plan, corpus)
+    generator, critic = initial_networks(plan)
+    arithmetic, measured = decide(recipe.precision, plan.space, generator, critic, recipe.generator.latent, plan.device)
+    plan = replace(plan, arithmetic=plan.world.agree(arithmetic))
+    state = initial_state(plan, generator, critic)
+    folder = RunFolder(out)
+    if plan.world.leads:
+        _refuse_full_disk(plan, checkpoint.size_of(state.snapshot()), out)
+        folder.create()
+        folder.write_recipe(recipe)
+    plan.world.wait()
+    goal = Goal.of(recipe, budget, {})
+    session = Session(folder, plan, state, corpus, goal, listeners)
+    machine: dict[str, Json] = {
+        **describe(plan.device),
+        "processes": plan.world.size,
+        **plan.arithmetic.to_json(),
+        "probe_s": {choice: round(seconds, 4) for choice, seconds in measured.seconds.items()},
+    }
+    session.begin(
+        Started(
+            recipe=encode(recipe),
+            digest=digest(recipe),
+            data=describe_data(corpus, _absolute(where.data)),
+            machine=machine,
+            goal=goal.to_json(),
+        )
+    )
+    return session
+
+
+def resume(
+    path: Path,
+    edits: Sequence[Edit] = (),
+    *,
+    accept_changes: bool = False,
+    where: Where | None = None,
+    budget: Budget | None = None,
+    listeners: Iterable[Listener] = (),
+) -> Session:
+    """Go on with a run from its newest whole checkpoint.
+
+    Settings changed by `edits` are taken over; differences that came about otherwise (an edited ``recipe.json``, other
+    data) are refused with a list of them, unless `accept_changes`.
+    """
+    where = where or Where()
+    folder = RunFolder(path)
+    asked = folder.read_recipe()
+    origin = _origin(folder)
+    entry, snapshot, notices = checkpoint.load_newest(folder.checkpoints)
+    recorded = _recorded_recipe(entry.path, snapshot)
+    if not accept_changes:
+        _refuse_changes(diff(recorded, asked), path / "recipe.json")
+    recipe = apply(asked, edits)
+    data = where.data or (Path(str(origin.data["path"])) if origin.data["path"] else None)
+    corpus = open_corpus(recipe, replace(where, data=data))
+    if corpus.digest != origin.data["digest"] and not accept_changes:
+        raise RequestError(f"the data in {data} is not what this run began with; --accept-changes goes on with it")
+    arithmetic = Arithmetic(**snapshot["arithmetic"])
+    plan = replace(plan_for(recipe, corpus, where.device), arithmetic=arithmetic.overridden(recipe.precision))
+    refuse_misfits(plan, corpus)
+    goal = Goal.from_json(origin.goal)
+    session = Session(folder, plan, initial_state(plan, *initial_networks(plan)), corpus, goal, listeners)
+    try:
+        session.restore(snapshot)
+    except (RuntimeError, KeyError, ValueError) as error:
+        raise RequestError(_no_fit(entry.path, diff(recorded, recipe))) from error
+    if budget is not None:
+        session.goal = Goal.of(recipe, budget, session.done)
+    if plan.world.leads:
+        folder.write_recipe(recipe)
+    session.begin(
+        Resumed(
+            step=entry.step,
+            checkpoint=entry.path.name,
+            data=describe_data(corpus, _absolute(data)),
+            machine={**describe(plan.device), "processes": plan.world.size, **plan.arithmetic.to_json()},
+            goal=session.goal.to_json(),
+            changes=tuple(diff(recorded, recipe)),
+            notices=tuple(notices),
+        )
+    )
+    return session
+
+
+def carry_out(session: Session) -> str:
+    """Train to the end; Ctrl-C saves and stops, a second one exits at once.  Returns why it ended.
+
+    A run whose very first step fails has learned nothing: its folder is removed, and the request was wrong.
+    """
+    with stop_on_signal() as stop:
+        try:
+            return session.train(stop)
+        except NonFinite as fault:
+            if fault.step > 0:
+                raise
+            if session.plan.world.leads:
+                shutil.rmtree(session.folder.path)
+            raise RequestError(f"{fault}; with these settings nothing can be learned, and no run was kept") from fault
+
+
+def open_corpus(recipe: Recipe, where: Where) -> Corpus:
+    """The recipe's data.  Raises `RequestError`."""
+    if recipe.source.needs_path and where.data is None:
+        raise RequestError("this recipe needs data: add --data FOLDER")
+    path = where.data if recipe.source.needs_path else None
+    return recipe.source.corpus(path, where.cache, where.progress)
+
+
+def plan_for(recipe: Recipe, corpus: Corpus, device_name: str) -> Plan:
+    device = choose_device(device_name)
+    if device.type == "cpu":
+        torch.set_flush_denormal(True)
+    return Plan(recipe, corpus.space, len(corpus), device, join_world(device.type))
+
+
+def refuse_misfits(plan: Plan, corpus: Corpus) -> None:
+    """Everything that would make the first step impossible."""
+    recipe = plan.recipe
+    faults = [f"generator: {fault}" for fault in recipe.generator.faults(plan.space)]
+    faults += [f"critic: {fault}" for fault in recipe.critic.faults(plan.space)]
+    if recipe.batch % plan.world.size:
+        faults.append(f"batch: {recipe.batch} samples cannot be shared by {plan.world.size} processes")
+    if faults:
+        raise RequestError(f"the data ({len(corpus)} samples, {plan.space}) does not fit: " + "; ".join(faults))
+
+
+def _refuse_full_disk(plan: Plan, checkpoint_bytes: int, out: Path) -> None:
+    """A run must not begin where its checkpoints cannot lie."""
+    cadence = plan.recipe.cadence
+    needed = checkpoint_bytes * (cadence.keep_recent + cadence.keep_best + CHECKPOINTS_ASIDE)
+    there = next(parent for parent in (out, *out.absolute().parents) if parent.exists())
+    free = shutil.disk_usage(there).free
+    if free < needed:
+        raise RequestError(
+            f"--out {out}: the run's checkpoints need {needed / 2**20:.0f} MiB and {free / 2**20:.0f} MiB are free; "
+            "choose another --out, or lower cadence.keep_recent"
+        )
+
+
+def _origin(folder: RunFolder) -> Started | Resumed:
+    """What was last said about the run's data and goal."""
+    events = [event for event in folder.read_journal().events if isinstance(event, Started | Resumed)]
+    if not events:
+        raise RequestError(f"{folder.path} never began: its journal says nothing of a start; begin a new run")
+    return events[-1]
+
+
+def _recorded_recipe(path: Path, snapshot: Mapping[str, Any]) -> Recipe:
+    try:
+        return decode(snapshot["recipe"], Recipe)
+    except (SpecError, KeyError) as error:
+        raise RequestError(f"{path} was made with a recipe that this version cannot read: {error}") from error
+
+
+def _refuse_changes(changes: Sequence[Change], where: Path) -> None:
+    if changes:
+        shown = "; ".join(map(str, changes[:8])) + ("; ..." if len(changes) > 8 else "")
+        raise RequestError(
+            f"{where} differs from what the checkpoint was made with ({shown}); "
+            "undo that, or add --accept-changes, or use --set for a change that is meant"
+        )
+
+
+def _no_fit(path: Path, changes: Sequence[Change]) -> str:
+    shown = "; ".join(map(str, changes[:8])) or "no setting differs"
+    return f"the weights in {path} do not fit the recipe ({shown}); such a change needs a new run"
+
+
+def _absolute(path: Path | None) -> str | None:
+    return str(path.absolute()) if path is not None else None

@@ -1,0 +1,318 @@
+"""One sitting of a run: the loop, and what it writes down on the way.
+
+::
+
+    while not at the goal:  step;  next phase?;  tick?;  sheet and score?;  checkpoint?
+    last tick, sheet, score and checkpoint
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from equipoise import pictures
+from equipoise.data.corpus import Corpus
+from equipoise.data.feed import Feed
+from equipoise.engine import checkpoint, look
+from equipoise.engine.export import save_generator
+from equipoise.engine.meter import Meter
+from equipoise.engine.plan import Plan
+from equipoise.engine.state import State
+from equipoise.engine.step import step
+from equipoise.errors import Fault
+from equipoise.folder import RunFolder
+from equipoise.goal import Goal
+from equipoise.interrupt import StopRequest
+from equipoise.journal import (
+    Checkpointed,
+    Event,
+    Faulted,
+    Finished,
+    Journal,
+    Measured,
+    Pictured,
+    Resumed,
+    Started,
+    Tick,
+)
+from equipoise.losses import LossTable
+from equipoise.recipe import Recipe
+from equipoise.spec import Json, encode
+
+Listener = Callable[[Event], None]
+STOPPED = "stopped as asked"
+
+
+class Session:
+    """A run that trains.  Made by `equipoise.run.start` or `equipoise.run.resume`."""
+
+    def __init__(
+        self, folder: RunFolder, plan: Plan, state: State, corpus: Corpus, goal: Goal, listeners: Iterable[Listener]
+    ) -> None:
+        recipe, world = plan.recipe, plan.world
+        self.folder = folder
+        self.plan = plan
+        self.state = state
+        self.goal = goal
+        self.seconds = 0.0
+        """Training time over all sessions of the run."""
+        self._best: tuple[float, int] | None = None
+        self._corpus = corpus
+        self._feed = Feed(
+            corpus, recipe.batch, recipe.seed, plan.device, world.rank, world.size, plan.arithmetic.memory_format
+        )
+        self._meter = Meter()
+        self._score = look.Score.for_plan(plan, corpus.samples)
+        latent = recipe.generator.latent
+        self._sheet_latents = look.fixed_latents(recipe.seed, "sheet", look.sheet_size(plan.space), latent)
+        self._listeners = tuple(listeners)
+        self._record: Record | None = None
+        """Opened when the run begins, by the leading process only."""
+        cadence = recipe.cadence
+        self._checkpointer = checkpoint.Checkpointer(folder.checkpoints, cadence.keep_recent, cadence.keep_best)
+        self._last_save, self._saved_step = time.monotonic(), -1
+        self._pace = Pace()
+
+    @property
+    def step(self) -> int:
+        return self.state.counters.steps
+
+    @property
+    def done(self) -> dict[str, float]:
+        """How far the run has come, in every unit."""
+        progress = self.state.counters.progress(self.plan.num_samples)
+        units: dict[str, float] = {"steps": progress.steps, "images": progress.images, "epochs": progress.epochs}
+        return {**units, "seconds": self.seconds}
+
+    def restore(self, snapshot: dict[str, Any]) -> None:
+        """Take over everything a checkpoint holds.  Raises `RuntimeError` when the weights do not fit."""
+        self.state.restore(snapshot)
+        self._meter.restore(snapshot["meter"], self.plan.device)
+        self.seconds = snapshot["seconds"]
+        best = snapshot["best"]
+        self._best = (best[0], best[1]) if best else None
+
+    def begin(self, event: Started | Resumed) -> None:
+        """Announce the run.  A new one shows real and untrained samples, and saves, before its first step."""
+        if self.plan.world.leads:
+            self._record = Record(self.folder, self.plan.recipe, self._listeners)
+        self._announce(event)
+        if isinstance(event, Started) and self._record is not None:
+            plan = self.plan
+            real = look.reals(self._corpus.samples, plan.space, look.sheet_size(plan.space), plan.recipe.seed)
+            self._picture("reals.png", look.to_stored(real, plan.space))
+            self._picture("fakes_init.png", self._fakes())
+            self._save(score=None)
+            self._report(self._checkpointer.wait())
+
+    def train(self, stop: StopRequest) -> str:
+        """Train to the goal, or until asked to stop, and save.  Returns why it ended.  Raises `Fault`."""
+        began, before = time.monotonic(), self.seconds
+        self._pace.reset(self.state.counters.images, self._feed.waited_s)
+        try:
+            while (reason := self._reason_to_end(stop)) is None:
+                step(self.plan, self.state, self._next_real, self._meter)
+                self._next_phase()
+                self.seconds = before + time.monotonic() - began
+                self._write_what_is_due()
+            self._conclude(reason)
+        except Fault as fault:
+            self._announce(Faulted(step=self.step, message=str(fault)))
+            raise
+        finally:
+            self._close()
+        return reason
+
+    def _next_real(self) -> torch.Tensor:
+        counters = self.state.counters
+        batch = self._feed.batch(counters.batches)
+        counters.batches += 1
+        counters.images += self.plan.recipe.batch
+        return batch
+
+    def _next_phase(self) -> None:
+        counters = self.state.counters
+        if counters.phase + 1 < len(self.plan.recipe.phases) and self._phase_is_over():
+            counters.phase += 1
+            counters.phase_steps, counters.phase_images = counters.steps, counters.images
+
+    def _phase_is_over(self) -> bool:
+        counters = self.state.counters
+        length = self.plan.phase(counters.phase).length
+        return counters.progress_in_phase(self.plan.num_samples).measured_in(length.unit) >= length.amount
+
+    def _reason_to_end(self, stop: StopRequest) -> str | None:
+        """Why the run ends now, if it does.  What only one process knows, all agree on at ticks."""
+        world, device = self.plan.world, self.plan.device
+        if self._is_at_length():
+            return "length reached"
+        if world.size > 1 and self._is_between_ticks():
+            return None
+        if self.goal.unit == "seconds" and world.any(self.seconds >= self.goal.amount, device):
+            return "time is up"
+        return STOPPED if world.any(stop.asked, device) else None
+
+    def _is_at_length(self) -> bool:
+        counters, unit = self.state.counters, self.goal.unit
+        if unit == "seconds":
+            return False
+        if unit == "recipe":
+            return counters.phase == len(self.plan.recipe.phases) - 1 and self._phase_is_over()
+        return counters.progress(self.plan.num_samples).measured_in(unit) >= self.goal.amount
+
+    def _is_between_ticks(self) -> bool:
+        return self.step % self.plan.recipe.cadence.tick_steps != 0
+
+    def _write_what_is_due(self) -> None:
+        cadence = self.plan.recipe.cadence
+        if not self._is_between_ticks():
+            self._tick()
+        if self._record is None or (self.plan.world.size > 1 and self._is_between_ticks()):
+            return
+        score = self._look() if self.step % cadence.sheet_steps == 0 else None
+        due = cadence.checkpoint_steps is not None and self.step % cadence.checkpoint_steps == 0
+        if due or score is not None or time.monotonic() - self._last_save > cadence.checkpoint_s:
+            self._save(score)
+
+    def _conclude(self, reason: str) -> None:
+        """The last row, sheet and score, unless the run will go on; and the whole state."""
+        if self._is_between_ticks() and reason != STOPPED:
+            self._tick()
+        if self._record is not None:
+            if self.step % self.plan.recipe.cadence.sheet_steps != 0 and reason != STOPPED:
+                self._save(self._look())
+            elif self._saved_step != self.step:
+                self._save(score=None)
+            self._report(self._checkpointer.wait())
+        self._announce(Finished(step=self.step, reason=reason, seconds=round(self.seconds, 3)))
+
+    def _tick(self) -> None:
+        """Read the meter, which all processes do together, and write one row."""
+        values = self._meter.read(self.plan.world)
+        values |= {"lr_d": self.state.critic.learning_rate, "lr_g": self.state.generator.learning_rate}
+        counters = self.state.counters
+        images_per_s, waiting = self._pace.since_reset(counters.images, self._feed.waited_s)
+        self._pace.reset(counters.images, self._feed.waited_s)
+        event = Tick(
+            step=self.step,
+            images=counters.images,
+            epoch=counters.images / self.plan.num_samples,
+            seconds=round(self.seconds, 3),
+            values=values,
+            images_per_s=round(images_per_s, 2),
+            waiting=round(waiting, 5),
+        )
+        if self._record is not None:
+            self._record.row(event)
+        self._announce(event)
+
+    def _look(self) -> float:
+        """Draw a sheet, score the averaged generator, and keep it if it is the best so far."""
+        self._picture(f"step-{self.step:08d}.png", self._fakes())
+        began = time.monotonic()
+        score = self._score(self.state.average, self.plan.device)
+        took = time.monotonic() - began
+        self._announce(Measured(step=self.step, name=look.SCORE_NAME, value=score, seconds=round(took, 3)))
+        if self._best is None or score < self._best[0]:
+            self._best = (score, self.step)
+            plan = self.plan
+            save_generator(self.folder.best_generator, self.state.average, plan.recipe, plan.space, self.step, score)
+        return score
+
+    def _fakes(self) -> NDArray[np.float32]:
+        return look.to_stored(look.draw(self.state.average, self._sheet_latents, self.plan.device), self.plan.space)
+
+    def _picture(self, name: str, samples: NDArray[np.float32]) -> None:
+        pictures.save(pictures.sheet(samples, self.plan.space), self.folder.samples / name)
+        self._announce(Pictured(step=self.step, path=f"samples/{name}"))
+
+    def _save(self, score: float | None) -> None:
+        """Hand the whole state to the writer, which works beside the training."""
+        snapshot: dict[str, object] = {
+            **self.state.snapshot(),
+            "meter": self._meter.snapshot(),
+            "recipe": encode(self.plan.recipe),
+            "arithmetic": asdict(self.plan.arithmetic),
+            "seconds": self.seconds,
+            "best": list(self._best) if self._best else None,
+        }
+        self._report(self._checkpointer.save(snapshot, self.step, score))
+        self._last_save, self._saved_step = time.monotonic(), self.step
+
+    def _report(self, saved: checkpoint.Saved | None) -> None:
+        if saved is not None:
+            path = f"checkpoints/{saved.path.name}"
+            self._announce(Checkpointed(step=saved.step, path=path, bytes=saved.bytes, seconds=saved.seconds))
+
+    def _announce(self, event: Event) -> None:
+        if self._record is not None:
+            self._record.announce(event)
+
+    def _close(self) -> None:
+        self._checkpointer.close()
+        self._feed.close()
+        if self._record is not None:
+            self._record.close()
+
+
+class Record:
+    """What the leading process writes and says: the journal, the table of losses, and whoever listens."""
+
+    def __init__(self, folder: RunFolder, recipe: Recipe, listeners: Iterable[Listener]) -> None:
+        self._journal = Journal(folder.path)
+        self._losses = LossTable(folder.path, columns(recipe))
+        self._listeners = tuple(listeners)
+
+    def announce(self, event: Event) -> None:
+        self._journal.append(event)
+        for listener in self._listeners:
+            listener(event)
+
+    def row(self, tick: Tick) -> None:
+        self._losses.append(tick.step, tick.images, tick.epoch, tick.values)
+
+    def close(self) -> None:
+        self._journal.close()
+        self._losses.close()
+
+
+class Pace:
+    """Images a second and the share of time spent waiting for data, between two moments."""
+
+    def __init__(self) -> None:
+        self.reset(0, 0.0)
+
+    def reset(self, images: int, waited_s: float) -> None:
+        self._began, self._images, self._waited_s = time.perf_counter(), images, waited_s
+
+    def since_reset(self, images: int, waited_s: float) -> tuple[float, float]:
+        took = max(time.perf_counter() - self._began, 1e-9)
+        return (images - self._images) / took, (waited_s - self._waited_s) / took
+
+
+def columns(recipe: Recipe) -> list[str]:
+    """The columns of ``losses.csv`` for a recipe, after step, images and epoch."""
+    names = ["loss_d", "loss_g", "d_x", "d_g_z1", "d_g_z2", "grad_d", "grad_g", "lr_d", "lr_g"]
+    for phase in recipe.phases.values():
+        for name, term in phase.terms.items():
+            names += [f"{side.lower()}.{name}" for side in sorted(term.sides)]
+            names += term.notes
+    return list(dict.fromkeys(names))
+
+
+def describe_data(corpus: Corpus, path: str | None) -> dict[str, Json]:
+    """What the journal says about the data."""
+    return {
+        "path": path,
+        "digest": corpus.digest,
+        "samples": len(corpus),
+        "space": str(corpus.space),
+        "left_out": len(corpus.left_out),
+    }

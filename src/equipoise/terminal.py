@@ -1,0 +1,134 @@
+"""What a person sees while a run trains: a live table in a terminal, one plain line a tick elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+
+from equipoise.journal import Checkpointed, Event, Faulted, Finished, Measured, Pictured, Resumed, Started, Tick
+
+Listener = Callable[[Event], None]
+
+
+class View:
+    """Listens to a run and shows it.  Use as a context manager."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._goal: dict[str, float] = {}
+        self._samples = 1
+        self._score: Measured | None = None
+        self._bar = Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>5.1f} %"))
+        self._task = self._bar.add_task("starting", total=1.0)
+        self._live = Live(self._bar, console=console, refresh_per_second=4) if console.is_terminal else None
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case Started() | Resumed():
+                self._begin(event)
+            case Tick():
+                self._tick(event)
+            case Measured():
+                self._score = event
+            case Pictured() if self._live is None:
+                self._console.print(f"sheet {event.path}", highlight=False)
+            case Faulted():
+                self._bar.update(self._task, description="stopped by a fault")
+            case Finished():
+                self._bar.update(self._task, description=event.reason)
+            case Checkpointed() | _:
+                pass
+
+    def _begin(self, event: Started | Resumed) -> None:
+        self._goal = dict(event.goal)
+        self._samples = int(str(event.data["samples"]))
+        if isinstance(event, Resumed):
+            self._console.print(f"going on from step {event.step}", highlight=False)
+            for change in event.changes:
+                self._console.print(f"  {change}", highlight=False)
+            for notice in event.notices:
+                self._console.print(f"  {notice}", highlight=False)
+
+    def _tick(self, tick: Tick) -> None:
+        share = self.share_done(tick)
+        left = f"{clock(tick.seconds / share - tick.seconds)} left" if share > 0 else ""
+        self._bar.update(self._task, completed=share, description=f"step {tick.step}  {left}")
+        if self._live:
+            self._live.update(Group(_table(tick, self._score), self._bar))
+        else:
+            self._console.print(line(tick, self._goal, self._samples, left), highlight=False, soft_wrap=True)
+
+    def share_done(self, tick: Tick) -> float:
+        """How much of the way to the goal is done, in [0, 1]; 0 when the goal has no number."""
+        done = {"steps": tick.step, "images": tick.images, "epochs": tick.epoch, "seconds": tick.seconds}
+        shares = [done[unit] / amount for unit, amount in self._goal.items() if unit in done]
+        return min(shares[0], 1.0) if shares else 0.0
+
+
+def line(tick: Tick, goal: dict[str, float], samples: int, left: str) -> str:
+    """The line every DCGAN user knows: ``[epoch/epochs][batch/batches] Loss_D Loss_G D(x) D(G(z)) before / after``."""
+    epochs = f"{goal['epochs']:.0f}" if "epochs" in goal else "-"
+    images_each = tick.images / tick.step
+    batches = max(1, round(samples / images_each))
+    values = tick.values
+    return (
+        f"[{int(tick.epoch)}/{epochs}][{int(tick.epoch % 1 * batches)}/{batches}] step {tick.step} "
+        f"Loss_D: {_number(values, 'loss_d')} Loss_G: {_number(values, 'loss_g')} D(x): {_number(values, 'd_x')} "
+        f"D(G(z)): {_number(values, 'd_g_z1')} / {_number(values, 'd_g_z2')}  "
+        f"grad {_number(values, 'grad_d')} / {_number(values, 'grad_g')}  {tick.images_per_s:.0f} img/s  "
+        f"waiting {tick.waiting:.1%}  {left}"
+    )
+
+
+def clock(seconds: float) -> str:
+    """A duration as people say it."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def _number(values: dict[str, float] | object, name: str) -> str:
+    assert isinstance(values, dict)
+    return f"{values[name]:.4f}" if name in values else "-"
+
+
+def _table(tick: Tick, score: Measured | None) -> Table:
+    values = dict(tick.values)
+    table = Table.grid(padding=(0, 3))
+    table.add_row("[b]critic[/b]", f"loss {_number(values, 'loss_d')}", f"gradient {_number(values, 'grad_d')}")
+    table.add_row("[b]generator[/b]", f"loss {_number(values, 'loss_g')}", f"gradient {_number(values, 'grad_g')}")
+    table.add_row(
+        "[b]scores[/b]",
+        f"D(x) {_number(values, 'd_x')}",
+        f"D(G(z)) {_number(values, 'd_g_z1')} / {_number(values, 'd_g_z2')}",
+    )
+    table.add_row(
+        "[b]pace[/b]",
+        f"{tick.images_per_s:.0f} images/s",
+        f"waiting for data {tick.waiting:.1%}",
+        f"epoch {tick.epoch:.1f}",
+    )
+    if score:
+        table.add_row(
+            "[b]distance[/b]", f"{score.value:.4f} at step {score.step}", "sliced Wasserstein, lower is better"
+        )
+    return table

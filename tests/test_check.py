@@ -1,0 +1,180 @@
+"""The data check sees each thing it is for, and is silent about sound data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise.data import Corpus, Digits, Images, LeftOut, Ring
+from equipoise.data.check import examine
+from equipoise.data.statistics import measure
+from equipoise.edit import apply
+from equipoise.finding import Finding
+from equipoise.space import Channel, Space
+
+COLOURS = ("red", "green", "blue")
+
+
+def pictures(count: int = 120, channels: int = 3, side: int = 16) -> NDArray[np.uint8]:
+    """Smooth random pictures [N, C, H, W] over the full range: what sound data looks like."""
+    source = np.random.default_rng(0)
+    coarse = source.normal(0, 1, (count, channels, 4, 4))
+    smooth = coarse.repeat(side // 4, axis=2).repeat(side // 4, axis=3)
+    ramp = np.linspace(0, 1, side)[:, None] * source.uniform(-1, 1, (count, channels, 1, 1))
+    return (128 + 60 * (smooth + ramp) + source.normal(0, 4, smooth.shape)).clip(0, 255).astype(np.uint8)
+
+
+def corpus_of(samples: NDArray[Any], names: tuple[str, ...] = COLOURS, **more: Any) -> Corpus:
+    space = Space(tuple(map(Channel, names)), *samples.shape[2:])
+    return Corpus(space, samples, tuple(f"{at}.png" for at in range(len(samples))), **more)
+
+
+def found(corpus: Corpus, words: str) -> Finding:
+    """The one finding whose title has these words."""
+    (finding,) = [finding for finding in examine(corpus) if words in finding.title]
+    return finding
+
+
+def test_sound_data_gives_no_finding() -> None:
+    assert examine(corpus_of(pictures())) == []
+
+
+def test_the_bundled_data_is_sound(tmp_path: Any) -> None:
+    assert examine(Digits(size=16).corpus(None, tmp_path)) == []
+    assert examine(Ring(count=1000).corpus(None, tmp_path)) == []
+
+
+def test_few_samples() -> None:
+    assert found(corpus_of(pictures(1)), "no distribution").severity == "fault"
+    assert found(corpus_of(pictures(50)), "only 50").severity == "warning"
+
+
+def test_what_was_left_out_is_a_note_a_warning_or_a_fault() -> None:
+    def with_left_out(count: int, reason: str) -> Finding:
+        left_out = tuple(LeftOut(f"x{at}.png", reason) for at in range(count))
+        return found(corpus_of(pictures(), left_out=left_out), "left out")
+
+    assert with_left_out(2, "wrong size 3x4").severity == "note"
+    many = with_left_out(30, "wrong size 3x4")
+    assert many.severity == "warning"
+    assert "30 of 150 files were left out (30 wrong size 3x4)" in many.title
+    assert len(many.evidence) == 11
+    assert many.evidence[-1] == "and 20 more"
+    assert with_left_out(60, "unreadable: truncated").severity == "fault"
+
+
+def test_notes_are_passed_on() -> None:
+    assert found(corpus_of(pictures(), notes=("3 were cropped",)), "3 were cropped").severity == "note"
+
+
+def test_duplicates_are_named() -> None:
+    samples = pictures()
+    samples[40] = samples[7]
+    finding = found(corpus_of(samples), "duplicates")
+    assert finding.evidence == ("40.png = 7.png",)
+    assert apply(Images(drop_duplicates=False), [_inside(finding)]).drop_duplicates
+
+
+def _inside(finding: Finding) -> Any:
+    """The remedy, as an edit of the source alone."""
+    (edit,) = finding.remedies
+    return type(edit)(edit.path.removeprefix("source."), edit.op, edit.value)
+
+
+def test_flat_samples_are_a_warning_and_a_fault_when_they_are_most() -> None:
+    samples = pictures()
+    samples[3] = 200
+    finding = found(corpus_of(samples), "nearly one colour")
+    assert (finding.severity, finding.evidence) == ("warning", ("3.png",))
+    samples[:100] = np.arange(100, dtype=np.uint8)[:, None, None, None]
+    assert found(corpus_of(samples), "nearly one colour").severity == "fault"
+
+
+def test_noise_is_told_from_pictures() -> None:
+    """What `torch.randn` in place of unreadable files looks like."""
+    samples = pictures()
+    samples[5] = np.random.default_rng(1).normal(128, 40, (3, 16, 16)).clip(0, 255).astype(np.uint8)
+    assert found(corpus_of(samples), "pure noise").evidence == ("5.png",)
+    samples[:] = np.random.default_rng(2).integers(0, 256, samples.shape, dtype=np.uint8)
+    assert found(corpus_of(samples), "pure noise").severity == "fault"
+
+
+def test_few_sparks_on_a_plain_ground_are_not_noise() -> None:
+    samples = pictures()
+    samples[5] = 255
+    samples[5, :, [2, 9, 12], [3, 8, 1]] = 0
+    assert [finding for finding in examine(corpus_of(samples)) if "noise" in finding.title] == []
+
+
+def test_channels_that_carry_nothing() -> None:
+    samples = pictures()
+    samples[:, 1] = 0
+    assert found(corpus_of(samples), "green is all zero").severity == "fault"
+    samples[:, 1] = 9
+    assert found(corpus_of(samples), "green is constant").severity == "warning"
+    with_alpha = np.concatenate([pictures(), np.full_like(samples[:, :1], 255)], axis=1)
+    finding = found(corpus_of(with_alpha, (*COLOURS, "alpha")), "alpha is constant")
+    assert apply(Images(alpha="keep"), [_inside(finding)]).alpha == "composite"
+
+
+def test_grey_pictures_stored_as_colour() -> None:
+    grey = pictures(channels=1).repeat(3, axis=1)
+    finding = found(corpus_of(grey), "really grey")
+    assert apply(Images(), [_inside(finding)]).channels == "grey"
+
+
+def test_two_equal_channels() -> None:
+    samples = pictures(channels=2)
+    samples[:, 1] = samples[:, 0]
+    assert "b02 = b03 everywhere" in found(corpus_of(samples, ("b02", "b03")), "are the same").evidence
+
+
+def test_a_range_that_is_not_used() -> None:
+    fractions = (pictures() > 128).astype(np.uint8)
+    assert all(
+        finding.severity == "fault" for finding in examine(corpus_of(fractions)) if "nearly black" in finding.title
+    )
+    assert "red is nearly black" in examine(corpus_of(fractions))[0].title
+    assert found(corpus_of(pictures() // 8), "red is dark").severity == "warning"
+
+
+def test_one_value_nearly_everywhere() -> None:
+    samples = np.full((120, 3, 32, 32), 255, np.uint8)
+    samples[:, :, 12:20, 12:20] = pictures(side=8)
+    assert "red is 255 in 94% of all pixels" in found(corpus_of(samples), "one value fills").evidence
+
+
+def test_numbers_that_are_none_and_values_out_of_range() -> None:
+    points = np.random.default_rng(0).uniform(-1, 1, (200, 2, 1, 1)).astype(np.float32)
+    space = Space((Channel("x", -1.0, 1.0), Channel("y", -1.0, 1.0)), 1, 1)
+    assert examine(Corpus(space, points)) == []
+    points[3, 0] = np.nan
+    points[4, 0] = np.inf
+    points[5, 1] = 7.0
+    assert "channel x has 2 values" in found(Corpus(space, points), "no numbers").title
+    assert found(Corpus(space, points), "leaves its declared range").evidence[0].endswith("to 7")
+
+
+def test_the_worst_comes_first() -> None:
+    samples = pictures(50)
+    samples[:, 1] = 0
+    severities = [finding.severity for finding in examine(corpus_of(samples, notes=("a note",)))]
+    assert severities == ["fault", "warning", "note"]
+
+
+def test_statistics_agree_with_the_plain_formulas() -> None:
+    """A naive twin of the one-pass measurement."""
+    samples = pictures(30)
+    seen = measure(corpus_of(samples))
+    np.testing.assert_allclose(seen.std, samples.std(axis=(2, 3)), rtol=1e-4)
+    assert seen.counts is not None
+    for channel in range(3):
+        expected = [(samples[:, channel] == level).sum() for level in range(256)]
+        np.testing.assert_array_equal(seen.counts[channel], expected)
+    picture = samples[4, 2].astype(float)
+    steps = picture[:, 1:] - picture[:, :-1]
+    np.testing.assert_allclose(seen.along[4, 2], 1 - (steps**2).mean() / (2 * picture.var()), rtol=1e-4)
+    np.testing.assert_allclose(seen.changing[4, 2], (steps != 0).mean())
+    np.testing.assert_array_equal(seen.low, samples.min(axis=(0, 2, 3)))

@@ -1,0 +1,274 @@
+"""The command line as a person meets it: what works, and what is refused in one clear line with nothing half made."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from equipoise import recipes
+from equipoise.cli import run_command
+from equipoise.folder import RunFolder
+from equipoise.journal import read
+
+TINY = str(Path(__file__).with_name("tiny.py"))
+
+
+def train(*words: str) -> int:
+    return run_command(["train", *words, "--device", "cpu"])
+
+
+def refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line with which a request is refused."""
+    assert run_command(words) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("equipoise: ")
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "ring"
+    assert train(f"{TINY}:points", "--out", str(out), "--for", "20steps") == 0
+    return out
+
+
+def test_a_run_folder_holds_what_it_should(trained: Path) -> None:
+    names = {str(path.relative_to(trained)) for path in trained.rglob("*") if path.is_file()}
+    assert {
+        "recipe.json",
+        "journal.jsonl",
+        "losses.csv",
+        "samples/reals.png",
+        "samples/fakes_init.png",
+        "samples/step-00000020.png",
+        "best/generator.safetensors",
+    } <= names
+    assert [type(event).__name__ for event in read(trained).events][-1] == "Finished"
+
+
+def test_train_on_images_then_sample(tmp_path: Path, digits_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "run"
+    assert train(f"{TINY}:images", "--data", str(digits_folder), "--out", str(out), "--for", "2epochs") == 0
+    console = capsys.readouterr().out
+    assert "Loss_D:" in console and "D(G(z)):" in console and "waiting" in console
+    assert run_command(["sample", str(out), "--n", "5", "--seed", "3"]) == 0
+    assert len(list((out / "samples" / "seed-3").glob("0*.png"))) == 5
+    with np.load(out / "samples" / "seed-3" / "samples.npz") as arrays:
+        assert arrays["samples"].shape == (5, 1, 16, 16)
+        assert 0 <= arrays["samples"].min() <= arrays["samples"].max() <= 255
+
+
+def test_the_same_seed_gives_the_same_samples(trained: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        run_command(["sample", str(trained), "--seed", "5", "--out", str(tmp_path / name), "--device", "cpu"])
+    assert (tmp_path / "a" / "sheet.png").read_bytes() == (tmp_path / "b" / "sheet.png").read_bytes()
+
+
+def test_a_walk_is_a_sheet_of_rows(tmp_path: Path, digits_folder: Path) -> None:
+    out = tmp_path / "run"
+    train(f"{TINY}:images", "--data", str(digits_folder), "--out", str(out), "--for", "6steps")
+    assert run_command(["sample", str(out), "--interpolate", "--n", "16", "--sheet", "--out", str(tmp_path / "w")]) == 0
+    assert Image.open(tmp_path / "w" / "sheet.png").size == (2 + 8 * 66, 2 + 2 * 66)
+    assert not list((tmp_path / "w").glob("0*.png"))
+
+
+@pytest.mark.parametrize("name", recipes.NAMES)
+def test_recipes_shows_each_number_with_its_reason(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["recipes", name, "--json"]) == 0
+    rows = {row["path"]: row for row in json.loads(capsys.readouterr().out)["rows"]}
+    unexplained = [
+        path
+        for path, row in rows.items()
+        if isinstance(row["value"], int | float) and not isinstance(row["value"], bool) and not row["reason"]
+    ]
+    assert unexplained == []
+
+
+def test_recipes_lists_all(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["recipes"]) == 0
+    assert all(name in capsys.readouterr().out for name in ["digits"])
+
+
+def test_dry_run_shows_everything_and_makes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert train(f"{TINY}:points", "--dry-run", "--set", "batch=48") == 0
+    shown = capsys.readouterr().out
+    assert "batch = 48" in shown and "parameters" in shown
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_rehearsal_says_how_long_and_makes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert train(f"{TINY}:points", "--rehearse") == 0
+    assert "the whole run would take" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_recipe_can_be_json_or_a_run(trained: Path, tmp_path: Path) -> None:
+    for number, recipe in enumerate((str(trained / "recipe.json"), str(trained))):
+        assert train(recipe, "--out", str(tmp_path / str(number)), "--for", "5steps") == 0
+        assert RunFolder(tmp_path / str(number)).read_recipe() == RunFolder(trained).read_recipe()
+
+
+def test_tracking_writes_events(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard", reason="TensorBoard is an extra")
+    out = tmp_path / "run"
+    assert train(f"{TINY}:points", "--out", str(out), "--for", "20steps", "--track", "tensorboard") == 0
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(out / "events"))
+    events.Reload()
+    assert len(events.Scalars("train/loss_d")) == 4
+    assert "step" in events.Tags()["images"]
+
+
+def test_check_writes_a_contact_sheet(tmp_path: Path, digits_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["check", str(digits_folder), "--sheet", str(tmp_path / "c.png"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["well"] is True
+    assert Image.open(tmp_path / "c.png").width > 200
+
+
+class TestBadInput:
+    """Each: exit code 2, one line, nothing made."""
+
+    @pytest.fixture(autouse=True)
+    def nothing_is_made(self, tmp_path: Path) -> object:
+        yield
+        assert not (tmp_path / "out").exists()
+
+    def on(self, data: Path, tmp_path: Path, *more: str) -> list[str]:
+        return ["train", f"{TINY}:images", "--data", str(data), "--out", str(tmp_path / "out"), *more]
+
+    def test_missing_folder(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert str(tmp_path / "nowhere") in refused(self.on(tmp_path / "nowhere", tmp_path), capsys)
+
+    def test_no_data_given(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert "--data" in refused(["train", f"{TINY}:images", "--out", str(tmp_path / "out")], capsys)
+
+    def test_empty_folder(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (tmp_path / "empty").mkdir()
+        assert "empty" in refused(self.on(tmp_path / "empty", tmp_path), capsys)
+
+    def test_no_images(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (tmp_path / "texts").mkdir()
+        (tmp_path / "texts" / "a.txt").write_text("words")
+        assert ".txt" in refused(self.on(tmp_path / "texts", tmp_path), capsys)
+
+    def test_all_unreadable(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (tmp_path / "broken").mkdir()
+        for number in range(3):
+            (tmp_path / "broken" / f"{number}.png").write_bytes(b"no picture")
+        refused(self.on(tmp_path / "broken", tmp_path), capsys)
+
+    def test_one_image(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (tmp_path / "one").mkdir()
+        Image.new("L", (16, 16), 9).save(tmp_path / "one" / "a.png")
+        refused(self.on(tmp_path / "one", tmp_path), capsys)
+
+    def test_impossible_size(self, tmp_path: Path, digits_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        message = refused(self.on(digits_folder, tmp_path, "--set", "source.size=20"), capsys)
+        assert "generator" in message and "20" in message
+
+    def test_misspelt_setting(self, tmp_path: Path, digits_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        message = refused(self.on(digits_folder, tmp_path, "--set", "d_optim.lrr=1"), capsys)
+        assert "did you mean 'd_optim.lr'" in message
+
+    def test_setting_out_of_bounds(
+        self, tmp_path: Path, digits_folder: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        message = refused(self.on(digits_folder, tmp_path, "--set", "d_optim.beta1=1.5"), capsys)
+        assert "d_optim.beta1: is 1.5; it must be at least 0 and at most 0.9999" in message
+
+    @pytest.mark.parametrize("length", ["0", "0steps", "10 parsecs", "-5m", "steps"])
+    def test_length_of_nothing(
+        self, tmp_path: Path, digits_folder: Path, capsys: pytest.CaptureFixture[str], length: str
+    ) -> None:
+        assert "--for" in refused(self.on(digits_folder, tmp_path, f"--for={length}"), capsys)
+
+    def test_unknown_recipe(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert "did you mean 'sprites_small'" in refused(
+            ["train", "sprite_small", "--out", str(tmp_path / "out")], capsys
+        )
+
+    def test_unknown_option(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert "--dat" in refused(["train", "ring", "--dat", "x", "--out", str(tmp_path / "out")], capsys)
+
+    def test_unknown_device(self, tmp_path: Path, digits_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert "no such device" in refused(self.on(digits_folder, tmp_path, "--device", "cuda:77"), capsys)
+
+    def test_batch_norm_under_a_penalty(
+        self, tmp_path: Path, digits_folder: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert "batch norm" in refused(self.on(digits_folder, tmp_path, "--set", "critic.norm=batch"), capsys)
+
+    def test_nan_from_the_first_step(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """Weights of size 1e38 overflow at once: nothing has been learned, so nothing is kept."""
+        recipe = tmp_path / "explosive.py"
+        recipe.write_text(EXPLOSIVE.format(tests=str(Path(TINY).parent)))
+        message = refused(["train", f"{recipe}:explosive", "--out", str(tmp_path / "out")], capsys)
+        assert "step 1" in message and "critic's update" in message
+
+    def test_a_full_disk(
+        self, tmp_path: Path, digits_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        from equipoise import run
+
+        monkeypatch.setattr(run.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1000}))
+        assert "MiB are free" in refused(self.on(digits_folder, tmp_path), capsys)
+
+
+EXPLOSIVE = """
+import sys
+sys.path.insert(0, {tests!r})
+from equipoise.edit import Edit, apply
+from tiny import points
+
+def explosive():
+    return apply(points(), [Edit("phases.main.terms.r1.weight", value=1e38), Edit("phases.main.terms.r1.every", value=1024)])
+"""
+
+
+def test_an_existing_run_is_not_overwritten(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (trained / "journal.jsonl").read_bytes()
+    message = refused(["train", f"{TINY}:points", "--out", str(trained)], capsys)
+    assert "exists already" in message and "resume" in message
+    assert (trained / "journal.jsonl").read_bytes() == before
+
+
+def test_a_folder_that_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for verb in ("resume", "sample"):
+        assert "not a run folder" in refused([verb, str(tmp_path)], capsys)
+
+
+def test_a_save_that_fails_is_loud_and_keeps_what_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A disk that fills up in the middle of a run: exit code 3, and the last whole checkpoint goes on."""
+    from equipoise.engine import checkpoint
+
+    out = tmp_path / "run"
+    write = checkpoint._write_synced
+    calls = 0
+
+    def full_after_two(path: Path, content: memoryview) -> None:
+        nonlocal calls
+        calls += 1
+        if calls > 2:
+            raise OSError(28, "No space left on device")
+        write(path, content)
+
+    monkeypatch.setattr(checkpoint, "_write_synced", full_after_two)
+    assert train(f"{TINY}:points", "--out", str(out)) == 3
+    assert "No space left on device" in capsys.readouterr().err
+    monkeypatch.setattr(checkpoint, "_write_synced", write)
+    assert run_command(["resume", str(out), "--device", "cpu"]) == 0
+    assert [type(event).__name__ for event in read(out).events][-1] == "Finished"

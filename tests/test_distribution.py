@@ -1,0 +1,76 @@
+"""Two processes give the gradients of one on the joined batch, and a run of two resumes exactly."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import two_processes
+
+from equipoise.engine import step as step_module
+from equipoise.engine.meter import Meter
+from equipoise.engine.plan import Plan
+from equipoise.engine.state import State
+from equipoise.engine.world import World
+from equipoise.randomness import mix
+
+HERE = Path(__file__).parent
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo", "PYTHONPATH": str(HERE)}
+
+pytestmark = pytest.mark.skipif(not torch.distributed.is_available(), reason="this build of torch has no distribution")
+
+
+def torchrun(*words: str) -> None:
+    done = subprocess.run([*TORCHRUN, *words], env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_gradients_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torchrun(str(HERE / "two_processes.py"), str(tmp_path / "gradients.pt"))
+    of_two = torch.load(tmp_path / "gradients.pt", weights_only=True)
+
+    streams = [torch.Generator().manual_seed(mix(0, "step", 0, rank)) for rank in range(2)]
+
+    def generate_joined(plan: Plan, state: State) -> torch.Tensor:
+        shares = [torch.randn(16, plan.recipe.generator.latent, generator=stream) for stream in streams]
+        fakes: torch.Tensor = state.generator.module(torch.stack(shares, dim=1).flatten(0, 1))
+        return fakes
+
+    monkeypatch.setattr(step_module, "generate", generate_joined)
+    plan, state = two_processes.made(World())
+    step_module.step(plan, state, two_processes.joined_batch, Meter())
+    of_one = two_processes.gradients(state)
+    assert of_one.keys() == of_two.keys()
+    for name, gradient in of_one.items():
+        torch.testing.assert_close(of_two[name], gradient, rtol=1e-4, atol=1e-6, msg=name)
+
+
+@pytest.mark.slow
+def test_a_run_of_two_processes_resumes_exactly(tmp_path: Path) -> None:
+    recipe = f"{HERE / 'tiny.py'}:points"
+    command = ["-m", "equipoise", "train", recipe, "--device", "cpu"]
+    torchrun(*command, "--out", str(tmp_path / "whole"), "--for", "40steps")
+    torchrun(*command, "--out", str(tmp_path / "parts"), "--for", "25steps")
+    torchrun("-m", "equipoise", "resume", str(tmp_path / "parts"), "--for", "15steps")
+    whole, parts = ((tmp_path / name / "losses.csv").read_bytes() for name in ("whole", "parts"))
+    assert whole == parts
+    assert (tmp_path / "whole" / "samples" / "step-00000040.png").read_bytes() == (
+        tmp_path / "parts" / "samples" / "step-00000040.png"
+    ).read_bytes()
+
+
+def test_a_batch_that_cannot_be_shared_is_refused() -> None:
+    """The recipe's batch is that of all processes together."""
+    from equipoise.data import Ring
+    from equipoise.errors import RequestError
+    from equipoise.run import refuse_misfits
+
+    plan, _ = two_processes.made(World(0, 3))
+    with pytest.raises(RequestError, match="32 samples cannot be shared by 3 processes"):
+        refuse_misfits(plan, Ring().corpus(None))

@@ -1,0 +1,180 @@
+"""The engine through its own door: one step, the average, the meter, phases, and numbers that are not finite."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from equipoise.edit import Edit, apply
+from equipoise.engine.average import averaged_copy, decay_at, update_average
+from equipoise.engine.finite import NonFinite
+from equipoise.engine.meter import Meter
+from equipoise.engine.plan import Plan
+from equipoise.engine.state import State, initial_networks, initial_state
+from equipoise.engine.step import step
+from equipoise.engine.world import World
+from equipoise.recipe import Average, Recipe
+from equipoise.schedule import Linear
+from equipoise.space import Channel, Space
+import tiny
+
+CPU = torch.device("cpu")
+PLANE = Space((Channel("x", -1, 1), Channel("y", -1, 1)), 1, 1)
+
+
+def made(recipe: Recipe) -> tuple[Plan, State]:
+    plan = Plan(recipe, PLANE, 1000, CPU)
+    return plan, initial_state(plan, *initial_networks(plan))
+
+
+def real_batches(size: int = 32, value: float | None = None):  # type: ignore[no-untyped-def]
+    source = torch.Generator().manual_seed(0)
+    while True:
+        yield torch.randn(size, 2, 1, 1, generator=source) if value is None else torch.full((size, 2, 1, 1), value)
+
+
+def test_a_step_moves_both_networks_and_counts() -> None:
+    plan, state = made(tiny.points())
+    before = [nn.utils.parameters_to_vector(p.module.parameters()).clone() for p in (state.generator, state.critic)]
+    batches = real_batches()
+    step(plan, state, lambda: next(batches), Meter())
+    after = [nn.utils.parameters_to_vector(p.module.parameters()) for p in (state.generator, state.critic)]
+    assert all(not torch.equal(old, new) for old, new in zip(before, after, strict=True))
+    assert (state.counters.steps, state.generator.updates, state.critic.updates) == (1, 1, 1)
+
+
+def test_the_pattern_of_updates_is_kept() -> None:
+    plan, state = made(
+        apply(tiny.points(), [Edit("phases.main.d_updates", value=5), Edit("phases.main.g_updates", value=2)])
+    )
+    batches = real_batches()
+    for _ in range(3):
+        step(plan, state, lambda: next(batches), Meter())
+    assert (state.critic.updates, state.generator.updates) == (15, 6)
+
+
+def test_a_step_is_a_function_of_seed_and_state() -> None:
+    """Whatever was drawn before a step from the global generator does not change it."""
+    results = []
+    for disturbance in (0, 17):
+        plan, state = made(tiny.points())
+        batches = real_batches()
+        for _ in range(3):
+            torch.randn(disturbance)
+            step(plan, state, lambda: next(batches), Meter())
+        results.append(nn.utils.parameters_to_vector(state.generator.module.parameters()))
+    assert torch.equal(*results)
+
+
+def test_rates_are_written_at_each_step_and_read_back() -> None:
+    recipe = tiny.points()
+    plan, state = made(replace(recipe, g_optim=replace(recipe.g_optim, lr=Linear(1e-2, 0.0, until=4))))
+    batches = real_batches()
+    rates = []
+    for _ in range(5):
+        step(plan, state, lambda: next(batches), Meter())
+        rates.append(state.generator.learning_rate)
+    assert rates == pytest.approx([1e-2, 7.5e-3, 5e-3, 2.5e-3, 0.0])
+
+
+def test_lazy_terms_have_their_turn_and_their_weight() -> None:
+    """R1 every second update is present in half of the updates; the meter sees only those."""
+    plan, state = made(tiny.points())
+    batches = real_batches()
+    seen = []
+    for _ in range(4):
+        meter = Meter()
+        step(plan, state, lambda: next(batches), meter)
+        seen.append("d.r1" in meter.read(World()))
+    assert seen == [True, False, True, False]
+
+
+def test_gradients_are_clipped_to_the_norm_asked_for() -> None:
+    recipe = tiny.points()
+    plan, state = made(replace(recipe, d_optim=replace(recipe.d_optim, clip_norm=1e-3)))
+    batches = real_batches()
+    meter = Meter()
+    step(plan, state, lambda: next(batches), meter)
+    norm = torch.nn.utils.get_total_norm([p.grad for p in state.critic.module.parameters() if p.grad is not None])
+    assert norm <= 1.0001e-3 < meter.read(World())["grad_d"]
+
+
+@pytest.mark.parametrize("side", ["generator", "critic"])
+def test_a_number_that_is_not_finite_is_named_and_reaches_no_weight(side: str) -> None:
+    plan, state = made(tiny.points())
+    module = getattr(state, side).module
+    name, weight = next(iter(module.named_parameters()))
+    with torch.no_grad():
+        weight.view(-1)[0] = float("nan")
+    before = [p.clone() for p in state.critic.module.parameters()]
+    batches = real_batches()
+    with pytest.raises(NonFinite, match="NaN in the critic's update") as caught:
+        step(plan, state, lambda: next(batches), Meter())
+    culprit = "the generator's output" if side == "generator" else f"the weight {name}"
+    assert caught.value.culprit.startswith(culprit)
+    assert all(
+        torch.equal(a, b) or a.isnan().any() for a, b in zip(before, state.critic.module.parameters(), strict=True)
+    )
+
+
+def test_a_bad_real_batch_is_named() -> None:
+    plan, state = made(tiny.points())
+    batches = real_batches(value=float("inf"))
+    with pytest.raises(NonFinite, match="the batch of real samples is infinite"):
+        step(plan, state, lambda: next(batches), Meter())
+
+
+def test_half_life_of_the_average() -> None:
+    """After n = ln(1/2) / ln(decay) updates toward a constant, half of the way is left."""
+    module = nn.Linear(1, 1, bias=False)
+    average = averaged_copy(module)
+    nn.init.zeros_(module.weight)
+    nn.init.ones_(average.weight)
+    decay = 0.5 ** (1 / 100)
+    for _ in range(100):
+        update_average(average, module, decay)
+    assert average.weight.item() == pytest.approx(0.5, rel=1e-4)
+
+
+def test_the_average_holds_buffers_too() -> None:
+    module = nn.BatchNorm1d(2)
+    average = averaged_copy(module)
+    module.running_mean += 1.0
+    module.num_batches_tracked += 7
+    update_average(average, module, 0.75)
+    assert average.running_mean.tolist() == [0.25, 0.25]
+    assert average.num_batches_tracked.item() == 7
+
+
+def test_the_ramp_of_the_average() -> None:
+    settings = Average(decay=0.999)
+    assert decay_at(settings, 0) == pytest.approx(0.1)
+    assert decay_at(settings, 10**6) == 0.999
+    assert decay_at(Average(decay=0.999, ramp=False), 0) == 0.999
+
+
+def test_the_meter_gives_means_and_starts_anew() -> None:
+    meter = Meter()
+    meter.add("a", torch.tensor([1.0, 3.0]))
+    meter.add("a", torch.tensor(5.0))
+    assert meter.read(World()) == {"a": 3.5}
+    assert meter.read(World()) == {}
+
+
+def test_shared_fakes_save_a_pass_and_change_no_count() -> None:
+    recipe = apply(tiny.points(), [Edit("phases.main.share_fakes", value=True)])
+    plan, state = made(recipe)
+    calls = 0
+
+    def count(*_: object) -> None:
+        nonlocal calls
+        calls += 1
+
+    state.generator.module.register_forward_hook(count)
+    batches = real_batches()
+    step(plan, state, lambda: next(batches), Meter())
+    assert calls == 1
+    assert state.generator.updates == 1

@@ -1,0 +1,214 @@
+"""Exact resume: a run that was killed and went on ends as the run that was never killed, bit for bit."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from equipoise.edit import Edit
+from equipoise.engine import checkpoint
+from equipoise.errors import RequestError
+from equipoise.journal import Checkpointed, Event, Measured, Pictured, Tick, history, read
+from equipoise.recipe import Budget, Recipe
+from equipoise.run import Where, carry_out, resume, start
+import tiny
+from same_run import assert_same_run
+
+
+class Crash(Exception):
+    """What a test raises to end a run without any of its farewells."""
+
+
+def whole_run(out: Path, recipe: Recipe) -> Path:
+    carry_out(start(recipe, Where(device="cpu"), out))
+    return out
+
+
+def crashed_run(out: Path, recipe: Recipe, kind: type[Event], occurrence: int) -> None:
+    """A run that ends abruptly when an event of that kind is announced for the n-th time."""
+    seen = 0
+
+    def crash(event: Event) -> None:
+        nonlocal seen
+        seen += isinstance(event, kind)
+        if seen == occurrence:
+            raise Crash
+
+    with pytest.raises(Crash):
+        carry_out(start(recipe, Where(device="cpu"), out, listeners=[crash]))
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return whole_run(tmp_path_factory.mktemp("runs") / "reference", tiny.points())
+
+
+@pytest.mark.parametrize(
+    ("kind", "occurrence"), [(Tick, 1), (Tick, 3), (Tick, 7), (Pictured, 3), (Measured, 1), (Checkpointed, 3)]
+)
+def test_a_crash_at_any_event_leaves_no_trace(
+    reference: Path, tmp_path: Path, kind: type[Event], occurrence: int
+) -> None:
+    crashed_run(tmp_path / "run", tiny.points(), kind, occurrence)
+    carry_out(resume(tmp_path / "run"))
+    assert_same_run(tmp_path / "run", reference)
+
+
+def test_a_checkpoint_between_two_ticks_keeps_the_meter(reference: Path, tmp_path: Path) -> None:
+    """The row after the checkpoint averages over steps on both sides of it."""
+    recipe = tiny.points()
+    odd = replace(recipe, cadence=replace(recipe.cadence, checkpoint_steps=7))
+    crashed_run(tmp_path / "run", odd, Tick, 6)
+    carry_out(resume(tmp_path / "run"))
+    assert (tmp_path / "run" / "losses.csv").read_bytes() == (reference / "losses.csv").read_bytes()
+
+
+def test_a_stop_and_a_resume_leave_no_trace(reference: Path, tmp_path: Path) -> None:
+    """Asked to stop after any step, also between two ticks."""
+    from equipoise.interrupt import StopRequest
+
+    session = start(tiny.points(), Where(device="cpu"), tmp_path / "run")
+    stop = StopRequest()
+    original = session._next_real
+
+    def next_real() -> torch.Tensor:
+        stop.asked = session.step >= 12
+        return original()
+
+    session._next_real = next_real  # type: ignore[method-assign]
+    assert session.train(stop) == "stopped as asked"
+    carry_out(resume(tmp_path / "run"))
+    assert_same_run(tmp_path / "run", reference)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "unfinished"])
+def test_a_damaged_checkpoint_is_passed_over(reference: Path, tmp_path: Path, damage: str) -> None:
+    crashed_run(tmp_path / "run", tiny.points(), Tick, 5)
+    newest = checkpoint.entries(tmp_path / "run" / "checkpoints")[-1].path
+    content = bytearray(newest.read_bytes())
+    if damage == "truncated":
+        newest.write_bytes(content[: len(content) // 2])
+    elif damage == "flipped":
+        content[len(content) // 2] ^= 1
+        newest.write_bytes(content)
+    else:
+        newest.with_name(newest.name.replace("step-0000002", "step-0000003") + ".unfinished").write_bytes(content[:99])
+    carry_out(resume(tmp_path / "run"))
+    assert_same_run(tmp_path / "run", reference)
+    assert not list((tmp_path / "run" / "checkpoints").glob("*.unfinished"))
+
+
+def test_torn_journal_and_losses_are_mended(reference: Path, tmp_path: Path) -> None:
+    crashed_run(tmp_path / "run", tiny.points(), Tick, 5)
+    for name in ("journal.jsonl", "losses.csv"):
+        path = tmp_path / "run" / name
+        path.write_bytes(path.read_bytes()[:-9])
+    carry_out(resume(tmp_path / "run"))
+    assert_same_run(tmp_path / "run", reference)
+    assert read(tmp_path / "run").broken_lines == 1
+    steps = [event.step for event in history(read(tmp_path / "run").events) if isinstance(event, Tick)]
+    assert steps == [5, 10, 15, 20, 25, 30, 35, 40]
+
+
+def test_going_on_for_longer_is_the_longer_run(tmp_path: Path) -> None:
+    longer = whole_run(tmp_path / "longer", tiny.points(60))
+    whole_run(tmp_path / "run", tiny.points(40))
+    carry_out(resume(tmp_path / "run", budget=Budget.parse("20steps")))
+    assert (tmp_path / "run" / "losses.csv").read_bytes() == (longer / "losses.csv").read_bytes()
+
+
+def test_a_setting_can_be_changed_and_is_written_down(tmp_path: Path) -> None:
+    crashed_run(tmp_path / "run", tiny.points(), Tick, 5)
+    carry_out(resume(tmp_path / "run", [Edit("d_optim.lr", value=1e-4)]))
+    resumed = next(event for event in read(tmp_path / "run").events if type(event).__name__ == "Resumed")
+    assert [str(change) for change in resumed.changes] == ["d_optim.lr: 0.001 -> 0.0001"]  # type: ignore[attr-defined]
+    rates = [event.values["lr_d"] for event in history(read(tmp_path / "run").events) if isinstance(event, Tick)]
+    assert rates == [1e-3] * 4 + [1e-4] * 4
+    assert [event.values["lr_g"] for event in read(tmp_path / "run").events if isinstance(event, Tick)][-1] == 1e-3
+
+
+def test_changes_made_behind_its_back_are_refused_with_a_list(tmp_path: Path) -> None:
+    crashed_run(tmp_path / "run", tiny.points(), Tick, 5)
+    recipe_file = tmp_path / "run" / "recipe.json"
+    recipe_file.write_text(recipe_file.read_text().replace('"batch": 32', '"batch": 16'))
+    with pytest.raises(RequestError, match=r"batch: 32 -> 16.*--accept-changes"):
+        resume(tmp_path / "run")
+    carry_out(resume(tmp_path / "run", accept_changes=True))
+
+
+def test_a_change_of_shape_needs_a_new_run(tmp_path: Path) -> None:
+    crashed_run(tmp_path / "run", tiny.points(), Tick, 5)
+    with pytest.raises(RequestError, match=r"do not fit the recipe \(critic.width: 16 -> 32\)"):
+        resume(tmp_path / "run", [Edit("critic.width", value=32)])
+    carry_out(resume(tmp_path / "run"))
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(tmp_path: Path) -> None:
+    crashed_run(tmp_path / "run", tiny.points(), Tick, 5)
+    other = replace(tiny.points(), critic=replace(tiny.points().critic, width=24))  # type: ignore[type-var]
+    whole_run(tmp_path / "other", other)
+    foreign = checkpoint.entries(tmp_path / "other" / "checkpoints")[-1].path
+    shutil.copy(foreign, tmp_path / "run" / "checkpoints")
+    with pytest.raises(RequestError, match=r"critic.width: 24 -> 16"):
+        resume(tmp_path / "run")
+    with pytest.raises(RequestError, match="do not fit the recipe"):
+        resume(tmp_path / "run", accept_changes=True)
+
+
+def test_a_malicious_checkpoint_is_not_executed(tmp_path: Path) -> None:
+    """A pickle that would create a file when loaded, under a name that its hash bears out."""
+    import hashlib
+    import io
+
+    crashed_run(tmp_path / "run", tiny.points(), Tick, 5)
+    victim = tmp_path / "executed"
+
+    class Evil:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return (Path.touch, (victim,))
+
+    buffer = io.BytesIO()
+    torch.save({"format": 1, "evil": Evil()}, buffer)
+    name = f"step-00000099_{hashlib.sha256(buffer.getvalue()).hexdigest()[:12]}.pt"
+    (tmp_path / "run" / "checkpoints" / name).write_bytes(buffer.getvalue())
+    session = resume(tmp_path / "run")
+    carry_out(session)
+    assert not victim.exists()
+    for entry in checkpoint.entries(tmp_path / "run" / "checkpoints"):
+        if entry.step != 99:
+            entry.path.unlink()
+    with pytest.raises(RequestError, match="holds something other than numbers"):
+        resume(tmp_path / "run")
+    assert not victim.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2))
+def test_kill_minus_nine(tmp_path: Path, digits_folder: Path, seed: int) -> None:
+    """A real process, a real SIGKILL at a random moment, images and WGAN-GP; the benchmark does this twenty times."""
+    out, reference = tmp_path / "killed", tmp_path / "reference"
+    recipe_file = tmp_path / "tiny_recipe.py"
+    recipe_file.write_text("from tiny import images\n")
+    tests = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    command = [sys.executable, "-m", "equipoise", "train", f"{recipe_file}:images", "--data", str(digits_folder)]
+    subprocess.run([*command, "--out", str(reference)], check=True, capture_output=True, env=tests)
+    process = subprocess.Popen([*command, "--out", str(out)], stdout=subprocess.DEVNULL, env=tests)
+    while not list(out.glob("checkpoints/*.pt")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    time.sleep(random.Random(seed).uniform(0.0, 0.5))
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    subprocess.run([sys.executable, "-m", "equipoise", "resume", str(out)], check=True, capture_output=True)
+    assert_same_run(out, reference)
