@@ -5,7 +5,8 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt
+# Compiling every file of torch and its kin at once takes 45 s of processor time; Python compiles what it imports.
+PIP := $(BIN)/pip install --quiet --quiet --no-compile --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: demo test lint golden clean
 

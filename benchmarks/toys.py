@@ -54,13 +54,13 @@ class Trial:
 
 
 def plain(name: str) -> Recipe:
-    """The plain GAN of the published table, on the same data and for as many steps as the recipe of that name."""
+    """The plain GAN of the published table (its depth, widths and rates), for as many steps as the recipe of that name."""
     ours = recipes.load(name)
     steps = sum(phase.length.amount for phase in ours.phases.values())
-    adam = Adam(lr=1e-4, beta1=0.5, beta2=0.999)
+    adam = Adam(lr=1e-4, beta1=0.8, beta2=0.999)
     return replace(
         ours,
-        generator=MlpGenerator(latent=2, width=400, depth=2, activation="relu", norm="batch"),
+        generator=MlpGenerator(latent=2, width=400, depth=4, activation="relu", norm="batch"),
         critic=MlpCritic(width=200, depth=3, maxout=5),
         phases={"main": Phase(Span(steps), {"bce": BCE()})},
         g_optim=adam,

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from equipoise.data import Corpus, DataError, Images
+from equipoise.data import Corpus, DataError, Images, workers
 from equipoise.data.check import examine
 from equipoise.data.workers import Task, decode_all
 from equipoise.spec import SpecError, decode, encode
@@ -386,6 +386,13 @@ def test_a_full_disk_while_decoding_is_one_clear_line(tmp_path: Path) -> None:
     task = Task(folder, Images(size=8).plan(), tmp_path / "samples", 0)
     with pytest.raises(OSError, match="No space left on device"):
         decode_all(task, ["x.png", "y.png"], [1, 1], None)
+
+
+def test_a_decoder_that_dies_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "dies.py").write_text("import sys; sys.exit('Segmentation fault')")
+    monkeypatch.setattr(workers.decode, "__file__", str(tmp_path / "dies.py"))
+    message = refused(put(tmp_path / "a", {"x.png": colour(), "y.png": colour(1)}), tmp_path)
+    assert "exit code 1 among x.png to y.png: Segmentation fault; move these files away" in message
 
 
 def test_settings_are_checked_and_survive_json() -> None:

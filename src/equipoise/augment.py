@@ -31,7 +31,6 @@ Padding = Literal["border", "reflection", "zeros"]
 """What is seen outside of a sample: its outermost pixels drawn out, its mirror image, or 0, the middle of the range."""
 
 Maps = Float[Tensor, "n 3 3"]
-PerPixel = Float[Tensor, "n #c #h #w"]
 
 RGB = 3
 LUMA = (0.299, 0.587, 0.114)
@@ -220,16 +219,34 @@ class ColourJitter(Operation):
     end passes no gradient back."""
 
     def __call__(self, samples: Samples) -> Samples:
-        changed = _stretched(samples, self.brightness, -1.0)
-        if self.contrast > 0.0:
-            changed = _stretched(changed, self.contrast, _grey(changed).mean((2, 3), keepdim=True))
-        if samples.shape[1] == RGB:
-            if self.saturation > 0.0:
-                changed = _stretched(changed, self.saturation, _grey(changed))
-            changed = _hue_turned(changed, self.hue)
-        if self.keep_range and changed is not samples:
-            changed = changed.clamp(-1.0, 1.0)
-        return changed.to(samples.dtype)
+        colours = samples.shape[1] == RGB and (self.saturation > 0.0 or self.hue > 0.0)
+        if not colours and self.brightness == self.contrast == 0.0:
+            return samples
+        factor, offset = self._tone(samples)
+        if colours:
+            changed = _mixed(samples, factor * self._mixtures(samples), offset)
+        else:
+            changed = offset[..., None] + factor[..., None] * samples
+        return (changed.clamp(-1.0, 1.0) if self.keep_range else changed).to(samples.dtype)
+
+    def _tone(self, samples: Samples) -> tuple[Float[Tensor, "n 1 1"], Float[Tensor, "n 1 1"]]:
+        """Brightness and contrast together: what each value is multiplied by, and what is added."""
+        light, spread = (1.0 + _uniform(samples, reach) for reach in (self.brightness, self.contrast))
+        offset = light - 1.0
+        middle = light * _mean_grey(samples) + offset
+        offset = spread * offset + (1.0 - spread) * middle
+        return (spread * light)[:, None, None], offset[:, None, None]
+
+    def _mixtures(self, samples: Samples) -> Maps:
+        """Saturation and hue together: the shares of old red, green and blue in the new.  They keep grey as it is."""
+        one = torch.eye(RGB, dtype=torch.promote_types(samples.dtype, torch.float32), device=samples.device)
+        vivid = (1.0 + _uniform(samples, self.saturation))[:, None, None]
+        grey = torch.cat([(1.0 - vivid) * share for share in LUMA], dim=2)
+        angle = _uniform(samples, math.tau * self.hue)[:, None, None]
+        across = (one.roll(1, 0) - one.roll(-1, 0)) / math.sqrt(3.0)
+        turned = angle.cos() * one + (1.0 - angle.cos()) / 3.0 + angle.sin() * across
+        with torch.autocast(samples.device.type, enabled=False):
+            return turned @ (vivid * one + grey)
 
 
 @dataclass(frozen=True)
@@ -290,28 +307,19 @@ def _shifted(samples: Samples, axis: int, pixels: Int[Tensor, " n"], padding: Pa
     return moved * inside.view(along) if padding == "zeros" else moved
 
 
-def _stretched(samples: Samples, reach: float, centre: PerPixel | float) -> Samples:
-    """Distances from `centre` multiplied by a factor uniform in 1 - reach .. 1 + reach, one for each sample."""
-    if reach == 0.0:
-        return samples
-    return centre + (samples - centre) * _spread(1.0 + _uniform(samples, reach))
+def _mixed(colours: Float[Tensor, "n 3 h w"], shares: Maps, offset: Float[Tensor, "n 1 1"]) -> Float[Tensor, "n 3 h w"]:
+    """Each pixel's channels mixed by its sample's shares, plus an offset; in one pass over the pixels."""
+    with torch.autocast(colours.device.type, enabled=False):
+        mixed = torch.baddbmm(offset, shares, colours.flatten(2).to(shares.dtype))
+    return mixed.view(colours.shape)
 
 
-def _hue_turned(colours: Float[Tensor, "n 3 h w"], reach: float) -> Float[Tensor, "n 3 h w"]:
-    """Colours turned about the grey axis by up to `reach` turns; a third of a turn makes red green."""
-    if reach == 0.0:
-        return colours
-    angle = _spread(_uniform(colours, 2.0 * math.pi * reach))
-    mean = colours.mean(1, keepdim=True)
-    across = (colours.roll(1, 1) - colours.roll(-1, 1)) / math.sqrt(3.0)
-    return mean + (colours - mean) * angle.cos() + across * angle.sin()
-
-
-def _grey(samples: Samples) -> Float[Tensor, "n 1 h w"]:
-    """How bright each pixel looks: luma for red, green and blue, the mean of any other number of channels."""
+def _mean_grey(samples: Samples) -> PerSample:
+    """How bright each sample looks: luma for red, green and blue, the mean of any other number of channels."""
+    means = samples.mean((2, 3), dtype=torch.promote_types(samples.dtype, torch.float32))
     if samples.shape[1] != RGB:
-        return samples.mean(1, keepdim=True)
-    return LUMA[0] * samples[:, 0:1] + LUMA[1] * samples[:, 1:2] + LUMA[2] * samples[:, 2:3]
+        return means.mean(1)
+    return LUMA[0] * means[:, 0] + LUMA[1] * means[:, 1] + LUMA[2] * means[:, 2]
 
 
 def _uniform(samples: Samples, reach: float) -> PerSample:

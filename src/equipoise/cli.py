@@ -72,8 +72,9 @@ def recipes(name: str | None = None, *, json_: AsJson = False) -> int:
         for key, entry in entries.items():
             table.add_row(key, entry["summary"])
     else:
-        for heading in ("setting", "value", "why"):
-            table.add_column(heading, overflow="fold")
+        table.add_column("setting", no_wrap=True)
+        table.add_column("value", overflow="fold")
+        table.add_column("why", overflow="fold")
         for row in entries[name]["rows"]:
             table.add_row(row["path"], _short(row["value"]), row["reason"] or row.get("help", ""))
         console().print(entries[name]["summary"])

@@ -55,7 +55,7 @@ class Network(Part):
 class Generator(Network):
     """Latents [N, latent] to samples [N, C, H, W] in [-1, 1]."""
 
-    latent: Annotated[int, Knob("dimension of the latent space", low=1, high=4096)] = 128
+    latent: Annotated[int, Knob("dimension of the latent space", low=1, high=4096, source="notes: 128")] = 128
 
     @abstractmethod
     def build(self, space: Space) -> nn.Module: ...
@@ -92,8 +92,10 @@ class Term(Part):
     notes: ClassVar[tuple[str, ...]] = ()
     """Names of the further numbers that it reports through `View.note`."""
 
-    weight: Annotated[Rate, Knob("factor of this term", low=0, log=True)] = 1.0
-    every: Annotated[int, Knob("computed at each k-th update", low=1, high=1024, unit="updates")] = 1
+    weight: Annotated[Rate, Knob("factor of this term", low=0, log=True, source="as the paper has it")] = 1.0
+    every: Annotated[
+        int, Knob("computed at each k-th update", low=1, high=1024, unit="updates", source="every update")
+    ] = 1
 
     @abstractmethod
     def __call__(self, view: View) -> PerSample: ...
@@ -142,11 +144,17 @@ class Augment(Part):
 class Adam(Part):
     """Adam (Kingma & Ba 2015, arXiv:1412.6980); with `decoupled` decay AdamW (arXiv:1711.05101)."""
 
-    lr: Annotated[Rate, Knob("learning rate", low=0, high=1, log=True)] = 2e-4
-    beta1: Annotated[float, Knob("decay of the first moment", low=0, high=0.9999)] = 0.0
-    beta2: Annotated[float, Knob("decay of the second moment", low=0, high=0.999999)] = 0.99
-    eps: Annotated[float, Knob("added to the denominator", above=0, high=1e-2, log=True)] = 1e-8
-    weight_decay: Annotated[float, Knob("strength of weight decay", low=0, high=1, log=True)] = 0.0
+    lr: Annotated[
+        Rate, Knob("learning rate", low=0, high=1, log=True, source="Radford et al. 2016, arXiv:1511.06434")
+    ] = 2e-4
+    beta1: Annotated[float, Knob("decay of the first moment", low=0, high=0.9999, source="Gulrajani et al. 2017")] = 0.0
+    beta2: Annotated[
+        float, Knob("decay of the second moment", low=0, high=0.999999, source="Karras et al. 2020, arXiv:1912.04958")
+    ] = 0.99
+    eps: Annotated[float, Knob("added to the denominator", above=0, high=1e-2, log=True, source="Kingma & Ba 2015")] = (
+        1e-8
+    )
+    weight_decay: Annotated[float, Knob("strength of weight decay", low=0, high=1, log=True, source="off")] = 0.0
     decoupled: bool = False
     clip_norm: Annotated[float | None, Knob("gradients are scaled down to this norm", above=0)] = None
 
@@ -159,7 +167,9 @@ class Average(Part):
     dominated by the initial weights.
     """
 
-    decay: Annotated[float, Knob("share of the old average kept at each step", low=0, high=0.999999)] = 0.999
+    decay: Annotated[
+        float, Knob("share of the old average kept at each step", low=0, high=0.999999, source="notes: 0.999")
+    ] = 0.999
     ramp: bool = True
 
 
@@ -183,8 +193,12 @@ class Phase(Part):
 
     length: Span
     terms: Mapping[str, Term]
-    d_updates: Annotated[float | Schedule, Knob("critic updates a step", low=0, high=64, unit="updates")] = 1.0
-    g_updates: Annotated[float | Schedule, Knob("generator updates a step", low=0, high=64, unit="updates")] = 1.0
+    d_updates: Annotated[
+        float | Schedule, Knob("critic updates a step", low=0, high=64, unit="updates", source="one each")
+    ] = 1.0
+    g_updates: Annotated[
+        float | Schedule, Knob("generator updates a step", low=0, high=64, unit="updates", source="one each")
+    ] = 1.0
     share_fakes: bool = False
     """Whether the generator's update scores the fakes that the critic has just learned from, as DCGAN does, which
     saves one pass through the generator, rather than fresh ones."""
@@ -210,16 +224,25 @@ class Precision(Part):
     """The critic's precision inside gradient penalties; docs/decisions says why float32 is the default."""
 
 
+OFTEN = "as often as one looks; it changes nothing in the training"
+
+
 @dataclass(frozen=True)
 class Cadence(Part):
     """How often things are written down.  None of it changes the training."""
 
-    tick_steps: Annotated[int, Knob("steps between two rows of losses.csv", low=1, unit="steps")] = 10
-    sheet_steps: Annotated[int, Knob("steps between two sample sheets and scores", low=1, unit="steps")] = 500
-    checkpoint_steps: Annotated[int | None, Knob("steps between two checkpoints", low=1, unit="steps")] = None
-    checkpoint_s: Annotated[float, Knob("longest time without a checkpoint", above=0, unit="s")] = 120.0
-    keep_recent: Annotated[int, Knob("recent checkpoints kept", low=1, high=100)] = 2
-    keep_best: Annotated[int, Knob("best checkpoints kept beside them", low=1, high=100)] = 1
+    tick_steps: Annotated[int, Knob("steps between two rows of losses.csv", low=1, unit="steps", source=OFTEN)] = 10
+    sheet_steps: Annotated[
+        int, Knob("steps between two sample sheets and scores", low=1, unit="steps", source=OFTEN)
+    ] = 500
+    checkpoint_steps: Annotated[
+        int | None, Knob("steps between two checkpoints", low=1, unit="steps", source=OFTEN)
+    ] = None
+    checkpoint_s: Annotated[
+        float, Knob("longest time without a checkpoint", above=0, unit="s", source="guess: what one minds losing")
+    ] = 120.0
+    keep_recent: Annotated[int, Knob("recent checkpoints kept", low=1, high=100, source="one to fall back on")] = 2
+    keep_best: Annotated[int, Knob("best checkpoints kept beside them", low=1, high=100, source="one")] = 1
 
 
 @dataclass(frozen=True)
@@ -234,10 +257,12 @@ class Recipe(Part):
     d_optim: Adam
     average: Average = Average()
     augment: Augment | None = None
-    batch: Annotated[int, Knob("samples in an update, over all processes", low=2, high=65536, unit="samples")] = 64
+    batch: Annotated[
+        int, Knob("samples in an update, over all processes", low=2, high=65536, unit="samples", source="guess")
+    ] = 64
     precision: Precision = Precision()
     cadence: Cadence = Cadence()
-    seed: Annotated[int, Knob("start of all randomness", low=0, high=2**31 - 1)] = 0
+    seed: Annotated[int, Knob("start of all randomness", low=0, high=2**31 - 1, source="any")] = 0
     summary: Annotated[str, Prose()] = ""
     reasons: Annotated[Mapping[str, str], Prose()] = Table()
     """Where each number comes from, by path: a paper, a benchmark of ours, a user's notes, or a guess."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -178,10 +179,17 @@ def _noise_samples(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:
     bound = max(NOISE_CORRELATION, NOISE_DEVIATIONS / math.sqrt(space.height * space.width))
     lively = seen.std >= FLAT * _ranges(corpus)
     rough = (np.abs(seen.along) < bound) & (np.abs(seen.down) < bound)
-    filled = np.logical_or.reduce(lively & (seen.changing > NOISE_CHANGES), axis=1)
-    noise = filled & np.logical_and.reduce(rough | ~lively, axis=1)
+    noise = np.logical_or.reduce(lively, axis=1) & np.logical_and.reduce(rough | ~lively, axis=1)
+    noise[noise] = _changing(corpus.samples[noise]) > NOISE_CHANGES
     advice = "neighbouring pixels have nothing to do with each other; look at these files and at what wrote them"
     yield from _about_samples("look like pure noise", noise, corpus, advice)
+
+
+def _changing(samples: NDArray[Any]) -> NDArray[np.float64]:
+    """Share of neighbours along rows that differ in any channel, [n]."""
+    differ: Marks = np.logical_or.reduce(samples[..., 1:] != samples[..., :-1], axis=1)
+    shares: NDArray[np.float64] = differ.mean(axis=(1, 2), dtype=np.float64)
+    return shares
 
 
 def _duplicates(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:

@@ -1,9 +1,9 @@
 """One picture file to the bytes of one sample, and the worker process that does it for many.
 
-This file imports Pillow and little of the standard library (no dataclasses, which cost a quarter of the start), and runs
-as a script too: a worker starts in less than 0.1 s, does not fork a process that holds torch or CUDA, and does not
-import the caller's main module again.  A worker also keeps
-Pillow's process-wide switches (half-decoded pictures, size limits) out of the caller's reach.
+This file imports Pillow and little of the standard library (no dataclasses, which cost a quarter of the start), and
+runs as a script too: a worker starts in less than 0.1 s, does not fork a process that holds torch or CUDA, and does not
+import the caller's main module again.  Pillow's process-wide switches (half-decoded pictures, size limits) are the
+worker's own.
 
 A worker reads one line of JSON that says what to do, then one line for each chunk of files, and answers each with a
 line.  The samples go straight into the file of samples, at the place of the chunk.
@@ -246,45 +246,49 @@ def fingerprint(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-def read_chunk(root: str, names: list[str], plan: Plan) -> tuple[bytes, list[Any]]:
-    """The samples of these files, one after another, and a row for each file as `equipoise.data.workers.Read`."""
-    pixels: list[bytes] = []
+def read_chunk(root: str, names: list[str], plan: Plan, into: bytearray) -> list[Any]:
+    """Put the samples of these files into a buffer, one after another; returns a row for each, as `workers.Read`.
+
+    One buffer serves for all chunks: keeping the samples and joining them took a fifth of the time, in page faults.
+    """
     rows: list[Any] = []
     for name in names:
-        mark = ""
+        mark, pixels = "", b""
         try:
             data = read_file(f"{root}/{name}")
             mark = fingerprint(data)
             picture = decode(data, plan)
+            pixels = picture.pixels
+            traits = (picture.grey, picture.transparent, picture.animated, picture.deep)
+            row: tuple[Any, ...] = (mark, "", zlib.crc32(pixels), picture.width, picture.height, *traits)
         except RefusedError as refusal:
-            pixels.append(bytes(plan.row_bytes))
-            rows.append((mark, str(refusal)))
-            continue
-        pixels.append(picture.pixels)
-        traits = (picture.grey, picture.transparent, picture.animated, picture.deep)
-        rows.append((mark, "", zlib.crc32(picture.pixels), picture.width, picture.height, *traits))
-    return b"".join(pixels), rows
+            row = (mark, str(refusal))
+        place = len(rows) * plan.row_bytes
+        into[place : place + plan.row_bytes] = pixels or bytes(plan.row_bytes)
+        rows.append(row)
+    return rows
 
 
 def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
     task = json.loads(requests.readline())
     plan = Plan(**{**task["plan"], "background": tuple(task["plan"]["background"])})
+    buffer = bytearray(task["chunk"] * plan.row_bytes)
     with Path(task["file"]).open("r+b", buffering=0) as file:
         for line in requests:
             job = json.loads(line)
-            pixels, rows = read_chunk(task["root"], job["names"], plan)
-            answer: dict[str, Any] = {"rows": rows}
+            answer: dict[str, Any] = {"rows": read_chunk(task["root"], job["names"], plan, buffer)}
+            pixels = memoryview(buffer)[: len(job["names"]) * plan.row_bytes]
             try:
                 _write(file, task["offset"] + job["first"] * plan.row_bytes, pixels)
             except OSError as error:
                 answer = {"failed": error.strerror or _one_line(error)}
+            pixels.release()
             answers.write(json.dumps(answer).encode() + b"\n")
             answers.flush()
 
 
-def _write(file: Any, place: int, data: bytes) -> None:
+def _write(file: Any, place: int, rest: memoryview) -> None:
     file.seek(place)
-    rest = memoryview(data)
     while rest:
         rest = rest[file.write(rest) :]
 

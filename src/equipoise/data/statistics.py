@@ -23,8 +23,8 @@ class Statistics:
 
     Of channels: `low`, `high`, `bad` [C], the extremes and the count of non-finite values; `counts` [C, 256], how often
     each level occurs, for corpora of bytes; `equal`, pairs of channels that are the same in all samples.
-    Of samples: `std`, `along`, `down`, `changing` [N, C], the spread, the correlation of neighbours along rows and down
-    columns (0 without spread), and the share of neighbours along rows that differ; `duplicates`, (later, earlier).
+    Of samples: `std`, `along`, `down` [N, C], the spread and the correlation of neighbours along rows and down columns
+    (0 without spread); `duplicates`, (later, earlier).
     """
 
     low: NDArray[np.float64]
@@ -33,7 +33,6 @@ class Statistics:
     std: NDArray[np.float64]
     along: NDArray[np.float64]
     down: NDArray[np.float64]
-    changing: NDArray[np.float64]
     counts: NDArray[np.int64] | None
     equal: tuple[tuple[int, int], ...]
     duplicates: tuple[tuple[int, int], ...]
@@ -65,10 +64,10 @@ def measure(corpus: Corpus) -> Statistics:
         sums.append(checksums(block))
     if bytewise:
         low, high = _extremes(counts)
-    std, along, down, changing = (np.concatenate(parts) for parts in zip(*insides, strict=True))
+    std, along, down = (np.concatenate(parts) for parts in zip(*insides, strict=True))
     duplicates = _duplicates(stored, np.concatenate(sums))
     seen = counts if bytewise else None
-    return Statistics(low, high, bad, std, along, down, changing, seen, tuple(sorted(equal)), duplicates)
+    return Statistics(low, high, bad, std, along, down, seen, tuple(sorted(equal)), duplicates)
 
 
 def _counted(block: NDArray[Any]) -> NDArray[np.int64]:
@@ -83,26 +82,31 @@ def _extremes(counts: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[n
 
 
 def _inside(block: NDArray[Any]) -> tuple[NDArray[np.float64], ...]:
-    """Spread, neighbour correlations, and share of changing neighbours of each sample and channel, [n, C] each.
+    """Spread and neighbour correlations of each sample and channel, [n, C] each.
 
-    The correlation is 1 - E[(x - y)^2] / (2 var) over neighbours x, y (von Neumann's ratio), 0 for white noise.
+    The correlation is 1 - E[(x - y)^2] / (2 var) over neighbours x, y (von Neumann's ratio), 0 for white noise.  Planes
+    are laid out one after another first: sums over strided channels took four times as long.
     """
-    values = block.astype(np.float32)
-    values -= values.mean(axis=(1, 2), keepdims=True)
-    variance = np.einsum("nhwc,nhwc->nc", values, values) / max(1, values.shape[1] * values.shape[2])
-    along = _correlation(values[:, :, 1:] - values[:, :, :-1], variance)
-    down = _correlation(values[:, 1:] - values[:, :-1], variance)
-    differ = block[:, :, 1:] != block[:, :, :-1]
-    changing = differ.sum(axis=(1, 2)) / max(1, differ.shape[1] * differ.shape[2])
-    return np.sqrt(variance), along, down, changing
+    count, height, width, channels = block.shape
+    planes = np.ascontiguousarray(block.transpose(0, 3, 1, 2)).reshape(-1, height, width).astype(np.float32)
+    planes -= planes.mean(axis=(1, 2), keepdims=True)
+    variance = _mean_square(planes)
+    along = _correlation(planes[:, :, 1:] - planes[:, :, :-1], variance)
+    down = _correlation(planes[:, 1:] - planes[:, :-1], variance)
+    return tuple(part.reshape(count, channels).astype(np.float64) for part in (np.sqrt(variance), along, down))
 
 
-def _correlation(steps: NDArray[np.float32], variance: NDArray[np.float32]) -> NDArray[np.float64]:
-    pairs = steps.shape[1] * steps.shape[2]
-    if pairs == 0:
-        return np.zeros_like(variance, dtype=np.float64)
-    roughness = np.einsum("nhwc,nhwc->nc", steps, steps) / pairs
-    return np.where(variance > 0, 1.0 - roughness / np.where(variance > 0, 2.0 * variance, 1.0), 0.0)
+def _correlation(steps: NDArray[np.float32], variance: NDArray[np.float32]) -> NDArray[np.float32]:
+    if steps.size == 0:
+        return np.zeros_like(variance)
+    return np.where(variance > 0, 1.0 - _mean_square(steps) / np.where(variance > 0, 2.0 * variance, 1.0), 0.0)
+
+
+def _mean_square(planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """[n, h, w] to [n]."""
+    rows = planes.reshape(len(planes), -1)
+    sums: NDArray[np.float32] = np.einsum("np,np->n", rows, rows)
+    return sums / np.float32(rows.shape[1])
 
 
 def _duplicates(stored: NDArray[Any], sums: NDArray[np.uint32]) -> tuple[tuple[int, int], ...]:

@@ -98,7 +98,15 @@ class _Worker:
             stderr=self._log,
             env={**os.environ, "PYTHONPATH": path},
         )
-        self._send({"root": str(task.root), "plan": task.plan._asdict(), "file": str(task.file), "offset": task.offset})
+        self._send(
+            {
+                "root": str(task.root),
+                "plan": task.plan._asdict(),
+                "file": str(task.file),
+                "offset": task.offset,
+                "chunk": CHUNK_FILES,
+            }
+        )
 
     def __enter__(self) -> Self:
         return self

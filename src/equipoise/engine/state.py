@@ -11,6 +11,7 @@ from torch import nn
 from equipoise.engine.average import averaged_copy
 from equipoise.engine.plan import Plan
 from equipoise.engine.precision import lay_out
+from equipoise.engine.seeding import seed_everything
 from equipoise.randomness import mix
 from equipoise.recipe import Adam
 from equipoise.schedule import Progress, value_at
@@ -41,17 +42,23 @@ class Player:
 
     def __init__(self, module: nn.Module, settings: Adam) -> None:
         self.module = module
+        self.parameters = tuple(module.parameters())
+        """Walking the module for them at each update would take longer than a small network's forward pass."""
         self.settings = settings
         self.updates = 0
         kind = torch.optim.AdamW if settings.decoupled else torch.optim.Adam
         self.optimiser = kind(
-            module.parameters(),
+            self.parameters,
             lr=1.0,
             betas=(settings.beta1, settings.beta2),
             eps=settings.eps,
             weight_decay=settings.weight_decay,
             fused=True,
         )
+
+    def forget_gradients(self) -> None:
+        for parameter in self.parameters:
+            parameter.grad = None
 
     @property
     def learning_rate(self) -> float:
@@ -107,7 +114,7 @@ class State:
 
 def initial_networks(plan: Plan) -> tuple[nn.Module, nn.Module]:
     """Generator and critic with the weights that the recipe's seed gives, on the plan's device."""
-    torch.manual_seed(mix(plan.recipe.seed, "weights"))
+    seed_everything(mix(plan.recipe.seed, "weights"), plan.device)
     generator = plan.recipe.generator.build(plan.space)
     critic = plan.recipe.critic.build(plan.space)
     return generator.to(plan.device), critic.to(plan.device)

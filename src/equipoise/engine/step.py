@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from equipoise.augment import apply
 from equipoise.engine.average import decay_at, update_average
@@ -26,6 +26,7 @@ from equipoise.engine.finite import NonFinite, first_culprit
 from equipoise.engine.meter import Meter
 from equipoise.engine.plan import Plan
 from equipoise.engine.precision import Compute, autocast
+from equipoise.engine.seeding import seed_everything
 from equipoise.engine.state import Player, State
 from equipoise.randomness import mix
 from equipoise.recipe import Adversarial, Phase, Term
@@ -36,7 +37,7 @@ from equipoise.view import Samples, Scores, Side, View
 def step(plan: Plan, state: State, next_real: Callable[[], Samples], meter: Meter) -> None:
     """One step of the run: the phase's critic updates, then its generator updates."""
     counters = state.counters
-    torch.manual_seed(mix(plan.recipe.seed, "step", counters.steps, plan.world.rank))
+    seed_everything(mix(plan.recipe.seed, "step", counters.steps, plan.world.rank), plan.device)
     phase = plan.phase(counters.phase)
     progress = counters.progress_in_phase(plan.num_samples)
     d_turns, g_turns = round(value_at(phase.d_updates, progress)), round(value_at(phase.g_updates, progress))
@@ -47,7 +48,7 @@ def step(plan: Plan, state: State, next_real: Callable[[], Samples], meter: Mete
         with torch.set_grad_enabled(phase.share_fakes and turn == d_turns - 1):
             fake = generate(plan, state)
         _update(_view("D", plan, state, real, fake.detach(), meter), phase, progress, plan, state, meter)
-    with _frozen(state.critic.module):
+    with _frozen(state.critic):
         for turn in range(g_turns):
             real = next_real() if real is None else real
             if fake is None or turn > 0 or not phase.share_fakes:
@@ -83,9 +84,9 @@ def _update(view: View, phase: Phase, progress: Progress, plan: Plan, state: Sta
     for name, term in _due(phase, view.side, player):
         losses[name] = term(_in_precision_of(term, shown, plan, state)).mean()
         total = total + _factor(term, view.side, progress) * losses[name]
-    player.optimiser.zero_grad(set_to_none=True)
+    player.forget_gradients()
     torch.autograd.backward(total)
-    plan.world.average_gradients(player.module.parameters())
+    plan.world.average_gradients(player.parameters)
     norm = _clip(player)
     if not math.isfinite(norm.item()):
         raise NonFinite(state.counters.steps, first_culprit(view, losses, player.module))
@@ -146,21 +147,23 @@ def _factor(term: Term, side: Side, progress: Progress) -> float:
 
 def _clip(player: Player) -> Tensor:
     """The norm of the whole gradient before clipping; gradients above the limit are scaled down to it."""
-    gradients = [parameter.grad for parameter in player.module.parameters() if parameter.grad is not None]
+    gradients = [parameter.grad for parameter in player.parameters if parameter.grad is not None]
     norm = torch.nn.utils.get_total_norm(gradients)
     if player.settings.clip_norm is not None:
-        torch.nn.utils.clip_grads_with_norm_(player.module.parameters(), player.settings.clip_norm, norm)
+        torch.nn.utils.clip_grads_with_norm_(player.parameters, player.settings.clip_norm, norm)
     return norm
 
 
 @contextlib.contextmanager
-def _frozen(module: nn.Module) -> Iterator[None]:
-    """The module's weights take no gradient inside; that saves a third of the critic's backward pass."""
-    module.requires_grad_(False)
+def _frozen(player: Player) -> Iterator[None]:
+    """The player's weights take no gradient inside; that saves a third of the critic's backward pass."""
+    for parameter in player.parameters:
+        parameter.requires_grad_(False)
     try:
         yield
     finally:
-        module.requires_grad_(True)
+        for parameter in player.parameters:
+            parameter.requires_grad_(True)
 
 
 def _record(view: View, phase: Phase, total: Tensor, losses: dict[str, Tensor], norm: Tensor, meter: Meter) -> None:

@@ -46,6 +46,9 @@ def sprites_small() -> Recipe:
 
 SOURCE_REASONS = {
     "source.size": "most sprites of the notes' kind are drawn on a grid of 32 or a multiple",
+    "source.min_side": "no picture is too small to be padded",
+    "cadence.tick_steps": "a line every few seconds on two cores",
+    "cadence.sheet_steps": "a sheet every minute or so on two cores",
 }
 
 GAME_REASONS = {
