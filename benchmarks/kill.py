@@ -19,11 +19,10 @@ import tempfile
 import time
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent / "tests"), str(HERE)]
-
 from results import Result, report
 from same_run import assert_same_run
+
+HERE = Path(__file__).resolve().parent
 
 RUN_STEPS = 60
 
@@ -86,7 +85,7 @@ def run(words: list[str], processes: int) -> subprocess.Popen[bytes]:
     """A process of its own group, so that a kill reaches all that it started."""
     launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     command = [sys.executable, *(launcher if processes > 1 else []), "-m", "equipoise", *words]
-    environment = {**os.environ, "PYTHONPATH": str(HERE.parent / "tests"), "GLOO_SOCKET_IFNAME": "lo"}
+    environment = {**os.environ, "GLOO_SOCKET_IFNAME": "lo"}
     return subprocess.Popen(
         command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
     )

@@ -12,15 +12,9 @@ from __future__ import annotations
 import argparse
 import math
 import statistics
-import sys
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-from results import Result, report
 
 from equipoise.engine.precision import Compute, autocast
 from equipoise.networks.dcgan import DcganCritic
@@ -28,6 +22,7 @@ from equipoise.recipe import Term
 from equipoise.space import Channel, Space
 from equipoise.terms import R1, GradientPenalty, Wasserstein
 from equipoise.view import View
+from results import Result, report
 
 CPU = torch.device("cpu")
 SPACE = Space(tuple(Channel(name) for name in ("red", "green", "blue")), 32, 32)
@@ -57,8 +52,8 @@ def difference(term: Term, seed: int, warm_steps: int) -> tuple[float, float]:
     optim = torch.optim.Adam(critic.parameters(), 1e-3, (0.0, 0.9))
     for _ in range(warm_steps):
         optim.zero_grad()
-        loss(critic, "float32", Wasserstein(), real, fake).backward()
-        (10 * loss(critic, "float32", GradientPenalty(), real, fake)).backward()
+        penalty = loss(critic, "float32", GradientPenalty(), real, fake)
+        torch.autograd.backward(loss(critic, "float32", Wasserstein(), real, fake) + 10 * penalty)
         optim.step()
     exact, rough = (gradient(critic, compute, term, real, fake, seed) for compute in ("float32", "bfloat16"))
     error = ((rough - exact).norm() / exact.norm()).item()
@@ -69,7 +64,7 @@ def difference(term: Term, seed: int, warm_steps: int) -> tuple[float, float]:
 def gradient(critic: nn.Module, compute: Compute, term: Term, real: Tensor, fake: Tensor, seed: int) -> Tensor:
     torch.manual_seed(seed)
     critic.zero_grad()
-    loss(critic, compute, term, real, fake).backward()
+    torch.autograd.backward(loss(critic, compute, term, real, fake))
     return torch.cat([weight.grad.flatten() for weight in critic.parameters() if weight.grad is not None])
 
 

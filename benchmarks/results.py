@@ -1,4 +1,4 @@
-"""How a benchmark reports: a table on the console, and a section of RESULTS.md with date, command, machine and commit."""
+"""How a benchmark reports: a table, and a section of RESULTS.md with date, command, machine and commit."""
 
 from __future__ import annotations
 

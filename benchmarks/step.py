@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -30,10 +29,6 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-from results import Result, report
-
 from equipoise.data import Corpus, Images
 from equipoise.data.feed import Feed
 from equipoise.engine.meter import Meter
@@ -44,6 +39,7 @@ from equipoise.engine.step import step
 from equipoise.networks.dcgan import DcganCritic, DcganGenerator
 from equipoise.recipe import Adam, Phase, Recipe, Span
 from equipoise.terms import BCE, GradientPenalty, Wasserstein
+from results import Result, report
 
 BATCH, SIZE, PICTURES = 64, 64, 512
 STEPS_A_ROUND = 3
@@ -187,7 +183,9 @@ def bare_dcgan(corpus: Corpus) -> Loop:
     """The engine's networks, arithmetic and optimiser, written out by hand on one resident batch."""
     plan, state = prepared(dcgan_recipe(), corpus)
     generator, critic = state.generator.module, state.critic.module
-    g_optim, d_optim = (torch.optim.Adam(net.parameters(), 2e-4, (0.5, 0.999), fused=True) for net in (generator, critic))
+    g_optim, d_optim = (
+        torch.optim.Adam(net.parameters(), 2e-4, (0.5, 0.999), fused=True) for net in (generator, critic)
+    )
     real = Feed(corpus, BATCH, 0, CPU, memory_format=plan.arithmetic.memory_format).batch(0)
 
     def run(steps: int) -> None:
@@ -196,13 +194,13 @@ def bare_dcgan(corpus: Corpus) -> Loop:
                 fake = generator(torch.randn(BATCH, 100))
                 scores = critic(real), critic(fake.detach())
             d_optim.zero_grad()
-            (F.softplus(-scores[0].float()) + F.softplus(scores[1].float())).mean().backward()
+            torch.autograd.backward((F.softplus(-scores[0].float()) + F.softplus(scores[1].float())).mean())
             d_optim.step()
             critic.requires_grad_(False)
             g_optim.zero_grad()
             with autocast(plan.arithmetic.compute, CPU):
                 score = critic(fake)
-            F.softplus(-score.float()).mean().backward()
+            torch.autograd.backward(F.softplus(-score.float()).mean())
             g_optim.step()
             critic.requires_grad_(True)
 
@@ -227,7 +225,7 @@ def bare_wgan(corpus: Corpus) -> Loop:
             with autocast(plan.arithmetic.compute, CPU):
                 difference = critic(fake).float() - critic(real).float()
             optim.zero_grad()
-            (difference.mean() + 10 * penalty).backward()
+            torch.autograd.backward(difference.mean() + 10 * penalty)
             optim.step()
 
     return run

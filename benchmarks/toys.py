@@ -14,7 +14,6 @@ import argparse
 import json
 import math
 import statistics
-import sys
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -25,10 +24,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-from results import Result, report
-
 from equipoise import recipes
 from equipoise.data import Grid, Ring
 from equipoise.engine.look import draw, fixed_latents, to_stored
@@ -37,6 +32,7 @@ from equipoise.recipe import Adam, Average, Phase, Recipe, Span
 from equipoise.run import Where, carry_out, start
 from equipoise.sampling import open_run
 from equipoise.terms import BCE
+from results import Result, report
 
 JUDGED_SAMPLES = 2500
 HIGH_QUALITY_STDS = 3.0
@@ -54,7 +50,7 @@ class Trial:
 
 
 def plain(name: str) -> Recipe:
-    """The plain GAN of the published table (its depth, widths and rates), for as many steps as the recipe of that name."""
+    """The plain GAN of the published table, its depth, widths and rates, for as many steps as the recipe."""
     ours = recipes.load(name)
     steps = sum(phase.length.amount for phase in ours.phases.values())
     adam = Adam(lr=1e-4, beta1=0.8, beta2=0.999)
@@ -146,7 +142,7 @@ def mean_and_error(values: list[int] | list[float], digits: int = 1) -> str:
 
 
 REMARKS = """
-Published for 10 trials (PacGAN, table 1; other networks, other lengths, so for orientation only): GAN 6.3 and 17.3 modes,
+Published for 10 trials (PacGAN, table 1; other networks and lengths, so for orientation only): GAN 6.3 and 17.3 modes,
 PacGAN2 7.9 and 23.8, PacGAN4 7.8 and 24.8 with 93.6 % of high quality on the grid; best on the ring 95.6 % (PacGAN2).
 """
 

@@ -233,7 +233,8 @@ from equipoise.edit import Edit, apply
 from tiny import points
 
 def explosive():
-    return apply(points(), [Edit("phases.main.terms.r1.weight", value=1e38), Edit("phases.main.terms.r1.every", value=1024)])
+    edits = {{"weight": 1e38, "every": 1024}}
+    return apply(points(), [Edit("phases.main.terms.r1." + name, value=value) for name, value in edits.items()])
 """
 
 

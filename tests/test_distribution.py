@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import torch
-import two_processes
 
+import two_processes
 from equipoise.engine import step as step_module
 from equipoise.engine.meter import Meter
 from equipoise.engine.plan import Plan

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+import tiny
 from equipoise.edit import Edit, apply
 from equipoise.engine.average import averaged_copy, decay_at, update_average
 from equipoise.engine.finite import NonFinite
@@ -19,7 +20,6 @@ from equipoise.engine.world import World
 from equipoise.recipe import Average, Recipe
 from equipoise.schedule import Linear
 from equipoise.space import Channel, Space
-import tiny
 
 CPU = torch.device("cpu")
 PLANE = Space((Channel("x", -1, 1), Channel("y", -1, 1)), 1, 1)
@@ -61,10 +61,10 @@ def test_a_step_is_a_function_of_seed_and_state() -> None:
     results = []
     for disturbance in (0, 17):
         plan, state = made(tiny.points())
-        batches = real_batches()
+        next_real = real_batches().__next__
         for _ in range(3):
             torch.randn(disturbance)
-            step(plan, state, lambda: next(batches), Meter())
+            step(plan, state, next_real, Meter())
         results.append(nn.utils.parameters_to_vector(state.generator.module.parameters()))
     assert torch.equal(*results)
 

@@ -16,13 +16,13 @@ from typing import Any
 import pytest
 import torch
 
+import tiny
 from equipoise.edit import Edit
 from equipoise.engine import checkpoint
 from equipoise.errors import RequestError
 from equipoise.journal import Checkpointed, Event, Measured, Pictured, Tick, history, read
 from equipoise.recipe import Budget, Recipe
 from equipoise.run import Where, carry_out, resume, start
-import tiny
 from same_run import assert_same_run
 
 

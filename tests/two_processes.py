@@ -10,7 +10,6 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 
 import tiny
-
 from equipoise.engine.meter import Meter
 from equipoise.engine.plan import Plan
 from equipoise.engine.state import State, initial_networks, initial_state
