@@ -73,7 +73,8 @@ def test_a_walk_is_a_sheet_of_rows(tmp_path: Path, digits_folder: Path) -> None:
     out = tmp_path / "run"
     train(f"{TINY}:images", "--data", str(digits_folder), "--out", str(out), "--for", "6steps")
     assert run_command(["sample", str(out), "--interpolate", "--n", "16", "--sheet", "--out", str(tmp_path / "w")]) == 0
-    assert Image.open(tmp_path / "w" / "sheet.png").size == (2 + 8 * 66, 2 + 2 * 66)
+    with Image.open(tmp_path / "w" / "sheet.png") as sheet:
+        assert sheet.size == (2 + 8 * 66, 2 + 2 * 66)
     assert not list((tmp_path / "w").glob("0*.png"))
 
 
@@ -134,7 +135,8 @@ def test_tracking_writes_events(tmp_path: Path) -> None:
 def test_check_writes_a_contact_sheet(tmp_path: Path, digits_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["check", str(digits_folder), "--sheet", str(tmp_path / "c.png"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["well"] is True
-    assert Image.open(tmp_path / "c.png").width > 200
+    with Image.open(tmp_path / "c.png") as sheet:
+        assert sheet.width > 200
 
 
 class TestBadInput:

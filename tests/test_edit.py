@@ -152,6 +152,19 @@ def test_setting_a_plain_number_in_place_of_a_schedule() -> None:
     assert found["stages.warm.pulls.pixel.weight.start"] == (1.0, ABSENT)
 
 
+def test_a_difference_lists_what_is_gone_and_what_is_new() -> None:
+    one, other = Adam(lr=1.0), Adam(lr=Linear(1.0, 0.0, until=5), decoupled=True)
+    assert [str(change) for change in diff(one, other)] == [
+        "lr: 1.0 -> equipoise.schedule.Linear",
+        "decoupled: false -> true",
+        "lr.start: (absent) -> 1.0",
+        "lr.end: (absent) -> 0.0",
+        "lr.until: (absent) -> 5.0",
+        "lr.begin: (absent) -> 0.0",
+        "lr.unit: (absent) -> steps",
+    ]
+
+
 def test_adding_to_a_table_and_to_a_list() -> None:
     pull = {TAG: Pull.tag(), "weight": 3}
     grown = apply(PLAN, [Edit("stages.*.pulls.gp", "add", pull), Edit("shapes", "add", encode(Average(0.5)))])

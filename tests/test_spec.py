@@ -214,8 +214,8 @@ def test_flatten_names_every_setting_once() -> None:
 
 
 def test_a_knob_is_found_in_its_annotation() -> None:
-    assert knob_of(hints(Adam)["lr"]) == Knob("learning rate", low=0, high=1, log=True)
-    assert knob_of(hints(Adam)["decoupled"]) is None
+    assert knob_of(hints(Leaf)["count"]) == Knob("how many", low=1, high=9, log=False)
+    assert knob_of(hints(Leaf)["flag"]) is None
 
 
 # --- what cannot exist, and what is said about it
@@ -326,9 +326,10 @@ def test_a_base_cannot_be_made() -> None:
 
 
 def test_a_long_value_is_cut() -> None:
-    with pytest.raises(SpecError) as caught:
-        Leaf(mode="x" * 1000)  # type: ignore[arg-type]
-    assert len(str(caught.value)) < 200
+    for length, shown in ((58, "'" + 58 * "x" + "'"), (59, "'" + 56 * "x" + "...")):
+        with pytest.raises(SpecError) as caught:
+            Leaf(mode=length * "x")  # type: ignore[arg-type]
+        assert str(caught.value) == f"mode: is {shown}; allowed: 'auto', 'manual'"
 
 
 # --- tags
@@ -347,9 +348,9 @@ def test_a_long_value_is_cut() -> None:
         ("equipoise.recipes.__main__.Adam", "not the import path"),
         ("equipoise.nowhere.Adam", "names no part"),
         ("equipoise.recipe.Adma", "did you mean 'Adam'?"),
-        ("equipoise.recipe.Budgets", "has no part"),
+        ("equipoise.recipe.Budget", "has no part"),
         ("equipoise.recipe.Space", "has no part"),
-        ("equipoise.recipe.Linear", "has no part"),
+        ("equipoise.recipe.Schedule", "has no part"),
     ],
 )
 def test_a_tag_that_names_no_part_is_refused(tag: str, words: str) -> None:

@@ -8,13 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from equipoise.data.corpus import Corpus
 from equipoise.edit import Change, Edit, apply, diff
 from equipoise.engine import checkpoint
 from equipoise.engine.finite import NonFinite
 from equipoise.engine.machine import choose_device, describe
+from equipoise.engine.memory import keep_freed_memory
 from equipoise.engine.plan import Plan
 from equipoise.engine.precision import Arithmetic, decide
 from equipoise.engine.state import initial_networks, initial_state
@@ -183,7 +182,7 @@ def open_corpus(recipe: Recipe, where: Where) -> Corpus:
 def plan_for(recipe: Recipe, corpus: Corpus, device_name: str) -> Plan:
     device = choose_device(device_name)
     if device.type == "cpu":
-        torch.set_flush_denormal(True)
+        keep_freed_memory()
     return Plan(recipe, corpus.space, len(corpus), device, join_world(device.type))
 
 

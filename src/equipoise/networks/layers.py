@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from equipoise.networks import tiled
 from equipoise.networks.spectral import SpectralNorm
 from equipoise.view import Scores
 
@@ -46,12 +47,20 @@ def glorot_relu(weight: Tensor) -> None:
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int) -> Tensor:
     """Cross-correlation of `x` with `weight` [out, in, k, k]."""
+    if tiled.suits(x, weight, stride, padding, multiple=8):
+        return _biased(tiled.convolve(x, weight), bias)
     return F.conv2d(x, weight, bias, stride=stride, padding=padding)
 
 
 def convolve_transposed(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int) -> Tensor:
     """The adjoint of `convolve` in its first argument; `weight` is [in, out, k, k]."""
+    if tiled.suits(x, weight, stride, padding, multiple=4):
+        return _biased(tiled.convolve_transposed(x, weight), bias)
     return F.conv_transpose2d(x, weight, bias, stride=stride, padding=padding)
+
+
+def _biased(x: Tensor, bias: Tensor | None) -> Tensor:
+    return x if bias is None else x + bias[:, None, None]
 
 
 class Conv(nn.Module):

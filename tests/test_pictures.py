@@ -1,0 +1,62 @@
+"""Sheets: every kind of sample can be looked at, at a size at which it can be judged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from equipoise import pictures
+from equipoise.space import Channel, Space
+
+
+def space(channels: int, height: int, width: int) -> Space:
+    return Space(tuple(Channel(str(number)) for number in range(channels)), height, width)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5])
+def test_any_number_of_channels_makes_a_sheet(channels: int) -> None:
+    samples = np.random.default_rng(0).uniform(0, 255, (10, channels, 32, 32)).astype(np.float32)
+    sheet = pictures.sheet(samples, space(channels, 32, 32))
+    tiles_across = 1 if channels in (1, 3, 4) else channels
+    assert sheet.size == (2 + 8 * (64 * tiles_across + 2), 2 + 2 * (64 + 2))
+
+
+def test_grey_values_are_kept_and_small_samples_enlarged() -> None:
+    samples = np.full((1, 1, 16, 16), 100.0, dtype=np.float32)
+    sheet = np.asarray(pictures.sheet(samples, space(1, 16, 16), columns=1))
+    assert sheet.shape == (68, 68)
+    assert (sheet[2:66, 2:66] == 100).all()
+    assert (sheet[0] == pictures.PAPER).all()
+
+
+def test_values_outside_the_range_are_cut_not_wrapped() -> None:
+    samples = np.array([[[[-40.0, 300.0]]]], dtype=np.float32)
+    assert np.asarray(pictures.picture(samples[0], space(1, 1, 2))).tolist() == [[0, 255]]
+
+
+def test_a_transparent_pixel_shows_the_chequers_and_an_opaque_one_its_colour() -> None:
+    red_half = np.zeros((4, 1, 2), dtype=np.float32)
+    red_half[0] = 255.0
+    red_half[3, 0, 1] = 255.0
+    pixels = np.asarray(pictures.picture(red_half, space(4, 1, 2)))
+    assert pixels[0, 1].tolist() == [255, 0, 0]
+    assert pixels[0, 0].tolist() == [204, 204, 204]
+
+
+def test_points_become_a_plot_with_the_second_coordinate_upwards() -> None:
+    plane = Space((Channel("x", -1, 1), Channel("y", -1, 1)), 1, 1)
+    point = np.array([0.5, 0.8], dtype=np.float32).reshape(1, 2, 1, 1)
+    plot = np.asarray(pictures.sheet(point, plane))
+    rows, columns = np.where((plot != pictures.PAPER).any(axis=2))
+    assert rows.mean() == pytest.approx(0.1 * pictures.PLOT_SIZE, abs=2)
+    assert columns.mean() == pytest.approx(0.75 * pictures.PLOT_SIZE, abs=2)
+
+
+def test_the_same_picture_is_the_same_file(tmp_path: Path) -> None:
+    samples = np.random.default_rng(0).uniform(0, 255, (4, 3, 8, 8)).astype(np.float32)
+    for name in ("a.png", "b.png"):
+        pictures.save(pictures.sheet(samples, space(3, 8, 8)), tmp_path / name)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png"]
