@@ -107,6 +107,7 @@ def epoch(corpus: Corpus, resident: bool, scaled: bool) -> float:
 
 def measure(work: Path, pictures: int, rounds: int) -> list[Row]:
     paths, cache = make_pictures(work / "pictures", pictures), work / "cache"
+    os.sync()  # what was just written must not be in the way of what is measured
     time.sleep(SETTLED_S)
     decode_alone(paths)  # the files are in the page cache for both
     alone, built = [], []

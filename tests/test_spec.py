@@ -371,5 +371,5 @@ def test_installed_plugins_are_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
     def installed(group: str) -> list[EntryPoint]:
         return [EntryPoint("mine", "my_gans.parts", group)]
 
-    monkeypatch.setattr("equipoise.spec.tags.entry_points", installed)
+    monkeypatch.setattr("importlib.metadata.entry_points", installed)
     assert trusted_packages.__wrapped__() == {"equipoise", "my_gans"}

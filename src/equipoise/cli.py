@@ -17,11 +17,7 @@ from equipoise.spec import SpecError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from rich.console import Console
-
     from equipoise.journal import Event
-    from equipoise.recipe import Recipe
-    from equipoise.rehearsal import Outline, Rehearsal
     from equipoise.session import Session
     from equipoise.terminal import View
 
@@ -32,6 +28,7 @@ app = App(
     version=__version__,
     help="Train GANs on small, unusual data without collapse.",
     version_flags=["--version"],
+    help_format="plaintext",  # Markdown would cost a fifth of the time that --help takes
 )
 
 Set = Annotated[
@@ -55,6 +52,7 @@ def flag(name: str, text: str) -> Parameter:
 def recipes(name: str | None = None, *, json_: AsJson = False) -> int:
     """List the recipes, or show one with the reason for each number."""
     from equipoise import recipes as shelf
+    from equipoise import showing
     from equipoise.spec import did_you_mean
 
     entries = shelf.catalogue()
@@ -62,23 +60,10 @@ def recipes(name: str | None = None, *, json_: AsJson = False) -> int:
         raise RequestError(f"there is no recipe {name!r}{did_you_mean(name, entries)}; there are {', '.join(entries)}")
     if json_:
         print_json(entries if name is None else entries[name])
-        return OK
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    if name is None:
-        table.add_column("recipe", style="bold")
-        table.add_column("what it is")
-        for key, entry in entries.items():
-            table.add_row(key, entry["summary"])
+    elif name is None:
+        showing.shelf(entries)
     else:
-        table.add_column("setting", no_wrap=True)
-        table.add_column("value", overflow="fold")
-        table.add_column("why", overflow="fold")
-        for row in entries[name]["rows"]:
-            table.add_row(row["path"], _short(row["value"]), row["reason"] or row.get("help", ""))
-        console().print(entries[name]["summary"])
-    console().print(table)
+        showing.recipe(entries[name])
     return OK
 
 
@@ -97,7 +82,7 @@ def train(
     dry_run: Annotated[bool, flag("--dry-run", "show every setting and what the data is; train nothing")] = False,
 ) -> int:
     """Train a recipe: a name, recipe.json, or file.py:function."""
-    from equipoise import asked, rehearsal, run
+    from equipoise import asked, rehearsal, run, showing
     from equipoise.folder import next_free
     from equipoise.recipe import Budget
 
@@ -107,9 +92,11 @@ def train(
     with _reading_bar() as progress:
         where = run.Where(data, device=device, progress=progress)
         if dry_run:
-            return _show_plan(settings, rehearsal.outline(settings, where))
+            showing.plan(settings, rehearsal.outline(settings, where))
+            return OK
         if rehearse:
-            return _show_rehearsal(rehearsal.rehearse(settings, where, budget))
+            showing.rehearsal(rehearsed := rehearsal.rehearse(settings, where, budget))
+            return NOT_WELL if rehearsed.still else OK
         view = _view()
         session = run.start(settings, where, folder, budget, _listeners(view, track, folder))
     return _carry_out(session, view)
@@ -156,13 +143,13 @@ def sample(
     device: Device = "auto",
 ) -> int:
     """Draw samples from a run's best generator."""
-    from equipoise import sampling
+    from equipoise import sampling, showing
 
     if n < 1:
         raise RequestError(f"--n {n}: at least one sample is needed")
     folder = out or run_folder / "samples" / (f"walk-{seed}" if interpolate else f"seed-{seed}")
     written = sampling.sample(run_folder, folder, n, seed, walk=interpolate, singles=not sheet, device=device)
-    console().print(f"{written.count} samples of step {written.step}: {written.sheet}", highlight=False, soft_wrap=True)
+    showing.lines([f"{written.count} samples of step {written.step}: {written.sheet}"])
     return OK
 
 
@@ -176,15 +163,14 @@ def check(
     json_: AsJson = False,
 ) -> int:
     """Look for what is wrong with data before anything is trained on it."""
-    from equipoise import checking
+    from equipoise import checking, showing
 
     with _reading_bar() as progress:
         result = checking.check(data, recipe, changes or [], sheet, progress)
     if json_:
         print_json(result.to_json())
     else:
-        for line in result.lines():
-            console().print(line, highlight=False, soft_wrap=True, markup=False)
+        showing.lines(result.lines())
     return NOT_WELL if result.has_faults else OK
 
 
@@ -192,13 +178,13 @@ def check(
 def demo(*, out: Annotated[Path | None, Parameter(name="--out", help="default runs/demo-001")] = None) -> int:
     """Train on real handwritten digits for a few minutes and judge what comes out."""
     from equipoise import demo as tour
+    from equipoise import showing
     from equipoise.folder import next_free
 
     folder = out if out is not None else next_free(Path("runs"), "demo")
     with _view() as view:
         verdict = tour.tour(folder, [view])
-    for line in verdict.lines():
-        console().print(line, highlight=False, soft_wrap=True)
+    showing.lines(verdict.lines())
     return OK
 
 
@@ -220,12 +206,6 @@ def run_command(words: list[str]) -> int:
     return code if isinstance(code, int) else OK
 
 
-def console() -> Console:
-    from rich.console import Console
-
-    return Console()
-
-
 def print_json(document: object) -> None:
     sys.stdout.write(json.dumps(document, indent=1) + "\n")
 
@@ -237,22 +217,23 @@ def _complain(message: str, code: int) -> int:
 
 def _carry_out(session: Session, view: View) -> int:
     """Train with the view open, and say where things are."""
-    from equipoise import run
+    from equipoise import run, showing
 
     with view:
         reason = run.carry_out(session)
     if session.plan.world.leads:
         folder = session.folder.path
-        console().print(f"{reason} at step {session.step}; the run is in {folder}", highlight=False, soft_wrap=True)
         hint = "resume" if reason == "stopped as asked" else "sample"
-        console().print(f"next: equipoise {hint} {folder}", highlight=False, soft_wrap=True)
+        showing.lines([f"{reason} at step {session.step}; the run is in {folder}", f"next: equipoise {hint} {folder}"])
     return OK
 
 
 def _view() -> View:
+    from rich.console import Console
+
     from equipoise.terminal import View
 
-    return View(console())
+    return View(Console())
 
 
 def _listeners(
@@ -271,7 +252,7 @@ def _reading_bar() -> Iterator[Callable[[int, int], None]]:
     """A callback that draws how much of the data has been read, gone when the context ends."""
     from rich.progress import Progress
 
-    with Progress(console=console(), transient=True) as bar:
+    with Progress(transient=True) as bar:
         task = bar.add_task("reading the data", total=None, visible=False)
 
         def update(done: int, total: int) -> None:
@@ -283,41 +264,3 @@ def _reading_bar() -> Iterator[Callable[[int, int], None]]:
 def _stem(recipe: str) -> str:
     """A name for a run's folder: the recipe's, without its file and folder."""
     return Path(recipe.rpartition(":")[2] or recipe).stem
-
-
-def _short(value: object) -> str:
-    """A value without the package's own prefix."""
-    return str(value).removeprefix("equipoise.") if isinstance(value, str) else json.dumps(value)
-
-
-def _show_plan(recipe: Recipe, outline: Outline) -> int:
-    from equipoise.recipes.listing import listing
-
-    for row in listing(recipe):
-        reason = f"   # {row['reason']}" if row["reason"] else ""
-        console().print(
-            f"{row['path']} = {_short(row['value'])}{reason}", highlight=False, soft_wrap=True, markup=False
-        )
-    console().print(
-        f"\n{outline.samples} samples, {outline.space}; {outline.left_out} left out\n"
-        f"generator {outline.generator_parameters:,} parameters, critic {outline.critic_parameters:,}",
-        highlight=False,
-    )
-    for note in outline.notes:
-        console().print(f"note: {note}", highlight=False, soft_wrap=True, markup=False)
-    return OK
-
-
-def _show_rehearsal(rehearsal: Rehearsal) -> int:
-    from equipoise.terminal import clock
-
-    whole = f"; the whole run would take {clock(rehearsal.full_length_s)}" if rehearsal.full_length_s else ""
-    console().print(
-        f"rehearsed {rehearsal.steps} steps: {rehearsal.images_per_s:.0f} images/s{whole}; "
-        f"a checkpoint takes {rehearsal.checkpoint_bytes / 2**20:.1f} MiB and reads back",
-        highlight=False,
-        soft_wrap=True,
-    )
-    for name in rehearsal.still:
-        console().print(f"the {name}'s weights did not move", highlight=False)
-    return NOT_WELL if rehearsal.still else OK

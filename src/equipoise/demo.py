@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from equipoise import recipes
 from equipoise.engine.look import draw, fixed_latents, to_stored
+from equipoise.record import Listener
 from equipoise.run import Where, carry_out, start
 from equipoise.sampling import open_run
-from equipoise.session import Listener
 
 JUDGED_SAMPLES = 1000
 HELD_OUT_SHARE = 0.25

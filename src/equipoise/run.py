@@ -24,7 +24,8 @@ from equipoise.goal import Goal
 from equipoise.interrupt import stop_on_signal
 from equipoise.journal import Resumed, Started
 from equipoise.recipe import Budget, Recipe
-from equipoise.session import Listener, Session, describe_data
+from equipoise.record import Listener
+from equipoise.session import Session, describe_data
 from equipoise.spec import Json, SpecError, decode, digest, encode
 
 BuildProgress = Callable[[int, int], None]

@@ -12,8 +12,9 @@ import os
 import queue
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,10 @@ Progress = Callable[[int, int], None]
 CHUNK_FILES = 128
 CHUNK_BYTES = 2**20
 """One request carries about 20 ms of decoding: asking costs below 1 %, and progress is smooth."""
+AHEAD = 1
+"""Chunks that a worker has at hand besides the one it decodes, so that it never waits for this process."""
+SYNCED_BYTES = 2**25
+"""Samples are sent to the disk by so many while decoding goes on, so that the end need not wait for all of them."""
 
 
 class Read(NamedTuple):
@@ -51,6 +56,13 @@ class Job:
     names: tuple[str, ...]
 
 
+class Answer(NamedTuple):
+    """A chunk that is done."""
+
+    job: Job
+    rows: list[Read]
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """What all workers need to know.  The first sample lies `offset` bytes into `file`."""
@@ -66,22 +78,28 @@ def decode_all(task: Task, names: Sequence[str], sizes: Sequence[int], progress:
 
     `progress` is called with (files done, files in all).  Raises `DataError` when the disk is full.
     """
-    jobs = list(_jobs(names, sizes))
+    todo = deque(_jobs(names, sizes))
+    count, waiting = min(_cores(), len(todo)), len(todo)
     results: dict[int, list[Read]] = {}
-    count = min(_cores(), len(jobs))
-    with ThreadPoolExecutor(count) as threads, ExitStack() as stack:
-        idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
-        for _ in range(count):
-            idle.put(stack.enter_context(_Worker(task)))
-        pending = {threads.submit(_ask, idle, job): job for job in jobs}
-        stack.callback(_cancel, list(pending))
-        done = 0
-        for answer in as_completed(pending):
-            job = pending[answer]
-            results[job.first] = answer.result()
-            done += len(job.names)
+    done, unsynced = 0, 0
+    answers: queue.SimpleQueue[Answer | Future[None]] = queue.SimpleQueue()
+    with ThreadPoolExecutor(count) as threads, task.file.open("r+b") as samples, ExitStack() as stack:
+        workers = [stack.enter_context(_Worker(task)) for _ in range(count)]
+        stack.callback(todo.clear)
+        for worker in workers:
+            threads.submit(_drain, worker, todo, answers).add_done_callback(answers.put)
+        while len(results) < waiting:
+            answer = answers.get()
+            if isinstance(answer, Future):
+                answer.result()  # raises what went wrong in the thread
+                continue
+            results[answer.job.first] = answer.rows
+            done, unsynced = done + len(answer.rows), unsynced + len(answer.rows) * task.plan.row_bytes
             if progress is not None:
                 progress(done, len(names))
+            if unsynced > SYNCED_BYTES:
+                os.fsync(samples.fileno())
+                unsynced = 0
     return [row for first in sorted(results) for row in results[first]]
 
 
@@ -118,9 +136,12 @@ class _Worker:
         self._log.close()
         path.unlink(missing_ok=True)
 
-    def read(self, job: Job) -> list[Read]:
-        """Decode a chunk.  Raises `DataError`."""
+    def ask(self, job: Job) -> None:
+        """Give it a chunk; several may be waiting."""
         self._send({"first": job.first, "names": job.names})
+
+    def answer(self, job: Job) -> list[Read]:
+        """What became of the oldest chunk it was given.  Raises `DataError`, and `OSError` when the disk is full."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
@@ -145,17 +166,24 @@ class _Worker:
         return f"decoding died with exit code {code} among {span}{last}; move these files away to find the one"
 
 
-def _ask(idle: queue.SimpleQueue[_Worker], job: Job) -> list[Read]:
-    worker = idle.get()
+def _drain(worker: _Worker, todo: deque[Job], answers: queue.SimpleQueue[Any]) -> None:
+    """Keep a worker busy until nothing is left to do: it has the next chunk at hand while it decodes one."""
+    asked: deque[Job] = deque()
+    while True:
+        while len(asked) <= AHEAD and (job := _next(todo)):
+            worker.ask(job)
+            asked.append(job)
+        if not asked:
+            return
+        job = asked.popleft()
+        answers.put(Answer(job, worker.answer(job)))
+
+
+def _next(todo: deque[Job]) -> Job | None:
     try:
-        return worker.read(job)
-    finally:
-        idle.put(worker)
-
-
-def _cancel(pending: list[Future[list[Read]]]) -> None:
-    for future in pending:
-        future.cancel()
+        return todo.popleft()
+    except IndexError:
+        return None
 
 
 def _jobs(names: Sequence[str], sizes: Sequence[int]) -> Iterator[Job]:

@@ -1,0 +1,58 @@
+"""What the leading process of a run writes and says: the journal, the table of losses, and whoever listens."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+
+from equipoise.folder import RunFolder
+from equipoise.journal import Event, Journal, Tick
+from equipoise.losses import LossTable
+from equipoise.recipe import Recipe
+
+Listener = Callable[[Event], None]
+
+
+class Record:
+    """What the leading process writes and says: the journal, the table of losses, and whoever listens."""
+
+    def __init__(self, folder: RunFolder, recipe: Recipe, listeners: Iterable[Listener]) -> None:
+        self._journal = Journal(folder.path)
+        self._losses = LossTable(folder.path, columns(recipe))
+        self._listeners = tuple(listeners)
+
+    def announce(self, event: Event) -> None:
+        self._journal.append(event)
+        for listener in self._listeners:
+            listener(event)
+
+    def row(self, tick: Tick) -> None:
+        self._losses.append(tick.step, tick.images, tick.epoch, tick.values)
+
+    def close(self) -> None:
+        self._journal.close()
+        self._losses.close()
+
+
+class Pace:
+    """Images a second and the share of time spent waiting for data, between two moments."""
+
+    def __init__(self) -> None:
+        self.reset(0, 0.0)
+
+    def reset(self, images: int, waited_s: float) -> None:
+        self._began, self._images, self._waited_s = time.perf_counter(), images, waited_s
+
+    def since_reset(self, images: int, waited_s: float) -> tuple[float, float]:
+        took = max(time.perf_counter() - self._began, 1e-9)
+        return (images - self._images) / took, (waited_s - self._waited_s) / took
+
+
+def columns(recipe: Recipe) -> list[str]:
+    """The columns of ``losses.csv`` for a recipe, after step, images and epoch."""
+    names = ["loss_d", "loss_g", "d_x", "d_g_z1", "d_g_z2", "grad_d", "grad_g", "lr_d", "lr_g"]
+    for phase in recipe.phases.values():
+        for name, term in phase.terms.items():
+            names += [f"{side.lower()}.{name}" for side in sorted(term.sides)]
+            names += term.notes
+    return list(dict.fromkeys(names))
