@@ -16,7 +16,7 @@ from equipoise.goal import Goal
 from equipoise.interrupt import StopRequest
 from equipoise.journal import Event, Tick
 from equipoise.recipe import Budget, Recipe, Span
-from equipoise.run import Where, open_corpus, plan_for, refuse_misfits, start
+from equipoise.run import Where, prepare, start
 from equipoise.schedule import Progress, value_at
 
 REHEARSAL_STEPS = 20
@@ -51,9 +51,7 @@ class Rehearsal:
 
 def outline(recipe: Recipe, where: Where) -> Outline:
     """Read the data and build the networks, and tell their sizes.  Raises `RequestError`."""
-    corpus = open_corpus(recipe, where)
-    plan = plan_for(recipe, corpus, where.device)
-    refuse_misfits(plan, corpus)
+    corpus, plan = prepare(recipe, where)
     generator, critic = initial_networks(plan)
     return Outline(
         len(corpus), str(corpus.space), len(corpus.left_out), corpus.notes, _count(generator), _count(critic)

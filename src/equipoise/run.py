@@ -69,9 +69,7 @@ def start(
     recipe: Recipe, where: Where, out: Path, budget: Budget | None = None, listeners: Iterable[Listener] = ()
 ) -> Session:
     """A new run.  Nothing is written before everything that can be checked has been."""
-    corpus = open_corpus(recipe, where)
-    plan = plan_for(recipe, corpus, where.device)
-    refuse_misfits(plan, corpus)
+    corpus, plan = prepare(recipe, where)
     generator, critic = initial_networks(plan)
     arithmetic, measured = decide(recipe.precision, plan.space, generator, critic, recipe.generator.latent, plan.device)
     plan = replace(plan, arithmetic=plan.world.agree(arithmetic))
@@ -94,7 +92,7 @@ def start(
         Started(
             recipe=encode(recipe),
             digest=digest(recipe),
-            data=describe_data(corpus, _absolute(where.data)),
+            data=describe_data(corpus, _absolute(where.data), recipe.batch),
             machine=machine,
             goal=goal.to_json(),
         )
@@ -126,12 +124,11 @@ def resume(
         _refuse_changes(diff(recorded, asked), path / "recipe.json")
     recipe = apply(asked, edits)
     data = where.data or (Path(str(origin.data["path"])) if origin.data["path"] else None)
-    corpus = open_corpus(recipe, replace(where, data=data))
+    corpus, plan = prepare(recipe, replace(where, data=data))
     if corpus.digest != origin.data["digest"] and not accept_changes:
         raise RequestError(f"the data in {data} is not what this run began with; --accept-changes goes on with it")
     arithmetic = Arithmetic(**snapshot["arithmetic"])
-    plan = replace(plan_for(recipe, corpus, where.device), arithmetic=arithmetic.overridden(recipe.precision))
-    refuse_misfits(plan, corpus)
+    plan = replace(plan, arithmetic=arithmetic.overridden(recipe.precision))
     goal = Goal.from_json(origin.goal)
     session = Session(folder, plan, initial_state(plan, *initial_networks(plan)), corpus, goal, listeners)
     try:
@@ -146,7 +143,7 @@ def resume(
         Resumed(
             step=entry.step,
             checkpoint=entry.path.name,
-            data=describe_data(corpus, _absolute(data)),
+            data=describe_data(corpus, _absolute(data), recipe.batch),
             machine={**describe(plan.device), "processes": plan.world.size, **plan.arithmetic.to_json()},
             goal=session.goal.to_json(),
             changes=tuple(diff(recorded, recipe)),
@@ -172,19 +169,31 @@ def carry_out(session: Session) -> str:
             raise RequestError(f"{fault}; with these settings nothing can be learned, and no run was kept") from fault
 
 
+def prepare(recipe: Recipe, where: Where) -> tuple[Corpus, Plan]:
+    """The data, and what will not change while the run trains.  Raises `RequestError` when the two do not fit.
+
+    Of several processes the leading one reads the data first; the others then open what it has made.
+    """
+    device = choose_device(where.device)
+    if device.type == "cpu":
+        keep_freed_memory()
+    world = join_world(device.type)
+    if not world.leads:
+        world.wait()
+    corpus = open_corpus(recipe, where)
+    if world.leads:
+        world.wait()
+    plan = Plan(recipe, corpus.space, len(corpus), device, world)
+    refuse_misfits(plan, corpus)
+    return corpus, plan
+
+
 def open_corpus(recipe: Recipe, where: Where) -> Corpus:
     """The recipe's data.  Raises `RequestError`."""
     if recipe.source.needs_path and where.data is None:
         raise RequestError("this recipe needs data: add --data FOLDER")
     path = where.data if recipe.source.needs_path else None
     return recipe.source.corpus(path, where.cache, where.progress)
-
-
-def plan_for(recipe: Recipe, corpus: Corpus, device_name: str) -> Plan:
-    device = choose_device(device_name)
-    if device.type == "cpu":
-        keep_freed_memory()
-    return Plan(recipe, corpus.space, len(corpus), device, join_world(device.type))
 
 
 def refuse_misfits(plan: Plan, corpus: Corpus) -> None:

@@ -261,12 +261,16 @@ class Session:
             self._record.close()
 
 
-def describe_data(corpus: Corpus, path: str | None) -> dict[str, Json]:
+def describe_data(corpus: Corpus, path: str | None, batch: int) -> dict[str, Json]:
     """What the journal says about the data."""
+    notes: list[Json] = list(corpus.notes)
+    if len(corpus) < batch:
+        notes.append(f"{len(corpus)} samples make no batch of {batch}; batches are drawn with replacement")
     return {
         "path": path,
         "digest": corpus.digest,
         "samples": len(corpus),
         "space": str(corpus.space),
         "left_out": len(corpus.left_out),
+        "notes": notes,
     }

@@ -59,6 +59,10 @@ class View:
     def _begin(self, event: Started | Resumed) -> None:
         self._goal = dict(event.goal)
         self._samples = int(str(event.data["samples"]))
+        notes = event.data["notes"]
+        if isinstance(event, Started) and isinstance(notes, list | tuple):
+            for note in notes:
+                self._console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
         if isinstance(event, Resumed):
             self._console.print(f"going on from step {event.step}", highlight=False)
             for change in event.changes:

@@ -14,7 +14,7 @@ def sprites_large() -> Recipe:
     """Up-sampling and convolution instead of transposed convolution; the notes' second set-up."""
     return Recipe(
         summary="WGAN-GP on sprites of 32 pixels, residual networks with attention: slower, sharper, no checkerboard",
-        source=Images(size=32, fit="pad"),
+        source=Images(size=32, fit="pad", filter="pixel"),
         generator=WganLargeGenerator(latent=128, width=96),
         critic=WganLargeCritic(width=96),
         phases={

@@ -13,7 +13,7 @@ def sprites_small() -> Recipe:
     """Transposed convolutions against a layer-normed critic; the notes' first set-up."""
     return Recipe(
         summary="WGAN-GP on sprites and icons of 32 pixels, small networks: quick, sturdy, some checkerboard",
-        source=Images(size=32, fit="pad"),
+        source=Images(size=32, fit="pad", filter="pixel"),
         generator=WganSmallGenerator(latent=128, width=64),
         critic=WganSmallCritic(width=64),
         phases={
