@@ -36,7 +36,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         same, moments, replayed = trials(Path(scratch), options.kills, options.processes, options.seed)
     report(
-        "Exact resume after kill -9",
+        "Exact resume after kill -9" + (f", {options.processes} processes" if options.processes > 1 else ""),
         [
             Result("processes", str(options.processes)),
             Result("runs killed at a random moment and resumed", str(options.kills)),
