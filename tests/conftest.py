@@ -33,11 +33,13 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def same_randomness() -> None:
-    """A test that draws without a seed draws the same in any order of tests."""
+def same_randomness() -> Iterator[None]:
+    """A test that draws without a seed draws the same in any order of tests; denormals are as Python has them."""
     import torch
 
     torch.manual_seed(0)
+    yield
+    torch.set_flush_denormal(False)
 
 
 @pytest.fixture

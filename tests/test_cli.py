@@ -259,7 +259,7 @@ def test_a_save_that_fails_is_loud_and_keeps_what_was(
     from equipoise.engine import checkpoint
 
     out = tmp_path / "run"
-    write = checkpoint._write_synced
+    write = checkpoint.write_synced
     calls = 0
 
     def full_after_two(path: Path, content: memoryview) -> None:
@@ -269,9 +269,9 @@ def test_a_save_that_fails_is_loud_and_keeps_what_was(
             raise OSError(28, "No space left on device")
         write(path, content)
 
-    monkeypatch.setattr(checkpoint, "_write_synced", full_after_two)
+    monkeypatch.setattr(checkpoint, "write_synced", full_after_two)
     assert train(f"{TINY}:points", "--out", str(out)) == 3
     assert "No space left on device" in capsys.readouterr().err
-    monkeypatch.setattr(checkpoint, "_write_synced", write)
+    monkeypatch.setattr(checkpoint, "write_synced", write)
     assert run_command(["resume", str(out), "--device", "cpu"]) == 0
     assert [type(event).__name__ for event in read(out).events][-1] == "Finished"

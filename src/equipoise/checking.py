@@ -63,6 +63,7 @@ def check(
     corpus = source.corpus(data if source.needs_path else None, None, progress)
     findings = [*examine(corpus), *(_misfits(chosen, corpus) if chosen else ())]
     shown = np.linspace(0, len(corpus) - 1, min(CONTACTS, len(corpus))).round().astype(int)
+    sheet.parent.mkdir(parents=True, exist_ok=True)
     pictures.save(pictures.sheet(corpus.samples[shown].astype(np.float32), corpus.space), sheet)
     return Checked(corpus, tuple(findings), sheet)
 

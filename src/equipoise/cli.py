@@ -147,7 +147,8 @@ def sample(
 
     if n < 1:
         raise RequestError(f"--n {n}: at least one sample is needed")
-    folder = out or run_folder / "samples" / (f"walk-{seed}" if interpolate else f"seed-{seed}")
+    home = run_folder.parent if run_folder.suffix == ".safetensors" else run_folder
+    folder = out or home / "samples" / (f"walk-{seed}" if interpolate else f"seed-{seed}")
     written = sampling.sample(run_folder, folder, n, seed, walk=interpolate, singles=not sheet, device=device)
     showing.lines([f"{written.count} samples of step {written.step}: {written.sheet}"])
     return OK
@@ -203,6 +204,8 @@ def run_command(words: list[str]) -> int:
         return _complain(str(error), WRONG_REQUEST)
     except Fault as fault:
         return _complain(str(fault), FAULT)
+    except OSError as error:
+        return _complain(f"{error.filename or 'a file'}: {error.strerror or error}", FAULT)
     return code if isinstance(code, int) else OK
 
 

@@ -14,12 +14,16 @@ from numpy.typing import NDArray
 
 from equipoise import recipes
 from equipoise.engine.look import draw, fixed_latents, to_stored
+from equipoise.errors import RequestError
 from equipoise.record import Listener
 from equipoise.run import Where, carry_out, start
 from equipoise.sampling import open_run
+from equipoise.session import STOPPED
 
 JUDGED_SAMPLES = 1000
 HELD_OUT_SHARE = 0.25
+FOUND_SHARE = 0.03
+"""A third of an even share: a digit rarer than this has all but been lost."""
 DIGIT_SIZE = 8
 """Side of the original digits; samples are averaged down to it before they are judged."""
 SVM_C, SVM_GAMMA = 10.0, 0.1
@@ -40,7 +44,7 @@ class Verdict:
     @property
     def found(self) -> int:
         """Digits that make up more than 3 % of the samples."""
-        return sum(share > 0.03 for share in self.shares)
+        return sum(share > FOUND_SHARE for share in self.shares)
 
     def lines(self) -> Iterator[str]:
         yield (
@@ -69,7 +73,8 @@ class Toured:
 def tour(folder: Path, listeners: Iterable[Listener]) -> Toured:
     """Train the recipe `digits` into a folder and judge it."""
     began = time.monotonic()
-    carry_out(start(recipes.load("digits"), Where(), folder, None, listeners))
+    if carry_out(start(recipes.load("digits"), Where(), folder, None, listeners)) == STOPPED:
+        raise RequestError(f"stopped before the end; go on with: equipoise resume {folder}")
     seconds = time.monotonic() - began
     return Toured(folder, seconds, judge(generated_digits(folder)))
 

@@ -73,7 +73,7 @@ def read_recipe_file(path: Path) -> Recipe:
     """A recipe from JSON.  Raises `RequestError` with every fault and its path."""
     try:
         return decode(json.loads(path.read_text(encoding="utf-8")), Recipe)
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise RequestError(f"{path} is not JSON: {error}") from error
     except SpecError as error:
         raise RequestError(f"{path}: {error}") from error

@@ -212,6 +212,11 @@ class Phase(Part):
         games = [name for name, term in self.terms.items() if isinstance(term, Adversarial)]
         if len(games) != 1:
             yield Problem("terms", f"has {len(games)} adversarial losses; exactly one is needed")
+        for name in games:
+            if self.terms[name].every != 1:
+                yield Problem(f"terms.{name}.every", "must be 1: the game is played at every update")
+        if self.d_updates == 0 and self.g_updates == 0:
+            yield Problem("d_updates", "and g_updates are both 0; nothing would learn")
 
 
 @dataclass(frozen=True)
@@ -286,7 +291,7 @@ def stale_reasons(recipe: Recipe) -> list[str]:
     return [path for path in recipe.reasons if path not in rows]
 
 
-_AMOUNT = re.compile(r"\s*(?P<number>[\d.]+(e\d+)?)\s*(?P<unit>[a-z]+)\s*", re.IGNORECASE)
+_AMOUNT = re.compile(r"\s*(?P<number>(\d+(\.\d*)?|\.\d+)(e\d{1,2})?)\s*(?P<unit>[a-z]+)\s*", re.IGNORECASE)
 _SECONDS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _UNITS: Mapping[str, Unit] = {
     "step": "steps",

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from equipoise.data.corpus import Corpus
 from equipoise.edit import Change, Edit, apply, diff
 from equipoise.engine import checkpoint
@@ -74,29 +76,30 @@ def start(
     arithmetic, measured = decide(recipe.precision, plan.space, generator, critic, recipe.generator.latent, plan.device)
     plan = replace(plan, arithmetic=plan.world.agree(arithmetic))
     state = initial_state(plan, generator, critic)
+    goal = Goal.of(recipe, budget, {})
     folder = RunFolder(out)
+    session = Session(folder, plan, state, corpus, goal, listeners)
     if plan.world.leads:
         _refuse_full_disk(plan, checkpoint.size_of(state.snapshot()), out)
         folder.create()
-        folder.write_recipe(recipe)
     plan.world.wait()
-    goal = Goal.of(recipe, budget, {})
-    session = Session(folder, plan, state, corpus, goal, listeners)
-    machine: dict[str, Json] = {
-        **describe(plan.device),
-        "processes": plan.world.size,
-        **plan.arithmetic.to_json(),
-        "probe_s": {choice: round(seconds, 4) for choice, seconds in measured.seconds.items()},
-    }
-    session.begin(
-        Started(
-            recipe=encode(recipe),
-            digest=digest(recipe),
-            data=describe_data(corpus, _absolute(where.data), recipe.batch),
-            machine=machine,
-            goal=goal.to_json(),
+    try:
+        if plan.world.leads:
+            folder.write_recipe(recipe)
+        session.begin(
+            Started(
+                recipe=encode(recipe),
+                digest=digest(recipe),
+                data=describe_data(corpus, _absolute(where.data), recipe.batch),
+                machine=_machine(plan, measured.seconds),
+                goal=goal.to_json(),
+            )
         )
-    )
+    except BaseException:  # Ctrl-C too: what has no checkpoint yet is no run, and must not look like one
+        session.close()
+        if plan.world.leads:
+            shutil.rmtree(out)
+        raise
     return session
 
 
@@ -121,15 +124,23 @@ def resume(
     entry, snapshot, notices = checkpoint.load_newest(folder.checkpoints)
     recorded = _recorded_recipe(entry.path, snapshot)
     if not accept_changes:
-        _refuse_changes(diff(recorded, asked), path / "recipe.json")
+        _refuse_changes(_unexplained(diff(recorded, asked), origin, entry.path.name), path / "recipe.json")
     recipe = apply(asked, edits)
     data = where.data or (Path(str(origin.data["path"])) if origin.data["path"] else None)
     corpus, plan = prepare(recipe, replace(where, data=data))
     if corpus.digest != origin.data["digest"] and not accept_changes:
         raise RequestError(f"the data in {data} is not what this run began with; --accept-changes goes on with it")
+    began_with = origin.machine["processes"]
+    if began_with != plan.world.size and not accept_changes:
+        raise RequestError(
+            f"this run began with {began_with} processes and would draw other numbers with {plan.world.size}; "
+            "start as many, or add --accept-changes"
+        )
     arithmetic = Arithmetic(**snapshot["arithmetic"])
     plan = replace(plan, arithmetic=arithmetic.overridden(recipe.precision))
     goal = Goal.from_json(origin.goal)
+    if goal == Goal.of(recorded, None, {}):
+        goal = Goal.of(recipe, None, {})
     session = Session(folder, plan, initial_state(plan, *initial_networks(plan)), corpus, goal, listeners)
     try:
         session.restore(snapshot)
@@ -144,7 +155,7 @@ def resume(
             step=entry.step,
             checkpoint=entry.path.name,
             data=describe_data(corpus, _absolute(data), recipe.batch),
-            machine={**describe(plan.device), "processes": plan.world.size, **plan.arithmetic.to_json()},
+            machine=_machine(plan),
             goal=session.goal.to_json(),
             changes=tuple(diff(recorded, recipe)),
             notices=tuple(notices),
@@ -162,7 +173,7 @@ def carry_out(session: Session) -> str:
         try:
             return session.train(stop)
         except NonFinite as fault:
-            if fault.step > 0:
+            if fault.step > 0 or not session.is_new:
                 raise
             if session.plan.world.leads:
                 shutil.rmtree(session.folder.path)
@@ -177,6 +188,7 @@ def prepare(recipe: Recipe, where: Where) -> tuple[Corpus, Plan]:
     device = choose_device(where.device)
     if device.type == "cpu":
         keep_freed_memory()
+        torch.set_flush_denormal(True)  # before the first thread: the moments of dead units are slow a hundredfold
     world = join_world(device.type)
     if not world.leads:
         world.wait()
@@ -235,6 +247,14 @@ def _recorded_recipe(path: Path, snapshot: Mapping[str, Any]) -> Recipe:
         raise RequestError(f"{path} was made with a recipe that this version cannot read: {error}") from error
 
 
+def _unexplained(changes: Sequence[Change], origin: Started | Resumed, checkpoint_name: str) -> list[Change]:
+    """The changes that no earlier resume from this very checkpoint has announced."""
+    announced: set[str] = set()
+    if isinstance(origin, Resumed) and origin.checkpoint == checkpoint_name:
+        announced = {str(change) for change in origin.changes}
+    return [change for change in changes if str(change) not in announced]
+
+
 def _refuse_changes(changes: Sequence[Change], where: Path) -> None:
     if changes:
         shown = "; ".join(map(str, changes[:8])) + ("; ..." if len(changes) > 8 else "")
@@ -247,6 +267,13 @@ def _refuse_changes(changes: Sequence[Change], where: Path) -> None:
 def _no_fit(path: Path, changes: Sequence[Change]) -> str:
     shown = "; ".join(map(str, changes[:8])) or "no setting differs"
     return f"the weights in {path} do not fit the recipe ({shown}); such a change needs a new run"
+
+
+def _machine(plan: Plan, probe_s: Mapping[str, float] | None = None) -> dict[str, Json]:
+    """What the journal says about the machine, and about the measurement behind the arithmetic."""
+    rounded: dict[str, Json] = {choice: round(seconds, 4) for choice, seconds in (probe_s or {}).items()}
+    arithmetic: Mapping[str, Json] = {**plan.arithmetic.to_json()}
+    return {**describe(plan.device), "processes": plan.world.size, **arithmetic, "probe_s": rounded}
 
 
 def _absolute(path: Path | None) -> str | None:

@@ -21,6 +21,10 @@ WALK_STEPS = 8
 """Pictures between two latents, ends included: one row of a sheet."""
 
 
+SAME_DIRECTION = 1e-4
+"""Below this angle in radians the sphere is flat to float32."""
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """What `sample` has made."""
@@ -55,6 +59,8 @@ def sample(
     device: str = "auto",
 ) -> Written:
     """Write `count` samples of a run to the folder `out`: a sheet, the arrays in stored units, and single pictures."""
+    if out.exists() and not out.is_dir():
+        raise RequestError(f"--out {out} is a file; give a folder")
     sampler = open_run(run, device)
     latents = _latents(sampler, count, seed, walk)
     samples = to_stored(draw(sampler.module, latents, choose_device(device)), sampler.space)
@@ -80,6 +86,6 @@ def _great_circle(first: Tensor, last: Tensor) -> Latents:
     """Latents [WALK_STEPS, dimension] between two, along the sphere (White 2016, arXiv:1609.04468)."""
     share = torch.linspace(0, 1, WALK_STEPS)[:, None]
     angle = torch.acos(torch.nn.functional.cosine_similarity(first, last, dim=0).clamp(-1, 1))
-    if angle < 1e-4:
+    if angle < SAME_DIRECTION:
         return torch.lerp(first, last, share)
     return (torch.sin((1 - share) * angle) * first + torch.sin(share * angle) * last) / torch.sin(angle)

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -60,6 +61,7 @@ class Session:
         self.goal = goal
         self.seconds = 0.0
         """Training time over all sessions of the run."""
+        self.is_new = False
         self._best: tuple[float, int] | None = None
         self._corpus = corpus
         self._feed = Feed(
@@ -95,13 +97,15 @@ class Session:
         self.seconds = snapshot["seconds"]
         best = snapshot["best"]
         self._best = (best[0], best[1]) if best else None
+        self._saved_step = self.step
 
     def begin(self, event: Started | Resumed) -> None:
         """Announce the run.  A new one shows real and untrained samples, and saves, before its first step."""
         if self.plan.world.leads:
             self._record = Record(self.folder, self.plan.recipe, self._listeners)
+        self.is_new = isinstance(event, Started)
         self._announce(event)
-        if isinstance(event, Started) and self._record is not None:
+        if self.is_new and self._record is not None:
             plan = self.plan
             real = look.reals(self._corpus.samples, plan.space, look.sheet_size(plan.space), plan.recipe.seed)
             self._picture("reals.png", look.to_stored(real, plan.space))
@@ -111,7 +115,6 @@ class Session:
 
     def train(self, stop: StopRequest) -> str:
         """Train to the goal, or until asked to stop, and save.  Returns why it ended.  Raises `Fault`."""
-        torch.set_flush_denormal(True)  # moments of units that died would be computed a hundred times slower
         began, before = time.monotonic(), self.seconds
         self._pace.reset(self.state.counters.images, self._feed.waited_s)
         try:
@@ -121,12 +124,16 @@ class Session:
                 self.seconds = before + time.monotonic() - began
                 self._write_what_is_due()
             self._conclude(reason)
+        except OSError as error:
+            why = f"{self.folder.path} cannot be written: {error.strerror or error}"
+            fault = Fault(f"step {self.step}: {why}; the checkpoints before are whole")
+            self._announce_fault(fault)
+            raise fault from error
         except Fault as fault:
-            self._announce(Faulted(step=self.step, message=str(fault)))
+            self._announce_fault(fault)
             raise
         finally:
-            torch.set_flush_denormal(False)
-            self._close()
+            self.close()
         return reason
 
     def _next_real(self) -> torch.Tensor:
@@ -182,14 +189,14 @@ class Session:
 
     def _conclude(self, reason: str) -> None:
         """The last row, sheet and score, unless the run will go on; and the whole state."""
-        if self._is_between_ticks() and reason != STOPPED:
+        if self._is_between_ticks() and reason != STOPPED and not self._meter.is_empty:
             self._tick()
-        if self._record is not None:
+        if self._record is not None and self._saved_step != self.step:
             if self.step % self.plan.recipe.cadence.sheet_steps != 0 and reason != STOPPED:
                 self._save(self._look())
-            elif self._saved_step != self.step:
+            else:
                 self._save(score=None)
-            self._report(self._checkpointer.wait())
+        self._report(self._checkpointer.wait())
         self._announce(Finished(step=self.step, reason=reason, seconds=round(self.seconds, 3)))
 
     def _tick(self) -> None:
@@ -254,11 +261,17 @@ class Session:
         if self._record is not None:
             self._record.announce(event)
 
-    def _close(self) -> None:
+    def _announce_fault(self, fault: Fault) -> None:
+        with contextlib.suppress(OSError):  # a full disk cannot take this line; the message and the exit code say it
+            self._announce(Faulted(step=self.step, message=str(fault)))
+
+    def close(self) -> None:
+        """Let go of files and threads."""
         self._checkpointer.close()
         self._feed.close()
         if self._record is not None:
-            self._record.close()
+            with contextlib.suppress(OSError):  # what a full disk did not take has been reported where it was written
+                self._record.close()
 
 
 def describe_data(corpus: Corpus, path: str | None, batch: int) -> dict[str, Json]:

@@ -89,7 +89,7 @@ class View:
 def line(tick: Tick, goal: dict[str, float], samples: int, left: str) -> str:
     """The line every DCGAN user knows: ``[epoch/epochs][batch/batches] Loss_D Loss_G D(x) D(G(z)) before / after``."""
     epochs = f"{goal['epochs']:.0f}" if "epochs" in goal else "-"
-    images_each = tick.images / tick.step
+    images_each = max(1.0, tick.images / tick.step)
     batches = max(1, round(samples / images_each))
     values = tick.values
     return (

@@ -12,7 +12,7 @@ from PIL import Image
 
 from equipoise.errors import RequestError
 from equipoise.folder import RunFolder
-from equipoise.journal import Event, Finished, Measured, Pictured, Resumed, Started, Tick
+from equipoise.journal import Event, Faulted, Finished, Measured, Pictured, Resumed, Started, Tick
 
 Kind = Literal["tensorboard", "wandb"]
 
@@ -27,7 +27,7 @@ def tracker(kind: Kind, run: Path) -> Callable[[Event], None]:
 class _Board(Protocol):
     """What a tracking library is asked to do."""
 
-    def __init__(self, folder: Path, name: str) -> None: ...
+    def __init__(self, folder: Path, name: str, step: int) -> None: ...
 
     def numbers(self, values: dict[str, float], step: int) -> None: ...
 
@@ -46,7 +46,7 @@ class _Tracker:
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Started | Resumed):
-            self._board = self._kind(RunFolder(self._run).tracking, self._run.name)
+            self._board = self._kind(RunFolder(self._run).tracking, self._run.name, event.step)
         board = self._board
         if board is None:
             return
@@ -58,17 +58,17 @@ class _Tracker:
                 board.numbers({f"quality/{event.name}": event.value}, event.step)
             case Pictured():
                 board.picture(Path(event.path).stem.split("-")[0], self._run / event.path, event.step)
-            case Finished():
+            case Finished() | Faulted():
                 board.close()
             case _:
                 pass
 
 
 class _TensorBoard:
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, step: int) -> None:
         from torch.utils.tensorboard.writer import SummaryWriter
 
-        self._writer: Any = SummaryWriter(str(folder))
+        self._writer: Any = SummaryWriter(str(folder), purge_step=step or None)
 
     def numbers(self, values: dict[str, float], step: int) -> None:
         for name, value in values.items():
@@ -82,7 +82,7 @@ class _TensorBoard:
 
 
 class _WandB:
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, step: int) -> None:
         import wandb
 
         folder.mkdir(parents=True, exist_ok=True)

@@ -62,7 +62,7 @@ def load(path: Path) -> dict[str, Any]:
         raise Damaged(f"{path} is damaged: its content does not match the hash in its name; it was not loaded")
     try:
         snapshot = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except (pickle.UnpicklingError, RuntimeError, EOFError, LookupError, ValueError) as error:
         raise Damaged(f"{path} holds something other than numbers and was not loaded; delete it") from error
     if not isinstance(snapshot, dict) or snapshot.get("format") != FORMAT:
         raise Damaged(f"{path} is not a checkpoint of this version (format {FORMAT})")
@@ -75,14 +75,16 @@ def load_newest(folder: Path) -> tuple[Entry, dict[str, Any], list[str]]:
     Leftovers of a save that was cut short are removed.  Raises `RequestError` when there is none.
     """
     for leftover in folder.glob(f"*{_UNFINISHED}"):
-        leftover.unlink()
+        leftover.unlink(missing_ok=True)  # another process may be tidying too
     faults: list[str] = []
     for entry in reversed(entries(folder)):
         try:
             return entry, load(entry.path), faults
         except Damaged as error:
             faults.append(str(error))
-    raise RequestError(faults[0] if faults else f"{folder} holds no checkpoint; start the run anew")
+    raise RequestError(
+        faults[0] if faults else f"{folder.parent} was ended before its first checkpoint; delete it and train again"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +135,16 @@ class Checkpointer:
         content = buffer.getbuffer()
         score_text = "" if score is None else f"_score-{score:.6g}"
         path = self.folder / f"step-{step:08d}{score_text}_{_hash(content)}.pt"
-        write_whole(path, lambda unfinished: _write_synced(unfinished, content))
-        self._trim()
+        write_whole(path, lambda unfinished: write_synced(unfinished, content))
+        self._trim(step)
         return Saved(path, step, len(content), round(time.monotonic() - began, 3))
 
-    def _trim(self) -> None:
+    def _trim(self, step: int) -> None:
+        """Keep the recent ones and the best ones up to this step; later ones are damaged or of an abandoned course."""
         found = entries(self.folder)
-        recent = found[-self._keep_recent :]
-        scored = sorted((entry for entry in found if entry.score is not None), key=lambda entry: entry.score or 0.0)
-        kept = {entry.path for entry in (*recent, *scored[: self._keep_best])}
+        past = [entry for entry in found if entry.step <= step]
+        scored = sorted((entry.score, entry.path) for entry in past if entry.score is not None)
+        kept = {entry.path for entry in past[-self._keep_recent :]} | {path for _, path in scored[: self._keep_best]}
         for entry in found:
             if entry.path not in kept:
                 entry.path.unlink()
@@ -179,7 +182,7 @@ def on_cpu(value: Any) -> Any:
     return value
 
 
-def _write_synced(path: Path, content: memoryview) -> None:
+def write_synced(path: Path, content: memoryview) -> None:
     with path.open("wb") as file:
         file.write(content)
         file.flush()

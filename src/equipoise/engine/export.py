@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
-from equipoise.engine.checkpoint import write_whole
+from equipoise.engine.checkpoint import write_synced, write_whole
 from equipoise.errors import RequestError
 from equipoise.recipe import Recipe
 from equipoise.space import Channel, Space
@@ -40,7 +40,8 @@ def save_generator(
     """Write the averaged generator with its recipe and the kind of sample it makes."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in average.state_dict().items()}
     about = {"format": FORMAT, "recipe": encode(recipe), "space": asdict(space), "step": step, "score": score}
-    write_whole(path, lambda unfinished: save_file(tensors, unfinished, {METADATA: json.dumps(about)}))
+    content = memoryview(save(tensors, {METADATA: json.dumps(about)}))
+    write_whole(path, lambda unfinished: write_synced(unfinished, content))
 
 
 def load_generator(path: Path, device: torch.device) -> Sampler:

@@ -10,14 +10,18 @@ import torch
 from equipoise import __version__
 from equipoise.errors import RequestError
 
+KINDS = ("cpu", "cuda", "mps")
+"""Kinds of device whose generators `seed_everything` seeds."""
+
 
 def choose_device(asked: str) -> torch.device:
     """The device of that name, or the best there is for "auto".  Raises `RequestError`."""
-    if asked != "auto":
-        return _existing(asked)
-    if torch.cuda.is_available():
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    device = _existing(asked) if asked != "auto" else _best()
+    if device.type == "cuda":
+        if str(device) == "cuda":
+            device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        torch.cuda.set_device(device)  # collectives and seeding act on the current device
+    return device
 
 
 def describe(device: torch.device) -> dict[str, str | int]:
@@ -35,10 +39,19 @@ def describe(device: torch.device) -> dict[str, str | int]:
     }
 
 
+def _best() -> torch.device:
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
 def _existing(name: str) -> torch.device:
+    refusal = RequestError(f"--device {name}: there is no such device here; write auto, cpu, cuda or mps")
     try:
         device = torch.device(name)
+        if device.type not in KINDS:
+            raise refusal
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise RequestError(f"--device {name}: there is no such device here; write auto, cpu, cuda or mps") from error
+        raise refusal from error
     return device

@@ -27,6 +27,10 @@ class Meter:
             self._sums[name] = mean.clone()
         self._counts[name] = self._counts.get(name, 0) + 1
 
+    @property
+    def is_empty(self) -> bool:
+        return not self._sums
+
     def snapshot(self) -> dict[str, Any]:
         """What has been gathered since the last tick; a checkpoint may lie between two."""
         return {"sums": dict(self._sums), "counts": dict(self._counts)}

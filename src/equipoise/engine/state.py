@@ -82,7 +82,12 @@ class Player:
 
     def restore(self, snapshot: dict[str, Any]) -> None:
         self.module.load_state_dict(snapshot["module"])
-        self.optimiser.load_state_dict(snapshot["optimiser"])
+        settings = self.optimiser.state_dict()["param_groups"]  # always the recipe's, never the file's
+        self.optimiser.load_state_dict({"state": snapshot["optimiser"]["state"], "param_groups": settings})
+        for parameter, moments in self.optimiser.state.items():
+            for name, value in moments.items():
+                if value.shape == parameter.shape:  # fused kernels take it for granted that memory orders agree
+                    moments[name] = torch.empty_like(parameter).copy_(value)
         self.updates = int(snapshot["updates"])
 
 
