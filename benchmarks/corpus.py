@@ -16,7 +16,6 @@ are), then measures in one run, in turns (medians, and the median of the ratios 
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import os
 import shutil
@@ -35,6 +34,7 @@ from PIL import Image
 from equipoise.data import Corpus, Images
 from equipoise.data.feed import Feed
 from equipoise.data.listing import SETTLED_S
+from results import Result, report
 
 SIDE, BATCH, PROCESSES = 64, 64, 2
 SOURCE = Images(size=SIDE, fit="exact")
@@ -144,15 +144,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", type=Path, help="append the rows to this file, one JSON object a line")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="equipoise-corpus-") as work:
         rows = measure(Path(work), asked.pictures, asked.rounds)
-    for row in rows:
-        print(f"{row.name:42} {row.value:12.3f} {row.unit:11} {row.target}")
-    if asked.json:
-        with asked.json.open("a") as file:
-            file.writelines(json.dumps({"benchmark": "corpus", **vars(row)}) + "\n" for row in rows)
+    report(
+        f"Reading {asked.pictures} pictures of 64 pixels",
+        [Result(row.name, f"{row.value:.3f} {row.unit}", row.target) for row in rows],
+    )
 
 
 if __name__ == "__main__":

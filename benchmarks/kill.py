@@ -10,6 +10,7 @@ state, losses.csv, sheets and the best generator with the reference.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import random
 import signal
@@ -39,10 +40,10 @@ def main() -> None:
         "Exact resume after kill -9" + (f", {options.processes} processes" if options.processes > 1 else ""),
         [
             Result("processes", str(options.processes)),
-            Result("runs killed at a random moment and resumed", str(options.kills)),
+            Result("runs started to be killed at a random moment, and resumed", str(options.kills)),
             Result("identical to the run never killed, bit for bit", f"{same} of {options.kills}", "all"),
             Result("killed while a checkpoint was being written", str(moments)),
-            Result("kills in all", str(replayed)),
+            Result("kills that found the run alive, in all", str(replayed)),
         ],
     )
 
@@ -82,25 +83,35 @@ def resume(out: Path, processes: int) -> subprocess.Popen[bytes]:
 
 
 def run(words: list[str], processes: int) -> subprocess.Popen[bytes]:
-    """A process of its own group, so that a kill reaches all that it started."""
+    """The command line in a process of its own, or in several under torchrun."""
     launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     command = [sys.executable, *(launcher if processes > 1 else []), "-m", "equipoise", *words]
     environment = {**os.environ, "GLOO_SOCKET_IFNAME": "lo"}
-    return subprocess.Popen(
-        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
-    )
+    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
 def wait_and_kill(process: subprocess.Popen[bytes], out: Path, delay_s: float) -> int:
-    """Kill the whole group a while after its first checkpoint; 0 when it had ended by then."""
+    """Kill a run and all its processes a while after its first checkpoint; 0 when it had ended by then."""
     while not any(out.glob("checkpoints/*.pt")) and process.poll() is None:
         time.sleep(0.005)
     time.sleep(delay_s)
     if process.poll() is not None:
         return 0
-    os.killpg(process.pid, signal.SIGKILL)
+    for number in family(process.pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(number, signal.SIGKILL)
     process.wait()
     return 1
+
+
+def family(parent: int) -> list[int]:
+    """A process and all that it has started, also what has a session of its own, as torchrun's workers have."""
+    rows = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout.split("\n")
+    pairs = [tuple(map(int, row.split())) for row in rows if row.strip()]
+    members = [parent]
+    for member in members:
+        members += [pid for pid, ppid in pairs if ppid == member]
+    return members
 
 
 def finish(process: subprocess.Popen[bytes]) -> None:
