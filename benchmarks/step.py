@@ -325,9 +325,9 @@ def ratio(speeds: dict[str, list[float]], fast: str, slow: str) -> str:
 
 
 REMARKS = """
-Where a processor has no matrix units for bf16, as the arithmetic chosen shows, the ratios to the plain loop are bound by
-float32: the plain loop runs at a fair share of the matrix peak already.  Floating-point operations are counted as the
-engine makes them, so tiled convolutions count 25 multiplications where the direct ones count 64.
+Where a processor has no matrix units for bf16, as the arithmetic chosen shows, the ratios to the plain loop are bound
+by float32: the plain loop runs at a fair share of the matrix peak already.  Floating-point operations are counted as
+the engine makes them, so tiled convolutions count 25 multiplications where the direct ones count 64.
 """
 
 if __name__ == "__main__":
