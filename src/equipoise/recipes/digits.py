@@ -15,7 +15,7 @@ def digits() -> Recipe:
     """Relativistic pairing with both zero-centred penalties on scikit-learn's 1797 digits."""
     adam = Adam(lr=Cosine(1e-3, 1e-4, until=STEPS), beta1=0.0, beta2=0.99)
     return Recipe(
-        summary="1797 real handwritten digits that come with scikit-learn: all ten in three minutes on two cores",
+        summary="1797 real handwritten digits that come with scikit-learn: all ten in four minutes on two cores",
         source=Digits(size=16),
         generator=DcganGenerator(latent=32, width=32),
         critic=DcganCritic(width=64, norm="none"),
