@@ -221,12 +221,15 @@ def _complain(message: str, code: int) -> int:
 def _carry_out(session: Session, view: View) -> int:
     """Train with the view open, and say where things are."""
     from equipoise import run, showing
+    from equipoise.engine.world import leave_world
+    from equipoise.session import STOPPED
 
-    with view:
+    with view if session.plan.world.leads else contextlib.nullcontext():
         reason = run.carry_out(session)
+    leave_world()
     if session.plan.world.leads:
         folder = session.folder.path
-        hint = "resume" if reason == "stopped as asked" else "sample"
+        hint = "resume" if reason == STOPPED else "sample"
         showing.lines([f"{reason} at step {session.step}; the run is in {folder}", f"next: equipoise {hint} {folder}"])
     return OK
 

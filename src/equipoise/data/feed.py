@@ -33,6 +33,8 @@ from equipoise.view import Samples
 SHARE_OF_MEMORY = 0.25
 """A corpus is kept whole on the device when it takes at most this share of the memory that is free.  A guess: networks
 and activations want the rest, and streaming costs next to nothing where it does not fit."""
+UNKNOWN_FREE_BYTES = 4 * 2**30
+"""What is taken to be free where the system offers no plain way to ask, as on Windows.  A guess on the careful side."""
 ORDERS_KEPT = 2
 """Epochs whose order is remembered: reading ahead reaches into the next one."""
 PREFETCHED = 4
@@ -155,6 +157,8 @@ def _free_of_host() -> int:
     if meminfo.exists():
         rows = dict(line.split(":") for line in meminfo.read_text().splitlines())
         return int(rows["MemAvailable"].split()[0]) * 1024
+    if sys.platform == "win32":
+        return UNKNOWN_FREE_BYTES
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2  # macOS does not say; half of it may be free
 
 

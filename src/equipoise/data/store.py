@@ -105,7 +105,7 @@ class Store:
 
     def settle(self, made: Path, name: str) -> Corpus:
         """Put a finished folder in its place; where another process was faster, its corpus is taken."""
-        with (made / SAMPLES).open("rb") as file:
+        with (made / SAMPLES).open("r+b") as file:  # Windows syncs only what is open for writing
             os.fsync(file.fileno())
         place = self.folder / name
         while True:
