@@ -130,7 +130,7 @@ def main() -> None:
     found = dict(zip(jobs, trials, strict=True))
     for name in options.problems:
         rows = []
-        for who in CONTENDERS:
+        for who in (who for who in CONTENDERS if seeds[who]):
             rows += summary(who, name, [found[who, name, seed] for seed in range(seeds[who])])
         report(f"Modes of the {name}", rows, REMARKS)
 
