@@ -10,5 +10,5 @@ from equipoise.recipes.ring import points
 def grid() -> Recipe:
     """The ring's recipe, three times as long."""
     return points(
-        Grid(), steps=36_000, summary="toy: 25 Gaussians on a grid (PacGAN's protocol); all modes in a few minutes"
+        Grid(), steps=36_000, summary="toy: 25 Gaussians on a grid (PacGAN's protocol); all modes in five minutes"
     )

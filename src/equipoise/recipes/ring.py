@@ -11,9 +11,9 @@ from equipoise.terms import R1, R2, RelativisticPairing
 
 
 def ring() -> Recipe:
-    """Relativistic pairing with both zero-centred penalties, a few tens of seconds on one core."""
+    """Relativistic pairing with both zero-centred penalties, two minutes on one core."""
     return points(
-        Ring(), steps=12_000, summary="toy: 8 Gaussians on a ring (PacGAN's protocol); all modes in under a minute"
+        Ring(), steps=12_000, summary="toy: 8 Gaussians on a ring (PacGAN's protocol); all modes in two minutes"
     )
 
 
