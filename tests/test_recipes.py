@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from equipoise import recipes
-from equipoise.recipe import Recipe, stale_reasons
+from equipoise.edit import Edit
+from equipoise.recipe import Recipe, edited, stale_reasons
 from equipoise.recipes.listing import golden_text, listing
 from equipoise.spec import decode, digest, encode
 
@@ -32,6 +33,13 @@ def test_golden_text(name: str) -> None:
 def test_catalogue_is_what_the_recipe_says(name: str) -> None:
     recipe = recipes.load(name)
     assert recipes.catalogue()[name] == {"summary": recipe.summary, "rows": json.loads(json.dumps(listing(recipe)))}
+
+
+def test_a_changed_setting_gives_up_its_reason(name: str) -> None:
+    changed = edited(recipes.load(name), [Edit("batch", value=48)])
+    assert changed.reasons["batch"] == "set by hand"
+    assert stale_reasons(changed) == []
+    assert stale_reasons(edited(changed, [Edit("augment", value=None)])) == []
 
 
 def test_reasons_name_settings_that_exist(name: str) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from equipoise import recipes
-from equipoise.edit import Edit, apply
+from equipoise.edit import Edit
 from equipoise.errors import RequestError
 from equipoise.folder import read_recipe_file
-from equipoise.recipe import Recipe
+from equipoise.recipe import Recipe, edited
 
 MODULE_OF_FILE = "equipoise_recipe_file"
 
@@ -31,9 +31,9 @@ def find_recipe(text: str) -> Recipe:
     return recipes.load(text)
 
 
-def edited(recipe: Recipe, changes: list[str]) -> Recipe:
+def as_set(recipe: Recipe, changes: list[str]) -> Recipe:
     """The recipe with ``--set path=value`` changes made.  Raises `equipoise.spec.SpecError`."""
-    return apply(recipe, [Edit.parse(change) for change in changes])
+    return edited(recipe, [Edit.parse(change) for change in changes])
 
 
 def _from_python(path: Path, function: str) -> Recipe:

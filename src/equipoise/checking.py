@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from equipoise import pictures
-from equipoise.asked import edited, find_recipe
+from equipoise.asked import as_set, find_recipe
 from equipoise.data import Corpus, Images
 from equipoise.data.check import examine
 from equipoise.edit import Edit, apply
@@ -58,7 +58,7 @@ def check(
     data: Path, recipe: str | None, changes: list[str], sheet: Path, progress: Callable[[int, int], None] | None
 ) -> Checked:
     """Check a folder, as plain images or as a recipe reads it.  Raises `equipoise.errors.RequestError`."""
-    chosen = edited(find_recipe(recipe), changes) if recipe else None
+    chosen = as_set(find_recipe(recipe), changes) if recipe else None
     source = chosen.source if chosen else apply(Images(), [Edit.parse(change) for change in changes])
     corpus = source.corpus(data if source.needs_path else None, None, progress)
     findings = [*examine(corpus), *(_misfits(chosen, corpus) if chosen else ())]

@@ -86,7 +86,7 @@ def train(
     from equipoise.folder import next_free
     from equipoise.recipe import Budget
 
-    settings = asked.edited(asked.find_recipe(recipe), changes or [])
+    settings = asked.as_set(asked.find_recipe(recipe), changes or [])
     budget = Budget.parse(length) if length is not None else None
     folder = out if out is not None else next_free(Path("runs"), _stem(recipe))
     with _reading_bar() as progress:
@@ -254,11 +254,16 @@ def _listeners(
 
 
 @contextlib.contextmanager
-def _reading_bar() -> Iterator[Callable[[int, int], None]]:
-    """A callback that draws how much of the data has been read, gone when the context ends."""
+def _reading_bar() -> Iterator[Callable[[int, int], None] | None]:
+    """A callback that draws how much of the data has been read, where there is a terminal to draw it on."""
+    from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(transient=True) as bar:
+    console = Console()
+    if not console.is_terminal:
+        yield None
+        return
+    with Progress(console=console, transient=True) as bar:
         task = bar.add_task("reading the data", total=None, visible=False)
 
         def update(done: int, total: int) -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
+from equipoise.edit import Edit, apply, diff
 from equipoise.schedule import Rate, Schedule, Unit
 from equipoise.space import Space
 from equipoise.spec import Knob, Part, Problem, Prose, SpecError, Table, flatten
@@ -283,6 +284,15 @@ class Recipe(Part):
                         "penalises the critic's gradient at single samples, which batch norm in the critic makes "
                         'meaningless; set critic.norm to "layer" (Gulrajani et al. 2017, section 4)',
                     )
+
+
+def edited(recipe: Recipe, edits: Iterable[Edit], why: str = "set by hand") -> Recipe:
+    """The recipe with edits made; what they changed no longer claims the reason it had.  Raises `SpecError`."""
+    changed = apply(recipe, edits)
+    rows = flatten(changed)
+    reasons = {path: reason for path, reason in recipe.reasons.items() if path in rows}
+    touched = {change.path: why for change in diff(recipe, changed) if change.path in rows}
+    return replace(changed, reasons={**reasons, **touched})
 
 
 def stale_reasons(recipe: Recipe) -> list[str]:

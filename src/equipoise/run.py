@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from equipoise.data.corpus import Corpus
-from equipoise.edit import Change, Edit, apply, diff
+from equipoise.edit import Change, Edit, diff
 from equipoise.engine import checkpoint
 from equipoise.engine.finite import NonFinite
 from equipoise.engine.machine import choose_device, describe
@@ -25,7 +25,7 @@ from equipoise.folder import RunFolder, next_free
 from equipoise.goal import Goal
 from equipoise.interrupt import stop_on_signal
 from equipoise.journal import Resumed, Started
-from equipoise.recipe import Budget, Recipe
+from equipoise.recipe import Budget, Recipe, edited
 from equipoise.record import Listener
 from equipoise.session import Session, describe_data
 from equipoise.spec import Json, SpecError, decode, digest, encode
@@ -125,7 +125,7 @@ def resume(
     recorded = _recorded_recipe(entry.path, snapshot)
     if not accept_changes:
         _refuse_changes(_unexplained(diff(recorded, asked), origin, entry.path.name), path / "recipe.json")
-    recipe = apply(asked, edits)
+    recipe = edited(asked, edits)
     data = where.data or (Path(str(origin.data["path"])) if origin.data["path"] else None)
     corpus, plan = prepare(recipe, replace(where, data=data))
     if corpus.digest != origin.data["digest"] and not accept_changes:
