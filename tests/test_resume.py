@@ -19,7 +19,7 @@ import torch
 import tiny
 from equipoise.edit import Edit, apply
 from equipoise.engine import checkpoint
-from equipoise.errors import RequestError
+from equipoise.errors import Fault, RequestError
 from equipoise.journal import Checkpointed, Event, Measured, Pictured, Tick, history, read
 from equipoise.losses import read as read_losses
 from equipoise.recipe import Budget, Recipe
@@ -167,6 +167,15 @@ def test_resuming_a_finished_run_changes_nothing(tmp_path: Path) -> None:
     before = {path.name: path.read_bytes() for path in (run / "losses.csv", *(run / "checkpoints").iterdir())}
     carry_out(resume(run))
     assert before == {path.name: path.read_bytes() for path in (run / "losses.csv", *(run / "checkpoints").iterdir())}
+
+
+def test_a_score_that_is_not_finite_stops_the_run(tmp_path: Path) -> None:
+    """It would make a checkpoint whose name nobody finds, and a best that nothing beats."""
+    session = start(tiny.points(), Where(device="cpu"), tmp_path / "run")
+    with torch.no_grad():
+        next(session.state.average.parameters()).fill_(float("nan"))
+    with pytest.raises(Fault, match="samples are not finite"):
+        carry_out(session)
 
 
 def test_a_longer_phase_makes_a_longer_run(tmp_path: Path) -> None:

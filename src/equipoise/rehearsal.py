@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from torch import nn
 from equipoise.engine import checkpoint
 from equipoise.engine.plan import Plan
 from equipoise.engine.state import State, initial_networks
+from equipoise.errors import RequestError
 from equipoise.goal import Goal
 from equipoise.interrupt import StopRequest
 from equipoise.journal import Event, Tick
@@ -63,6 +65,8 @@ def rehearse(recipe: Recipe, where: Where, budget: Budget | None = None) -> Rehe
 
     Raises what the run itself would raise: `RequestError`, or `Fault` for a number that is not finite.
     """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise RequestError("--rehearse runs in one process; leave torchrun away")
     ticks: list[Tick] = []
 
     def listen(event: Event) -> None:

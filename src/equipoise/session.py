@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -221,10 +222,12 @@ class Session:
 
     def _look(self) -> float:
         """Draw a sheet, score the averaged generator, and keep it if it is the best so far."""
-        self._picture(f"step-{self.step:08d}.png", self._fakes())
         began = time.monotonic()
         score = self._score(self.state.average, self.plan.device)
         took = time.monotonic() - began
+        if not math.isfinite(score):
+            raise Fault(f"step {self.step}: samples are not finite; resume from an older checkpoint with a lower rate")
+        self._picture(f"step-{self.step:08d}.png", self._fakes())
         self._announce(Measured(step=self.step, name=look.SCORE_NAME, value=score, seconds=round(took, 3)))
         if self._best is None or score < self._best[0]:
             self._best = (score, self.step)
