@@ -3,7 +3,8 @@
     python benchmarks/corpus.py [--pictures 20000] [--rounds 5] [--json rows.jsonl]
 
 Makes PNGs of 64 px in a temporary folder (a figure with a noisy gradient on a plain ground, about 4 KB each, as sprites
-are), then measures in one run, in turns (medians, and the median of the ratios of neighbours):
+are), then measures in one run, in turns.  Other guests of a machine can only slow a round down, so the fastest of each
+is compared beside the medians:
 
 - Pillow alone: a pool of two processes doing ``np.asarray(Image.open(path).convert("RGB"))`` and nothing else;
 - the first build of a corpus from the same files, everything included: listing, fingerprints, starting processes,
@@ -124,11 +125,13 @@ def measure(work: Path, pictures: int, rounds: int) -> list[Row]:
     scaled = epoch(corpus, resident=True, scaled=True)
     again = median(alone)
     ratios = [before / after for before, after in zip(alone, built, strict=True)]
+    wanted_of_build = f"at least {TARGETS['build']}"
     return [
         Row("pictures", pictures, ""),
         Row("Pillow alone, 2 processes", pictures / again, "pictures/s"),
         Row("first build", pictures / median(built), "pictures/s"),
-        Row("first build against Pillow alone", median(ratios), "x", f"at least {TARGETS['build']}"),
+        Row("first build against Pillow alone, the fastest of each", min(alone) / min(built), "x", wanted_of_build),
+        Row("the same, median of the ratios of neighbours", median(ratios), "x", wanted_of_build),
         Row("opening again, known by its listing", by_listing, "s", f"below {TARGETS['open']}"),
         Row("opening again, known by its content", by_content, "s"),
         Row("epoch of bytes, kept in memory", stored, "s"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from equipoise import recipes
+from equipoise import files, recipes
 from equipoise.cli import run_command
 from equipoise.folder import RunFolder
 from equipoise.journal import read
@@ -252,26 +253,29 @@ def test_a_folder_that_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[s
         assert "not a run folder" in refused([verb, str(tmp_path)], capsys)
 
 
-def test_a_save_that_fails_is_loud_and_keeps_what_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("full", ["for checkpoints", "for everything"])
+def test_a_disk_that_fills_up_is_loud_and_keeps_what_was(
+    full: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A disk that fills up in the middle of a run: exit code 3, and the last whole checkpoint goes on."""
-    from equipoise.engine import checkpoint
+    """Exit code 3 and one line, in the middle of a run; the last whole checkpoint goes on once there is room."""
+    resource = pytest.importorskip("resource", reason="limits on the size of files are POSIX's")
+    out, write, calls = tmp_path / "run", files.write_synced, itertools.count()
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
 
-    out = tmp_path / "run"
-    write = checkpoint.write_synced
-    calls = 0
-
-    def full_after_two(path: Path, content: memoryview) -> None:
-        nonlocal calls
-        calls += 1
-        if calls > 2:
-            raise OSError(28, "No space left on device")
+    def full_after_two(path: Path, content: bytes | memoryview) -> None:
+        if ".pt" in path.suffixes and next(calls) >= 2:
+            if full == "for checkpoints":
+                raise OSError(28, "No space left on device")
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100, unlimited[1]))
         write(path, content)
 
-    monkeypatch.setattr(checkpoint, "write_synced", full_after_two)
-    assert train(f"{TINY}:points", "--out", str(out)) == 3
-    assert "No space left on device" in capsys.readouterr().err
-    monkeypatch.setattr(checkpoint, "write_synced", write)
+    monkeypatch.setattr(files, "write_synced", full_after_two)
+    try:
+        assert train(f"{TINY}:points", "--out", str(out)) == 3
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+    complaint = capsys.readouterr().err.strip().splitlines()[-1]
+    assert {"for checkpoints": "No space left on device", "for everything": "File too large"}[full] in complaint
+    monkeypatch.setattr(files, "write_synced", write)
     assert run_command(["resume", str(out), "--device", "cpu"]) == 0
     assert [type(event).__name__ for event in read(out).events][-1] == "Finished"

@@ -14,7 +14,7 @@ from PIL import Image
 
 from equipoise.data import Corpus, DataError, Images, workers
 from equipoise.data.check import examine
-from equipoise.data.workers import Task, decode_all
+from equipoise.data.workers import Crew, Task
 from equipoise.spec import SpecError, decode, encode
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -384,8 +384,8 @@ def test_a_full_disk_while_decoding_is_one_clear_line(tmp_path: Path) -> None:
     folder = put(tmp_path / "a", {"x.png": colour(), "y.png": colour(1)})
     (tmp_path / "samples").symlink_to("/dev/full")
     task = Task(folder, Images(size=8).plan(), tmp_path / "samples", 0)
-    with pytest.raises(OSError, match="No space left on device"):
-        decode_all(task, ["x.png", "y.png"], [1, 1], None)
+    with Crew() as crew, pytest.raises(OSError, match="No space left on device"):
+        crew.decode(task, ["x.png", "y.png"], [1, 1], None)
 
 
 def test_a_decoder_that_dies_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

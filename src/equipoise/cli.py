@@ -53,11 +53,10 @@ def recipes(name: str | None = None, *, json_: AsJson = False) -> int:
     """List the recipes, or show one with the reason for each number."""
     from equipoise import recipes as shelf
     from equipoise import showing
-    from equipoise.spec import did_you_mean
 
     entries = shelf.catalogue()
     if name is not None and name not in entries:
-        raise RequestError(f"there is no recipe {name!r}{did_you_mean(name, entries)}; there are {', '.join(entries)}")
+        raise shelf.unknown(name)
     if json_:
         print_json(entries if name is None else entries[name])
     elif name is None:

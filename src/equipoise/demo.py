@@ -98,7 +98,7 @@ def judge(generated: NDArray[np.float32]) -> Verdict:
         real, labels, test_size=HELD_OUT_SHARE, random_state=0, stratify=labels
     )
     held_out = (_probabilities(seen, seen_labels, unseen).argmax(axis=1) == unseen_labels).mean()
-    probabilities = _probabilities(real, labels, _as_original(generated))
+    probabilities = _probabilities(real, labels, as_original(generated))
     counts = np.bincount(probabilities.argmax(axis=1), minlength=10)
     shares = tuple(float(count) / len(generated) for count in counts)
     return Verdict(float(held_out), shares, float(probabilities.max(axis=1).mean()))
@@ -117,7 +117,7 @@ def _probabilities(seen: NDArray[Any], labels: NDArray[Any], asked: NDArray[Any]
     return np.stack(columns, axis=1)
 
 
-def _as_original(images: NDArray[np.float32]) -> NDArray[np.float32]:
+def as_original(images: NDArray[np.float32]) -> NDArray[np.float32]:
     """Box means [N, 64] of square images, the size of the originals."""
     block = images.shape[1] // DIGIT_SIZE
     blocks = images.reshape(len(images), DIGIT_SIZE, block, DIGIT_SIZE, block)

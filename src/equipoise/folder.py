@@ -8,6 +8,7 @@ from pathlib import Path
 
 from equipoise import journal
 from equipoise.errors import RequestError
+from equipoise.files import write_whole
 from equipoise.recipe import Recipe
 from equipoise.spec import SpecError, decode, encode
 
@@ -52,9 +53,7 @@ class RunFolder:
 
     def write_recipe(self, recipe: Recipe) -> None:
         text = json.dumps(encode(recipe), indent=2) + "\n"
-        unfinished = self.recipe_file.with_suffix(".json.unfinished")
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(self.recipe_file)
+        write_whole(self.recipe_file, text.encode())
 
     def read_recipe(self) -> Recipe:
         """Raises `RequestError` when this is no run folder or its recipe cannot be read."""

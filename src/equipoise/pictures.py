@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from equipoise.files import write_whole
 from equipoise.space import Space
 
 SMALLEST_TILE = 64
@@ -48,9 +49,7 @@ def save(image: Image.Image, path: Path) -> None:
     """Write a PNG that appears whole or not at all.  The same picture always gives the same bytes."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
-    unfinished = path.with_name(path.name + ".unfinished")
-    unfinished.write_bytes(buffer.getvalue())
-    unfinished.replace(path)
+    write_whole(path, buffer.getvalue())
 
 
 def _tile(sample: Stored, space: Space) -> NDArray[np.uint8]:

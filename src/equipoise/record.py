@@ -30,8 +30,10 @@ class Record:
         self._losses.append(tick.step, tick.images, tick.epoch, tick.values)
 
     def close(self) -> None:
-        self._journal.close()
-        self._losses.close()
+        try:
+            self._journal.close()
+        finally:
+            self._losses.close()
 
 
 class Pace:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Self
 
 Kind = Literal["continuous", "categorical"]
 
@@ -26,6 +27,11 @@ class Space:
     channels: tuple[Channel, ...]
     height: int
     width: int
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        """The inverse of ``dataclasses.asdict``."""
+        return cls(tuple(Channel(**channel) for channel in document["channels"]), document["height"], document["width"])
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -12,8 +11,6 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from equipoise.journal import Checkpointed, Event, Faulted, Finished, Measured, Pictured, Resumed, Started, Tick
-
-Listener = Callable[[Event], None]
 
 
 class View:

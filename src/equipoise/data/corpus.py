@@ -13,7 +13,6 @@ opening; when they differ, the checksums decide.
 from __future__ import annotations
 
 import json
-import os
 import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -25,7 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.errors import RequestError
-from equipoise.space import Channel, Space
+from equipoise.files import write_synced
+from equipoise.space import Space
 from equipoise.spec import Json
 
 FORMAT = 1
@@ -88,7 +88,7 @@ def load(folder: Path) -> Corpus:
         written = json.loads((folder / DESCRIPTION).read_bytes())
         names = tuple(json.loads((folder / NAMES).read_bytes()))
         stored = np.load(folder / SAMPLES, mmap_mode="r", allow_pickle=False)
-        space = _space(written["space"])
+        space = Space.from_json(written["space"])
         left_out = tuple(LeftOut(name, reason) for name, reason in written["left_out"])
         _check_seal(folder, written, stored)
         shape = (written["samples"], space.height, space.width, len(space.channels))
@@ -114,8 +114,8 @@ def describe(folder: Path, description: Description, sums: NDArray[np.uint32]) -
         "left_out": [(item.name, item.reason) for item in description.left_out],
         "seal": seal,
     }
-    _write_synced(folder / NAMES, json.dumps(list(description.names)))
-    _write_synced(folder / DESCRIPTION, json.dumps(document, indent=1))
+    write_synced(folder / NAMES, json.dumps(list(description.names)).encode())
+    write_synced(folder / DESCRIPTION, json.dumps(document, indent=1).encode())
 
 
 def checksums(stored: NDArray[Any]) -> NDArray[np.uint32]:
@@ -133,15 +133,3 @@ def _check_seal(folder: Path, written: dict[str, Any], stored: NDArray[Any]) -> 
         raise DamagedError(f"{folder}: {SAMPLES} has {status.st_size} bytes, not {seal['bytes']}")
     if status.st_mtime_ns != seal["mtime_ns"] and _seal(checksums(stored)) != seal["samples"]:
         raise DamagedError(f"{folder}: {SAMPLES} was changed")
-
-
-def _space(document: dict[str, Any]) -> Space:
-    channels = tuple(Channel(**channel) for channel in document["channels"])
-    return Space(channels, document["height"], document["width"])
-
-
-def _write_synced(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())

@@ -5,14 +5,15 @@ runs as a script too: a worker starts in less than 0.1 s, does not fork a proces
 import the caller's main module again.  Pillow's process-wide switches (half-decoded pictures, size limits) are the
 worker's own.
 
-A worker reads one line of JSON that says what to do, then one line for each chunk of files, and answers each with a
-line.  The samples go straight into the file of samples, at the place of the chunk.
+A worker is told what to do, then gets one message for each chunk of files, and answers each with one.  The samples go
+straight into the file of samples, at the place of the chunk.  Messages are marshalled: between a process and its own
+child nothing is quicker.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
+import marshal
 import os
 import signal
 import struct
@@ -21,9 +22,9 @@ import warnings
 import zlib
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import IO, Any, NamedTuple
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP")
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".tif", ".tiff", ".gif", ".bmp"))
@@ -118,6 +119,8 @@ def _loaded(data: bytes, plan: Plan) -> tuple[Image.Image, tuple[int, int]]:
             image.draft(None, (edge, edge))  # None keeps the mode
         image.load()
         if image.format == "TIFF" or EXIF_KEYS & image.info.keys():
+            from PIL import ImageOps  # few pictures need it, and every worker would wait for it
+
             turned = ImageOps.exif_transpose(image)
             full = full[::-1] if _is_on_its_side(image) else full
             return turned, full
@@ -278,13 +281,26 @@ def read_chunk(root: str, names: list[str], plan: Plan, into: bytearray) -> list
     return rows
 
 
-def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    task = json.loads(requests.readline())
-    plan = Plan(**{**task["plan"], "background": tuple(task["plan"]["background"])})
+def send(pipe: IO[bytes], message: Any) -> None:
+    """Write one message: its length in four bytes, then its bytes."""
+    content = marshal.dumps(message)
+    pipe.write(len(content).to_bytes(4, "little") + content)
+    pipe.flush()
+
+
+def receive(pipe: IO[bytes]) -> Any:
+    """Read one message; None when the other side has closed the pipe."""
+    length = int.from_bytes(pipe.read(4), "little")
+    content = pipe.read(length)
+    return marshal.loads(content) if length and len(content) == length else None
+
+
+def _serve(requests: IO[bytes], answers: IO[bytes]) -> None:
+    task = receive(requests)
+    plan = Plan(**task["plan"])
     buffer = bytearray(task["chunk"] * plan.row_bytes)
     with Path(task["file"]).open("r+b", buffering=0) as file:
-        for line in requests:
-            job = json.loads(line)
+        while (job := receive(requests)) is not None:
             answer: dict[str, Any] = {"rows": read_chunk(task["root"], job["names"], plan, buffer)}
             pixels = memoryview(buffer)[: len(job["names"]) * plan.row_bytes]
             try:
@@ -292,8 +308,7 @@ def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
             except OSError as error:
                 answer = {"failed": error.strerror or _one_line(error)}
             pixels.release()
-            answers.write(json.dumps(answer).encode() + b"\n")
-            answers.flush()
+            send(answers, answer)
 
 
 def _write(file: Any, place: int, rest: memoryview) -> None:

@@ -12,11 +12,17 @@ from equipoise.data.decode import Plan
 from equipoise.data.listing import Listing, fingerprints, list_pictures
 from equipoise.data.reading import Rules, build, digest_of
 from equipoise.data.store import HEADER_BYTES, Store, key, settings_key
+from equipoise.data.workers import Crew
 from equipoise.recipe import Source
 from equipoise.spec import Knob, Problem, encode
 
 Pixels = Annotated[int, Knob("pixels", low=1, high=4096, unit="pixels")]
 Level = Annotated[int, Knob("strength of one colour", low=0, high=255)]
+
+NAMED_BY = 8
+"""Digits of each key in the first part of a corpus's name: settings, then names and sizes of the files."""
+FIRST_CREW = 2
+"""Processes started before it is known how many files there are."""
 
 
 @dataclass(frozen=True)
@@ -68,17 +74,30 @@ class Images(Source):
     def corpus(
         self, path: Path | None, cache: Path | None = None, progress: Callable[[int, int], None] | None = None
     ) -> Corpus:
-        listing, store, settings = list_pictures(path), Store(cache), settings_key(self)
+        store, settings = Store(cache), settings_key(self)
+        with Crew() as crew:
+            if not store.any_named(settings[:NAMED_BY]):
+                crew.start(FIRST_CREW)  # there will be something to decode: they get ready while files are listed
+            return self._opened(list_pictures(path), store, settings, crew, progress)
+
+    def _opened(
+        self,
+        listing: Listing,
+        store: Store,
+        settings: str,
+        crew: Crew,
+        progress: Callable[[int, int], None] | None,
+    ) -> Corpus:
         seen_as = key(settings, listing.listing_key())
         known = store.remembered(seen_as)
         if known is not None:
             return known
-        prefix = key(settings, listing.shape_key())[:16]
+        prefix = settings[:NAMED_BY] + listing.shape_key()[:NAMED_BY]
         corpus = None
         if store.any_named(prefix):
             corpus = store.find(f"{prefix}-{digest_of(settings, listing, fingerprints(listing))}")
         if corpus is None:
-            corpus = self._build(listing, store, prefix, progress)
+            corpus = self._build(listing, store, prefix, crew, progress)
         if listing.settled:
             store.remember(seen_as, f"{prefix}-{corpus.digest}")
         return corpus
@@ -99,7 +118,7 @@ class Images(Source):
         )
 
     def _build(
-        self, listing: Listing, store: Store, prefix: str, progress: Callable[[int, int], None] | None
+        self, listing: Listing, store: Store, prefix: str, crew: Crew, progress: Callable[[int, int], None] | None
     ) -> Corpus:
         rules = Rules(
             plan=self.plan(),
@@ -110,5 +129,5 @@ class Images(Source):
         )
         store.require(HEADER_BYTES + len(listing.names) * rules.plan.row_bytes)
         with store.aside() as made:
-            digest = build(made, listing, rules, progress)
+            digest = build(made, listing, rules, crew, progress)
             return store.settle(made, f"{prefix}-{digest}")

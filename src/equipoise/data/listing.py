@@ -25,12 +25,13 @@ SHOWN_SUFFIXES = 5
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Picture files below `root`, in the order of their relative paths.  `times_ns` are modification and change."""
+    """Picture files below `root`, in the order of their relative paths."""
 
     root: Path
     names: tuple[str, ...]
     sizes: tuple[int, ...]
-    times_ns: tuple[tuple[int, int], ...]
+    modified_ns: tuple[int, ...]
+    changed_ns: tuple[int, ...]
     left_out: tuple[LeftOut, ...]
     others: tuple[tuple[str, int], ...]
     """How many files of other kinds there are, by suffix, the most frequent first."""
@@ -44,7 +45,9 @@ class Listing:
 
     def listing_key(self) -> str:
         """Names, sizes and times."""
-        return key(self.shape_key(), np.array(self.times_ns, np.int64).tobytes())
+        return key(
+            self.shape_key(), *(np.array(times, np.int64).tobytes() for times in (self.modified_ns, self.changed_ns))
+        )
 
     def other_kinds(self) -> str:
         return in_words(self.others)
@@ -64,10 +67,10 @@ def list_pictures(path: Path | None) -> Listing:
     if not walk.found:
         raise DataError(_nothing_found(root, walk))
     walk.found.sort()
-    names, sizes, times = zip(*walk.found, strict=True)
-    settled = max(map(max, times)) < began_ns - SETTLED_S * 1e9
+    names, sizes, modified_ns, changed_ns = zip(*walk.found, strict=True)
+    settled = max(*modified_ns, *changed_ns) < began_ns - SETTLED_S * 1e9
     left_out = tuple(sorted(walk.left_out, key=lambda item: item.name))
-    return Listing(root, names, sizes, times, left_out, tuple(walk.others.most_common()), settled)
+    return Listing(root, names, sizes, modified_ns, changed_ns, left_out, tuple(walk.others.most_common()), settled)
 
 
 def fingerprints(listing: Listing) -> list[str]:
@@ -80,7 +83,8 @@ class _Walk:
     """One walk through a folder.  Folders reached by links come last, so that files get their own names."""
 
     def __init__(self, root: Path) -> None:
-        self.found: list[tuple[str, int, tuple[int, int]]] = []
+        self.found: list[tuple[str, int, int, int]] = []
+        """Name, size, and times of modification and change, in nanoseconds."""
         self.left_out: list[LeftOut] = []
         self.others: Counter[str] = Counter()
         self._seen = {_identity(str(parent)) for parent in root.resolve().parents}
@@ -102,25 +106,24 @@ class _Walk:
 
     def _enter(self, path: str, prefix: str) -> None:
         linked: list[tuple[str, str]] = []
+        found = self.found
         with os.scandir(path) as entries:
             for entry in entries:
-                if entry.name.startswith(".") or entry.name in IGNORED_FOLDERS:
+                name = entry.name
+                if name[0] == "." or name in IGNORED_FOLDERS:
                     continue
                 if entry.is_file():
-                    self._take(entry, prefix)
+                    suffix = _suffix(name)
+                    if suffix in SUFFIXES:
+                        status = entry.stat()
+                        found.append((prefix + name, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+                    else:
+                        self.others[suffix] += 1
                 elif entry.is_dir():
-                    (linked if entry.is_symlink() else self._own).append((entry.path, f"{prefix}{entry.name}/"))
-                elif entry.is_symlink() and _suffix(entry.name) in SUFFIXES:
-                    self.left_out.append(LeftOut(prefix + entry.name, "broken link"))
+                    (linked if entry.is_symlink() else self._own).append((entry.path, f"{prefix}{name}/"))
+                elif entry.is_symlink() and _suffix(name) in SUFFIXES:
+                    self.left_out.append(LeftOut(prefix + name, "broken link"))
         self._linked = sorted(self._linked + linked)
-
-    def _take(self, entry: os.DirEntry[str], prefix: str) -> None:
-        suffix = _suffix(entry.name)
-        if suffix not in SUFFIXES:
-            self.others[suffix] += 1
-            return
-        status = entry.stat()
-        self.found.append((prefix + entry.name, status.st_size, (status.st_mtime_ns, status.st_ctime_ns)))
 
 
 def _identity(path: str) -> tuple[int, int]:
@@ -154,7 +157,8 @@ def in_words(kinds: Sequence[tuple[str, int]]) -> str:
 
 
 def _suffix(name: str) -> str:
-    return os.path.splitext(name)[1].lower()  # noqa: PTH122  # ten times as fast as a Path
+    dot = name.rfind(".")
+    return name[dot:].lower() if dot > 0 else ""
 
 
 def _fingerprint(path: str) -> str:

@@ -14,7 +14,7 @@ from equipoise.data.corpus import SAMPLES, DataError, Description, LeftOut, chec
 from equipoise.data.decode import Plan
 from equipoise.data.listing import Listing
 from equipoise.data.store import HEADER_BYTES, compact, key
-from equipoise.data.workers import Progress, Read, Task, decode_all
+from equipoise.data.workers import Crew, Progress, Read, Task
 from equipoise.space import Channel, Space
 from equipoise.spec import Json
 
@@ -41,7 +41,7 @@ class Rules:
     source: Json
 
 
-def build(folder: Path, listing: Listing, rules: Rules, progress: Progress | None) -> str:
+def build(folder: Path, listing: Listing, rules: Rules, crew: Crew, progress: Progress | None) -> str:
     """Fill an empty folder with the corpus of a listing.  Returns the corpus's digest, of settings and contents.
 
     Raises `DataError` when fewer than two pictures remain.
@@ -51,7 +51,7 @@ def build(folder: Path, listing: Listing, rules: Rules, progress: Progress | Non
     path = folder / SAMPLES
     with path.open("wb") as file:
         file.truncate(HEADER_BYTES + len(listing.names) * plan.row_bytes)
-    reads = decode_all(Task(listing.root, plan, path, HEADER_BYTES), listing.names, listing.sizes, progress)
+    reads = crew.decode(Task(listing.root, plan, path, HEADER_BYTES), listing.names, listing.sizes, progress)
     reasons = [read.reason for read in reads]
     if rules.drop_duplicates:
         rows = np.memmap(path, np.uint8, "r", HEADER_BYTES, (len(reads), plan.row_bytes))

@@ -32,6 +32,7 @@ from equipoise.data.corpus import (
     describe,
     load,
 )
+from equipoise.files import sync_folder
 from equipoise.recipe import Source
 from equipoise.spec import digest, encode
 
@@ -111,7 +112,7 @@ class Store:
         while True:
             try:
                 made.rename(place)
-                _sync_folder(self.folder)
+                sync_folder(self.folder)
                 return load(place)
             except OSError:
                 if not place.exists():
@@ -202,12 +203,3 @@ def compact(
     file.seek(0)
     file.write(header(after, np.dtype(np.uint8)))
     return after
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -7,11 +7,11 @@ is spent in Python; two processes took half.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import queue
 import subprocess
 import sys
+import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -73,42 +73,62 @@ class Task:
     offset: int
 
 
-def decode_all(task: Task, names: Sequence[str], sizes: Sequence[int], progress: Progress | None) -> list[Read]:
-    """Decode files into the samples' file, row by row, and report on each, in order.
+class Crew:
+    """The worker processes of one build.  Use as a context manager; none outlives it."""
 
-    `progress` is called with (files done, files in all).  Raises `DataError` when the disk is full.
-    """
-    todo = deque(_jobs(names, sizes))
-    count, waiting = min(_cores(), len(todo)), len(todo)
-    results: dict[int, list[Read]] = {}
-    done, unsynced = 0, 0
-    answers: queue.SimpleQueue[Answer | Future[None]] = queue.SimpleQueue()
-    with ThreadPoolExecutor(count) as threads, task.file.open("r+b") as samples, ExitStack() as stack:
-        workers = [stack.enter_context(_Worker(task)) for _ in range(count)]
-        stack.callback(todo.clear)
-        for worker in workers:
-            threads.submit(_drain, worker, todo, answers).add_done_callback(answers.put)
-        while len(results) < waiting:
-            answer = answers.get()
-            if isinstance(answer, Future):
-                answer.result()  # raises what went wrong in the thread
-                continue
-            results[answer.job.first] = answer.rows
-            done, unsynced = done + len(answer.rows), unsynced + len(answer.rows) * task.plan.row_bytes
-            if progress is not None:
-                progress(done, len(names))
-            if unsynced > SYNCED_BYTES:
-                os.fsync(samples.fileno())
-                unsynced = 0
-    return [row for first in sorted(results) for row in results[first]]
+    def __init__(self) -> None:
+        self._workers: list[_Worker] = []
+        self._hired = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._hired.close()
+
+    def start(self, count: int) -> None:
+        """Start up to `count` processes, one a core.  Early is better: each takes 0.1 s to be ready."""
+        for _ in range(min(_cores(), count) - len(self._workers)):
+            self._workers.append(self._hired.enter_context(_Worker()))
+
+    def decode(self, task: Task, names: Sequence[str], sizes: Sequence[int], progress: Progress | None) -> list[Read]:
+        """Decode files into the samples' file, row by row, and report on each, in order.
+
+        `progress` is called with (files done, files in all).  Raises `DataError` when the disk is full.
+        """
+        todo = deque(_jobs(names, sizes))
+        waiting = len(todo)
+        self.start(waiting)
+        results: dict[int, list[Read]] = {}
+        done, unsynced = 0, 0
+        answers: queue.SimpleQueue[Answer | Future[None]] = queue.SimpleQueue()
+        with ThreadPoolExecutor(len(self._workers)) as threads, task.file.open("r+b") as samples, ExitStack() as stack:
+            stack.callback(self._hired.close)  # so that no thread waits for an answer when this one gives up
+            stack.callback(todo.clear)
+            for worker in self._workers:
+                worker.brief(task)
+                threads.submit(_drain, worker, todo, answers).add_done_callback(answers.put)
+            while len(results) < waiting:
+                answer = answers.get()
+                if isinstance(answer, Future):
+                    answer.result()  # raises what went wrong in the thread
+                    continue
+                results[answer.job.first] = answer.rows
+                done, unsynced = done + len(answer.rows), unsynced + len(answer.rows) * task.plan.row_bytes
+                if progress is not None:
+                    progress(done, len(names))
+                if unsynced > SYNCED_BYTES:
+                    os.fsync(samples.fileno())
+                    unsynced = 0
+        return [row for first in sorted(results) for row in results[first]]
 
 
 class _Worker:
     """One process.  It ends when its input is closed, so none outlives this process."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self) -> None:
         path = os.pathsep.join(entry for entry in sys.path if entry)
-        self._log = task.file.with_name(f"worker-{id(self)}.log").open("w+b")
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self._process = subprocess.Popen(
             [sys.executable, "-P", decode.__file__],
             stdin=subprocess.PIPE,
@@ -116,6 +136,9 @@ class _Worker:
             stderr=self._log,
             env={**os.environ, "PYTHONPATH": path},
         )
+
+    def brief(self, task: Task) -> None:
+        """Say what all chunks have in common, once, before the first."""
         self._send(
             {
                 "root": str(task.root),
@@ -132,9 +155,7 @@ class _Worker:
     def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.communicate()
-        path = Path(self._log.name)
         self._log.close()
-        path.unlink(missing_ok=True)
 
     def ask(self, job: Job) -> None:
         """Give it a chunk; several may be waiting."""
@@ -143,10 +164,9 @@ class _Worker:
     def answer(self, job: Job) -> list[Read]:
         """What became of the oldest chunk it was given.  Raises `DataError`, and `OSError` when the disk is full."""
         assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
+        answer = decode.receive(self._process.stdout)
+        if answer is None:
             raise DataError(self._epitaph(job))
-        answer = json.loads(line)
         if "failed" in answer:
             raise OSError(0, answer["failed"])
         return [Read(*row) for row in answer["rows"]]
@@ -154,8 +174,7 @@ class _Worker:
     def _send(self, message: dict[str, Any]) -> None:
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # the worker has died: `read` sees the end of its output, says how
-            self._process.stdin.write(json.dumps(message).encode() + b"\n")
-            self._process.stdin.flush()
+            decode.send(self._process.stdin, message)
 
     def _epitaph(self, job: Job) -> str:
         code = self._process.wait()

@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import pickle
 import re
 import time
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +22,10 @@ import torch
 from torch import Tensor
 
 from equipoise.errors import Fault, RequestError
+from equipoise.files import UNFINISHED, write_whole
 
 FORMAT = 1
 _NAME = re.compile(r"step-(?P<step>\d{8})(_score-(?P<score>[\d.e+-]+))?_(?P<hash>[0-9a-f]{12})\.pt")
-_UNFINISHED = ".unfinished"
 
 
 class Damaged(RequestError):
@@ -74,7 +72,7 @@ def load_newest(folder: Path) -> tuple[Entry, dict[str, Any], list[str]]:
 
     Leftovers of a save that was cut short are removed.  Raises `RequestError` when there is none.
     """
-    for leftover in folder.glob(f"*{_UNFINISHED}"):
+    for leftover in folder.glob(f"*{UNFINISHED}"):
         leftover.unlink(missing_ok=True)  # another process may be tidying too
     faults: list[str] = []
     for entry in reversed(entries(folder)):
@@ -135,7 +133,7 @@ class Checkpointer:
         content = buffer.getbuffer()
         score_text = "" if score is None else f"_score-{score:.6g}"
         path = self.folder / f"step-{step:08d}{score_text}_{_hash(content)}.pt"
-        write_whole(path, lambda unfinished: write_synced(unfinished, content))
+        write_whole(path, content)
         self._trim(step)
         return Saved(path, step, len(content), round(time.monotonic() - began, 3))
 
@@ -148,18 +146,6 @@ class Checkpointer:
         for entry in found:
             if entry.path not in kept:
                 entry.path.unlink()
-
-
-def write_whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Make a file appear whole or not at all: `write` fills a neighbour, which is then renamed."""
-    unfinished = path.with_name(path.name + _UNFINISHED)
-    try:
-        write(unfinished)
-        unfinished.replace(path)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
 
 
 def size_of(value: Any) -> int:
@@ -180,26 +166,6 @@ def on_cpu(value: Any) -> Any:
     if isinstance(value, list):
         return [on_cpu(item) for item in value]
     return value
-
-
-def write_synced(path: Path, content: memoryview) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    if _hash(path.read_bytes()) != _hash(content):
-        raise OSError(None, "what was read back is not what was written")
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename durable.  Windows offers no way to sync a folder, and needs none."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _hash(content: bytes | memoryview) -> str:

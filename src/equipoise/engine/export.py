@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
-from equipoise.engine.checkpoint import write_synced, write_whole
 from equipoise.errors import RequestError
+from equipoise.files import write_whole
 from equipoise.recipe import Recipe
-from equipoise.space import Channel, Space
+from equipoise.space import Space
 from equipoise.spec import decode, encode
 
 FORMAT = 1
@@ -40,8 +39,7 @@ def save_generator(
     """Write the averaged generator with its recipe and the kind of sample it makes."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in average.state_dict().items()}
     about = {"format": FORMAT, "recipe": encode(recipe), "space": asdict(space), "step": step, "score": score}
-    content = memoryview(save(tensors, {METADATA: json.dumps(about)}))
-    write_whole(path, lambda unfinished: write_synced(unfinished, content))
+    write_whole(path, save(tensors, {METADATA: json.dumps(about)}))
 
 
 def load_generator(path: Path, device: torch.device) -> Sampler:
@@ -56,13 +54,7 @@ def load_generator(path: Path, device: torch.device) -> Sampler:
     if about.get("format") != FORMAT:
         raise RequestError(f"{path} is not a generator saved by this version (format {FORMAT})")
     recipe = decode(about["recipe"], Recipe)
-    space = space_from_json(about["space"])
+    space = Space.from_json(about["space"])
     module = recipe.generator.build(space)
     module.load_state_dict(tensors)
     return Sampler(module.to(device).eval(), recipe, space, about["step"], about["score"])
-
-
-def space_from_json(document: dict[str, Any]) -> Space:
-    """The inverse of ``dataclasses.asdict`` for a `Space`."""
-    channels = tuple(Channel(**channel) for channel in document["channels"])
-    return Space(channels, document["height"], document["width"])

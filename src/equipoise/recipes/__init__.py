@@ -23,11 +23,16 @@ NAMES = ("digits", "sprites_small", "sprites_large", "ring", "grid")
 def load(name: str) -> Recipe:
     """The recipe of that name.  Raises `RequestError` with the nearest name that exists."""
     if name not in NAMES:
-        raise RequestError(f"there is no recipe {name!r}{did_you_mean(name, NAMES)}; there are {', '.join(NAMES)}")
+        raise unknown(name)
     module = importlib.import_module(f"{__name__}.{name}")
     recipe = getattr(module, name)()
     assert isinstance(recipe, Recipe)
     return recipe
+
+
+def unknown(name: str) -> RequestError:
+    """What to say of a name that no recipe has."""
+    return RequestError(f"there is no recipe {name!r}{did_you_mean(name, NAMES)}; there are {', '.join(NAMES)}")
 
 
 def catalogue() -> Mapping[str, Any]:
