@@ -164,8 +164,11 @@ def test_the_meter_gives_means_and_starts_anew() -> None:
     assert meter.read(World()) == {}
 
 
-def test_shared_fakes_save_a_pass_and_change_no_count() -> None:
-    recipe = apply(tiny.points(), [Edit("phases.main.share_fakes", value=True)])
+@pytest.mark.parametrize("g_updates", [1, 2])
+def test_shared_fakes_save_a_pass_and_change_no_count(g_updates: int) -> None:
+    """The critic's last batch serves the generator's first update; each further one makes its own."""
+    edits = [Edit("phases.main.share_fakes", value=True), Edit("phases.main.g_updates", value=float(g_updates))]
+    recipe = apply(tiny.points(), edits)
     plan, state = made(recipe)
     calls = 0
 
@@ -176,5 +179,6 @@ def test_shared_fakes_save_a_pass_and_change_no_count() -> None:
     state.generator.module.register_forward_hook(count)
     batches = real_batches()
     step(plan, state, lambda: next(batches), Meter())
-    assert calls == 1
-    assert state.generator.updates == 1
+    assert calls == g_updates
+    assert state.generator.updates == g_updates
+    assert state.critic.updates == 1
