@@ -5,8 +5,10 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
-# Compiling every file of torch and its kin at once takes 45 s of processor time; Python compiles what it imports.
+# Compiling every file of torch and its kin at once takes 45 s of processor time; Python compiles what it imports, once.
+# Unless it is told to keep nothing: then it would spend 3 s on torch at every start, and all is compiled now instead.
 PIP := $(BIN)/pip install --quiet --quiet --no-compile --disable-pip-version-check --constraint constraints.txt
+COMPILE := $(if $(PYTHONDONTWRITEBYTECODE),$(BIN)/python -m compileall -q -j 0 $(VENV)/lib src/equipoise >/dev/null || true,:)
 
 .PHONY: demo test lint golden clean
 
@@ -31,11 +33,13 @@ clean:
 $(VENV)/ready: pyproject.toml constraints.txt | $(BIN)/pip
 	@echo "installing equipoise into $(VENV), some minutes the first time"
 	@$(PIP) --editable .
+	@$(COMPILE)
 	@touch $@
 
 $(VENV)/ready-dev: pyproject.toml constraints.txt | $(BIN)/pip
 	@echo "installing equipoise and its development tools into $(VENV), some minutes the first time"
 	@$(PIP) --editable '.[dev]'
+	@$(COMPILE)
 	@touch $@ $(VENV)/ready
 
 $(BIN)/pip:
