@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import marshal
+import math
 import os
 import signal
 import struct
@@ -25,9 +26,12 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from PIL import Image, UnidentifiedImageError
+from PIL.PngImagePlugin import PngImageFile
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP")
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".tif", ".tiff", ".gif", ".bmp"))
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 LONGEST_FILE_BYTES = 2**30
 """More than the largest picture below Pillow's limit of 89 million pixels takes when it is not compressed."""
@@ -112,7 +116,7 @@ def decode(data: bytes, plan: Plan) -> Picture:
 def _loaded(data: bytes, plan: Plan) -> tuple[Image.Image, tuple[int, int]]:
     """The picture, upright, perhaps at a reduced scale, and its full size."""
     try:
-        image = Image.open(BytesIO(data), formats=FORMATS)
+        image = _opened(data)
         full = image.size
         if plan.fit != "exact":
             edge = DRAFT_FACTOR * max(plan.height, plan.width)
@@ -132,6 +136,16 @@ def _loaded(data: bytes, plan: Plan) -> tuple[Image.Image, tuple[int, int]]:
         raise RefusedError(f"unreadable: more than {limit} million pixels") from None
     except (*DAMAGE, struct.error, zlib.error) as error:
         raise RefusedError(f"unreadable: {_one_line(error)}") from None
+
+
+def _opened(data: bytes) -> Image.Image:
+    """The picture, not yet decoded.  Without Pillow's search for the format a small PNG takes a tenth less time."""
+    if not data.startswith(PNG_SIGNATURE):
+        return Image.open(BytesIO(data), formats=FORMATS)
+    image = PngImageFile(BytesIO(data))
+    if image.width * image.height > (Image.MAX_IMAGE_PIXELS or math.inf):
+        raise Image.DecompressionBombError
+    return image
 
 
 def _is_on_its_side(image: Image.Image) -> bool:
