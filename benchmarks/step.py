@@ -2,7 +2,7 @@
 
     python benchmarks/step.py [--rounds 12]
 
-All contenders run in turns, round by round, on the same pictures.  Other guests of a machine can only slow a round down:
+All contenders run in turns, round by round, on the same pictures.  Other guests of a machine can only slow a round:
 ratios are of the fastest rounds, and beside them the median of the ratios within each round.  Bare and engine use the
 arithmetic that was found once.
 
