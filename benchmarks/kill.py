@@ -4,7 +4,9 @@
 
 Each trial starts the same short run (pictures of digits, WGAN-GP), kills it at a random moment between its first
 checkpoint and its end, resumes it (killing that too in every fourth trial), and compares weights, average, optimiser
-state, losses.csv, sheets and the best generator with the reference.
+state, losses.csv, sheets and the best generator with the reference.  In every second trial the random moment is
+followed by a wait for the next checkpoint, and the kill comes while it is being written.  A run that has ended before
+its moment came is started again.
 """
 
 from __future__ import annotations
@@ -13,11 +15,13 @@ import argparse
 import contextlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 from results import Result, report
@@ -35,41 +39,40 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        same, moments, replayed = trials(Path(scratch), options.kills, options.processes, options.seed)
+        counts = trials(Path(scratch), options.kills, options.processes, options.seed)
     report(
         "Exact resume after kill -9" + (f", {options.processes} processes" if options.processes > 1 else ""),
         [
             Result("processes", str(options.processes)),
-            Result("runs started to be killed at a random moment, and resumed", str(options.kills)),
-            Result("identical to the run never killed, bit for bit", f"{same} of {options.kills}", "all"),
-            Result("killed while a checkpoint was being written", str(moments)),
-            Result("kills that found the run alive, in all", str(replayed)),
+            Result("runs killed at a random moment, and resumed", str(options.kills)),
+            Result("identical to the run never killed, bit for bit", f"{counts['same']} of {options.kills}", "all"),
+            Result("kills while a checkpoint was being written", str(counts["torn"])),
+            Result("kills in all", str(counts["kills"])),
         ],
     )
 
 
-def trials(scratch: Path, kills: int, processes: int, seed: int) -> tuple[int, int, int]:
-    """(identical runs, kills that left an unfinished checkpoint, kills in all)"""
+def trials(scratch: Path, number: int, processes: int, seed: int) -> Counter[str]:
+    """How many runs were the `same`, how many `kills` there were, and how many left a `torn` checkpoint."""
     images = write_digits(scratch / "digits")
     reference = scratch / "reference"
+    process = start(images, reference, processes)
+    await_checkpoint(process, reference)
     began = time.monotonic()
-    finish(start(images, reference, processes))
-    length = time.monotonic() - began
-    chance = random.Random(seed)
-    same = torn = count = 0
-    for trial in range(kills):
+    finish(process)
+    span_s = time.monotonic() - began
+    chance, counts = random.Random(seed), Counter[str]()
+    for trial in range(number):
         out = scratch / f"trial-{trial}"
-        process = start(images, out, processes)
-        count += wait_and_kill(process, out, chance.uniform(0.0, length * 0.6))
-        torn += any(out.glob("checkpoints/*.unfinished"))
+        while not killed(start(images, out, processes), out, chance.uniform(0, span_s), trial % 2 == 1, counts):
+            shutil.rmtree(out)
         if trial % 4 == 3:
-            count += wait_and_kill(resume(out, processes), out, chance.uniform(0.0, length))
-            torn += any(out.glob("checkpoints/*.unfinished"))
+            killed(resume(out, processes), out, chance.uniform(0, span_s), False, counts)
         finish(resume(out, processes))
         assert_same_run(out, reference)
-        same += 1
+        counts["same"] += 1
         print(f"trial {trial}: identical", flush=True)
-    return same, torn, count
+    return counts
 
 
 def start(images: Path, out: Path, processes: int) -> subprocess.Popen[bytes]:
@@ -90,18 +93,27 @@ def run(words: list[str], processes: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
-def wait_and_kill(process: subprocess.Popen[bytes], out: Path, delay_s: float) -> int:
-    """Kill a run and all its processes a while after its first checkpoint; 0 when it had ended by then."""
+def await_checkpoint(process: subprocess.Popen[bytes], out: Path) -> None:
     while not any(out.glob("checkpoints/*.pt")) and process.poll() is None:
         time.sleep(0.005)
+
+
+def killed(process: subprocess.Popen[bytes], out: Path, delay_s: float, in_save: bool, counts: Counter[str]) -> bool:
+    """Kill a run and all its processes a while after its first checkpoint; whether it was still alive."""
+    await_checkpoint(process, out)
     time.sleep(delay_s)
+    members = family(process.pid)
+    while in_save and not any(out.glob("checkpoints/*.unfinished")) and process.poll() is None:
+        pass
     if process.poll() is not None:
-        return 0
-    for number in family(process.pid):
+        return False
+    for number in members:
         with contextlib.suppress(ProcessLookupError):
             os.kill(number, signal.SIGKILL)
     process.wait()
-    return 1
+    counts["kills"] += 1
+    counts["torn"] += any(out.glob("checkpoints/*.unfinished"))
+    return True
 
 
 def family(parent: int) -> list[int]:
