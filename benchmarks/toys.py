@@ -129,10 +129,9 @@ def main() -> None:
         trials = list(pool.map(trial, *zip(*jobs, strict=True), [options.work] * len(jobs)))
     found = dict(zip(jobs, trials, strict=True))
     for name in options.problems:
-        rows = []
         for who in (who for who in CONTENDERS if seeds[who]):
-            rows += summary(who, name, [found[who, name, seed] for seed in range(seeds[who])])
-        report(f"Modes of the {name}", rows, REMARKS)
+            rows = summary(who, name, [found[who, name, seed] for seed in range(seeds[who])])
+            report(f"Modes of the {name}, {who}", rows, REMARKS if who == "ours" else "")
 
 
 def summary(who: str, name: str, trials: list[Trial]) -> list[Result]:
