@@ -41,8 +41,19 @@ def report(title: str, results: list[Result], remarks: str = "") -> None:
 
 def provenance() -> str:
     """Date, command, machine and commit of the figures."""
-    command = shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
+    command = shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *_without_folders(sys.argv[1:])])
     return f"{datetime.date.today()} · `{command}` · {machine()} · commit {commit()}"
+
+
+def _without_folders(words: list[str]) -> list[str]:
+    """A command's words without the options that say where on this machine something lay."""
+    kept: list[str] = []
+    for word in words:
+        if Path(word).is_absolute():
+            kept.pop()
+        else:
+            kept.append(word)
+    return kept
 
 
 def machine() -> str:

@@ -249,7 +249,7 @@ def test_an_existing_run_is_not_overwritten(trained: Path, capsys: pytest.Captur
 
 
 def test_a_folder_that_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for verb in ("resume", "sample"):
+    for verb in ("resume", "sample", "evaluate"):
         assert "not a run folder" in refused([verb, str(tmp_path)], capsys)
 
 
@@ -279,3 +279,55 @@ def test_a_disk_that_fills_up_is_loud_and_keeps_what_was(
     monkeypatch.setattr(files, "write_synced", write)
     assert run_command(["resume", str(out), "--device", "cpu"]) == 0
     assert [type(event).__name__ for event in read(out).events][-1] == "Finished"
+
+
+def test_a_run_is_evaluated_beside_real_data(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["evaluate", str(trained), "--n", "200", "--device", "cpu"]) == 0
+    shown = capsys.readouterr().out
+    assert "200 fakes against 200 real samples" in shown
+    assert "not valid here: points have no spectrum" in shown
+    assert "told from real data by: " in shown
+    assert run_command(["evaluate", str(trained), "--n", "200", "--device", "cpu", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    frechet = document["measures"]["frechet"]
+    assert frechet["value"]["mean"] > frechet["floor"]["mean"]
+    assert frechet["tells"] is True
+    assert document["measures"]["detail"] == {"not_valid": "points have no spectrum"}
+
+
+def test_an_evaluation_changes_nothing_in_the_run(trained: Path) -> None:
+    before = {path: path.read_bytes() for path in trained.rglob("*") if path.is_file()}
+    assert run_command(["evaluate", str(trained), "--n", "50", "--device", "cpu"]) == 0
+    assert {path: path.read_bytes() for path in trained.rglob("*") if path.is_file()} == before
+
+
+def coloured(folder: Path, count: int, seed: int = 0) -> Path:
+    folder.mkdir()
+    noise = np.random.default_rng(seed)
+    for at in range(count):
+        Image.fromarray(noise.integers(0, 256, (16, 16, 3), dtype=np.uint8)).save(folder / f"{at:03}.png")
+    return folder
+
+
+def test_pictures_are_evaluated_against_data_of_their_kind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, other = coloured(tmp_path / "data", 60), coloured(tmp_path / "other", 60, seed=1)
+    out = tmp_path / "run"
+    assert train(f"{TINY}:images", "--data", str(data), "--out", str(out), "--for", "6steps") == 0
+    capsys.readouterr()
+    assert run_command(["evaluate", str(out), "--data", str(other), "--device", "cpu"]) == 0
+    assert "60 fakes against 60 real samples" in capsys.readouterr().out
+    best = str(out / "best" / "generator.safetensors")
+    assert "does not know where its data are: add --data" in refused(["evaluate", best], capsys)
+    assert run_command(["evaluate", best, "--data", str(data), "--device", "cpu"]) == 0
+    grey = tmp_path / "grey"
+    grey.mkdir()
+    for at in range(30):
+        Image.fromarray(np.full((16, 16), 3 * at, np.uint8)).save(grey / f"{at}.png")
+    assert "1 channel of 16x16" in refused(["evaluate", str(out), "--data", str(grey)], capsys)
+
+
+def test_an_evaluation_of_nothing_is_refused(tmp_path: Path, trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "not a run folder" in refused(["evaluate", str(tmp_path)], capsys)
+    assert "at least one sample" in refused(["evaluate", str(trained), "--n", "0"], capsys)
+    assert run_command(["evaluate", str(trained), "--n", "12", "--device", "cpu"]) == 0
+    assert "too few; 24 of each are needed" in capsys.readouterr().out

@@ -175,6 +175,32 @@ def check(
 
 
 @app.command
+def evaluate(
+    run_folder: Path,
+    *,
+    data: Annotated[
+        Path | None, Parameter(name="--data", help="pictures the run has not seen; default its own")
+    ] = None,
+    n: Annotated[int, Parameter(name="--n", help="real samples used at most, and as many fakes")] = 2000,
+    seed: Annotated[int, Parameter(name="--seed", help="which samples, which halves")] = 0,
+    json_: AsJson = False,
+    device: Device = "auto",
+) -> int:
+    """Measure a run's best generator, each number beside what real data give."""
+    from equipoise import evaluating, showing
+
+    if n < 1:
+        raise RequestError(f"--n {n}: at least one sample is needed")
+    with _reading_bar() as progress:
+        result = evaluating.evaluate(run_folder, data, n, seed, device, progress)
+    if json_:
+        print_json(result.to_json())
+    else:
+        showing.lines(result.lines())
+    return OK
+
+
+@app.command
 def demo(*, out: Annotated[Path | None, Parameter(name="--out", help="default runs/demo-001")] = None) -> int:
     """Train on real handwritten digits for a few minutes and judge what comes out."""
     from equipoise import demo as tour

@@ -126,7 +126,7 @@ def resume(
     if not accept_changes:
         _refuse_changes(_unexplained(diff(recorded, asked), origin, entry.path.name), path / "recipe.json")
     recipe = edited(asked, edits)
-    data = where.data or (Path(str(origin.data["path"])) if origin.data["path"] else None)
+    data = where.data or data_of(folder)
     corpus, plan = prepare(recipe, replace(where, data=data))
     if corpus.digest != origin.data["digest"] and not accept_changes:
         raise RequestError(f"the data in {data} is not what this run began with; --accept-changes goes on with it")
@@ -230,6 +230,12 @@ def _refuse_full_disk(plan: Plan, checkpoint_bytes: int, out: Path) -> None:
             f"--out {out}: the run's checkpoints need {needed / 2**20:.0f} MiB and {free / 2**20:.0f} MiB are free; "
             "choose another --out, or lower cadence.keep_recent"
         )
+
+
+def data_of(folder: RunFolder) -> Path | None:
+    """Where the run's data were when it was last started or resumed; nothing for a source that needs no folder."""
+    path = _origin(folder).data["path"]
+    return Path(str(path)) if path else None
 
 
 def _origin(folder: RunFolder) -> Started | Resumed:

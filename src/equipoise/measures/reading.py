@@ -1,0 +1,133 @@
+"""A measure, what real data give to it, and how sure one can be: all from one set of half-samples.
+
+::
+
+    for each of K rounds:
+        cut the reals at random into two halves a, b;  take a random half f of the fakes
+        value = measure(a, f);   floor = measure(a, b)
+
+All comparisons are made at the same sizes, so that a measure which depends on them (the Fréchet distance, coverage) is
+the same ruler for fakes and for reals.  For a statistic that is smooth in the two samples, the spread over half-samples
+drawn without replacement is the standard error of the statistic on the full samples (McCarthy 1969,
+"Pseudo-replication: half samples"): a half has twice the variance, and half of that is shared with the other half.
+Unlike the bootstrap it repeats no sample, and a repeated sample is its own nearest neighbour.
+
+Two generators judged on the same reals are compared round by round, on the same halves.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from equipoise.measures.features import Vectors
+from equipoise.randomness import mix
+
+ROUNDS = 20
+"""The spread is then known to 16 % (1 / sqrt(2 * 19)), which Student's t makes up for."""
+STUDENT_975 = 2.093
+"""Quantile of Student's t with `ROUNDS` - 1 degrees of freedom: 95 % lie within plus and minus this."""
+STUDENT_FOR_NINE = 3.127
+"""The same for nine numbers at once (Bonferroni: 1 - 0.025 / 9), so that one evaluation in twenty raises a false alarm
+and not one in three."""
+
+Measure = Callable[[Vectors, Vectors], Mapping[str, float]]
+"""Vectors of reals and of fakes to numbers, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A mean and its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, rounds: Sequence[float], student: float = STUDENT_975) -> Interval:
+        """From the numbers of all rounds; one that is not finite makes all three NaN."""
+        mean = statistics.fmean(rounds)
+        if not math.isfinite(mean):
+            return cls(math.nan, math.nan, math.nan)
+        reach = student * statistics.stdev(rounds)
+        return cls(mean, mean - reach, mean + reach)
+
+    @property
+    def has_zero(self) -> bool:
+        return self.low <= 0.0 <= self.high
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one measure says of one set of fakes: per round, the value and the floor that goes with it."""
+
+    name: str
+    values: tuple[float, ...]
+    floors: tuple[float, ...]
+
+    @property
+    def value(self) -> Interval:
+        return Interval.of(self.values)
+
+    @property
+    def floor(self) -> Interval:
+        """What real samples give in the fakes' place."""
+        return Interval.of(self.floors)
+
+    @property
+    def excess(self) -> Interval:
+        """Value less floor."""
+        return Interval.of(self._excesses)
+
+    @property
+    def tells(self) -> bool:
+        """Whether this number, one of nine, tells the fakes from real samples."""
+        wide = Interval.of(self._excesses, STUDENT_FOR_NINE)
+        return math.isfinite(wide.mean) and not wide.has_zero
+
+    @property
+    def _excesses(self) -> list[float]:
+        return [value - floor for value, floor in zip(self.values, self.floors, strict=True)]
+
+    def less(self, other: Reading) -> Interval:
+        """This value less another's, on the same halves of the same reals.  Raises `ValueError` on other reals."""
+        if self.name != other.name or self.floors != other.floors:
+            raise ValueError(f"{self.name} and {other.name} were not measured on the same halves of the same reals")
+        return Interval.of([mine - theirs for mine, theirs in zip(self.values, other.values, strict=True)])
+
+
+def read(measure: Measure, real: Sequence[Vectors], fake: Sequence[Vectors], seed: int = 0) -> list[Reading]:
+    """Every number of a measure, averaged over spaces: `real` and `fake` hold a matrix for each.
+
+    As many fakes as reals are used at most, so that value and floor are taken at equal sizes.
+    """
+    count = min(len(real[0]), len(fake[0]))
+    values: dict[str, list[float]] = {}
+    floors: dict[str, list[float]] = {}
+    for a, b, chosen in _halves(len(real[0]), len(fake[0]), count // 2, seed):
+        for into, others in ((values, [part[chosen] for part in fake]), (floors, [part[b] for part in real])):
+            for name, number in _averaged(measure, [part[a] for part in real], others).items():
+                into.setdefault(name, []).append(number)
+    return [Reading(name, tuple(values[name]), tuple(floors[name])) for name in values]
+
+
+def _halves(num_real: int, num_fake: int, size: int, seed: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Per round: two disjoint halves of the reals and one of the fakes, as positions."""
+    for number in range(ROUNDS):
+        source = torch.Generator().manual_seed(mix(seed, "halves", number))
+        reals, fakes = torch.randperm(num_real, generator=source), torch.randperm(num_fake, generator=source)
+        yield reals[:size], reals[size : 2 * size], fakes[:size]
+
+
+def _averaged(measure: Measure, real: list[Vectors], fake: list[Vectors]) -> dict[str, float]:
+    """Each number, averaged over spaces."""
+    sums: dict[str, float] = {}
+    for of_real, of_fake in zip(real, fake, strict=True):
+        for name, number in measure(of_real, of_fake).items():
+            sums[name] = sums.get(name, 0.0) + number / len(real)
+    return sums

@@ -1,0 +1,84 @@
+"""The measures that every evaluation makes: what each is called, what it means and what it is computed from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from equipoise.measures.diversity import diversity
+from equipoise.measures.features import Vectors, features
+from equipoise.measures.frechet import frechet
+from equipoise.measures.kernel import kernel_distance
+from equipoise.measures.manifold import NEIGHBOURS, manifold
+from equipoise.measures.reading import Reading, read
+from equipoise.measures.spectrum import FEWEST_PIXELS, detail, radial_spectrum, spectral_gap
+from equipoise.view import Samples
+
+Space = Literal["features", "spectrum"]
+
+FEWEST_SAMPLES = 4 * (NEIGHBOURS + 1)
+"""Halves of as few as 12 have neighbours and a covariance of sorts; their intervals say how little they mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """One number of an evaluation."""
+
+    name: str
+    meaning: str
+    space: Space
+
+
+NUMBERS = (
+    Number("frechet", "distance of means and covariances; 0 at best", "features"),
+    Number("kernel", "distance of distributions, fair to small sets; around 0 at best", "features"),
+    Number("precision", "share of fakes that lie among the reals", "features"),
+    Number("density", "the same, robust: how crowded with reals the fakes' places are", "features"),
+    Number("recall", "share of reals that lie among the fakes", "features"),
+    Number("coverage", "share of reals that have a fake near; falls when modes are lost", "features"),
+    Number("diversity", "distance between fakes against that between reals; falls in a collapse", "features"),
+    Number("spectrum", "difference in the strength of details of all sizes, dB", "spectrum"),
+    Number("detail", "strength of the finest details, dB; below 0 blurred, above 0 noise or checkerboard", "spectrum"),
+)
+MEANINGS: Mapping[str, str] = {number.name: number.meaning for number in NUMBERS}
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """A number that cannot be had here, and why."""
+
+    name: str
+    reason: str
+
+
+def standard(real: Samples, fake: Samples, seed: int = 0) -> list[Reading | Invalid]:
+    """All numbers for two sets of samples in [-1, 1], in the order of `NUMBERS`."""
+    if min(len(real), len(fake)) < FEWEST_SAMPLES:
+        reason = f"{len(real)} real samples and {len(fake)} fakes are too few; {FEWEST_SAMPLES} of each are needed"
+        return [Invalid(number.name, reason) for number in NUMBERS]
+    of_real, of_fake = features(real, fake)
+    found: dict[str, Reading | Invalid] = _by_name(read(_on_features, of_real, of_fake, seed))
+    if min(real.shape[2:]) < FEWEST_PIXELS:
+        reason = "points have no spectrum" if real.shape[2:] == (1, 1) else f"below {FEWEST_PIXELS} pixels a side"
+        found |= {number.name: Invalid(number.name, reason) for number in NUMBERS if number.space == "spectrum"}
+    else:
+        found |= _by_name(read(_on_spectra, [radial_spectrum(real)], [radial_spectrum(fake)], seed))
+    return [found[number.name] for number in NUMBERS]
+
+
+def _by_name(readings: Sequence[Reading]) -> dict[str, Reading | Invalid]:
+    return {reading.name: reading for reading in readings}
+
+
+def _on_features(real: Vectors, fake: Vectors) -> Mapping[str, float]:
+    return {
+        "frechet": frechet(real, fake),
+        "kernel": kernel_distance(real, fake),
+        "diversity": diversity(real, fake),
+        **asdict(manifold(real, fake)),
+    }
+
+
+def _on_spectra(real: Vectors, fake: Vectors) -> Mapping[str, float]:
+    return {"spectrum": spectral_gap(real, fake), "detail": detail(real, fake)}

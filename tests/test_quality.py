@@ -1,0 +1,283 @@
+"""Measures of sample quality: closed forms, naive twins, and what each must and must not notice."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from scipy.linalg import sqrtm
+from scipy.stats import t
+from sklearn.metrics.pairwise import polynomial_kernel
+from torch import Tensor
+
+from equipoise.data import Digits
+from equipoise.measures.diversity import diversity
+from equipoise.measures.features import DIMENSIONS, NUM_NETWORKS, Extractor, features
+from equipoise.measures.frechet import frechet
+from equipoise.measures.kernel import kernel_distance
+from equipoise.measures.manifold import manifold
+from equipoise.measures.reading import ROUNDS, STUDENT_975, STUDENT_FOR_NINE, Interval, Reading, read
+from equipoise.measures.spectrum import BANDS, detail, radial_spectrum, spectral_gap
+from equipoise.measures.standard import FEWEST_SAMPLES, NUMBERS, Invalid, standard
+
+
+def normal(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+# Closed forms and naive twins.
+
+
+def test_frechet_of_a_shift_and_of_a_scale() -> None:
+    a = normal(200, 5)
+    assert frechet(a, a + 2.0) == pytest.approx(5 * 4.0, rel=1e-6)
+    centred = a - a.mean(0)
+    assert frechet(centred, 2 * centred) == pytest.approx(torch.cov(a.T).trace().item(), rel=1e-5)
+
+
+def test_frechet_is_the_textbook_formula() -> None:
+    a, b = normal(60, 8), normal(50, 8, seed=1) @ normal(8, 8, seed=2)
+    cov_a, cov_b = np.cov(a.double().numpy().T), np.cov(b.double().numpy().T)
+    apart = (a.double().mean(0) - b.double().mean(0)).square().sum().item()
+    expected = apart + np.trace(cov_a + cov_b - 2 * sqrtm(cov_a @ cov_b).real)
+    assert frechet(a, b) == pytest.approx(expected, rel=1e-6)
+
+
+def test_frechet_with_fewer_samples_than_dimensions() -> None:
+    assert frechet(normal(5, 20), normal(5, 20)) == pytest.approx(0, abs=1e-9)
+
+
+def test_kernel_distance_is_the_double_sum() -> None:
+    a, b = normal(12, 4).double(), normal(9, 4, seed=1).double() + 0.5
+
+    def kernel(x: Tensor, y: Tensor) -> float:
+        return float((x @ y / 4 + 1) ** 3)
+
+    within = sum(
+        sum(kernel(x, y) for x, y in itertools.permutations(part, 2)) / (len(part) * (len(part) - 1)) for part in (a, b)
+    )
+    across = sum(kernel(x, y) for x in a for y in b) / (len(a) * len(b))
+    assert kernel_distance(a, b) == pytest.approx(within - 2 * across, rel=1e-9)
+    oracle = polynomial_kernel(a.numpy(), b.numpy(), degree=3, gamma=0.25, coef0=1)
+    assert across == pytest.approx(oracle.mean())
+
+
+def test_kernel_distance_of_equal_distributions_is_zero_on_average() -> None:
+    found = [kernel_distance(normal(30, 4, seed=seed), normal(20, 4, seed=1000 + seed)) for seed in range(200)]
+    error = np.std(found) / math.sqrt(len(found))
+    assert abs(np.mean(found)) < 3 * error
+    assert min(found) < 0
+
+
+def test_manifold_is_its_definition() -> None:
+    real, fake, k = normal(30, 3), normal(25, 3, seed=1) * 0.7, 4
+
+    def reach(points: Tensor, at: int) -> float:
+        return sorted(float((points[at] - other).norm()) for other in points)[k]
+
+    def holds(points: Tensor, at: int, other: Tensor) -> bool:
+        return float((points[at] - other).norm()) < reach(points, at)
+
+    found = manifold(real, fake, k)
+    balls = [[holds(real, at, x) for at in range(len(real))] for x in fake]
+    assert found.precision == pytest.approx(np.mean([any(row) for row in balls]))
+    assert found.density == pytest.approx(np.mean([sum(row) for row in balls]) / k)
+    assert found.coverage == pytest.approx(np.mean([any(row[at] for row in balls) for at in range(len(real))]))
+    recalled = [any(holds(fake, at, x) for at in range(len(fake))) for x in real]
+    assert found.recall == pytest.approx(np.mean(recalled))
+
+
+def test_diversity_by_hand() -> None:
+    real, fake = torch.tensor([[0.0], [2.0], [4.0]]), torch.tensor([[0.0], [1.0]])
+    assert diversity(real, fake) == pytest.approx(1.0 / ((2 + 2 + 4) / 3))
+
+
+def test_a_wave_has_its_power_in_its_own_band() -> None:
+    x = torch.arange(64.0)
+    for waves in (6, 14, 26):
+        spectrum = radial_spectrum(torch.sin(2 * torch.pi * waves * x / 64).expand(1, 1, 64, 64))
+        assert spectrum[0].argmax() == int(waves / 32 * BANDS)
+
+
+def test_the_spectrum_of_white_noise_is_flat_and_follows_its_power() -> None:
+    noise = normal(200, 2, 32, 32)
+    mean = radial_spectrum(noise).mean(0)
+    assert mean[1:].max() - mean[1:].min() < 0.5
+    assert detail(radial_spectrum(noise), radial_spectrum(2 * noise)) == pytest.approx(20 * math.log10(2), abs=1e-3)
+    assert spectral_gap(radial_spectrum(noise), radial_spectrum(2 * noise)) == pytest.approx(6.02, abs=0.01)
+
+
+@pytest.mark.parametrize("measure", [frechet, kernel_distance, diversity, manifold])
+def test_too_few_vectors_are_refused(measure: object) -> None:
+    with pytest.raises(ValueError, match="1 and 10 vectors"):
+        measure(normal(1, 3), normal(10, 3))  # type: ignore[operator]
+
+
+# Features.
+
+
+@pytest.mark.parametrize("shape", [(1, 16, 16), (3, 64, 64), (5, 32, 48)])
+def test_features_take_any_channels_and_size(shape: tuple[int, int, int]) -> None:
+    real, fake = normal(12, *shape), normal(7, *shape, seed=1)
+    of_real, of_fake = features(real, fake)
+    assert [part.shape for part in of_real] == [(12, DIMENSIONS)] * NUM_NETWORKS
+    assert [part.shape for part in of_fake] == [(7, DIMENSIONS)] * NUM_NETWORKS
+    assert not torch.allclose(of_real[0], of_real[1])
+
+
+def test_features_are_of_each_sample_by_itself_and_always_the_same() -> None:
+    real = normal(20, 3, 32, 32)
+    extractor = Extractor.fitted(real)
+    turned = torch.arange(19, -1, -1)
+    for whole, again, part in zip(extractor(real), extractor(real[turned]), extractor(real[:3]), strict=True):
+        torch.testing.assert_close(whole[turned], again)
+        torch.testing.assert_close(whole[:3], part)
+
+
+def test_points_stand_for_themselves() -> None:
+    points = normal(9, 2, 1, 1)
+    assert torch.equal(features(points)[0][0], points.flatten(1))
+
+
+def test_a_channel_without_spread_does_no_harm() -> None:
+    real = normal(12, 2, 16, 16)
+    real[:, 1] = 0.3
+    assert all(part.isfinite().all() for part in features(real)[0])
+
+
+# Readings.
+
+
+def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
+    """The mean of fakes less that of reals, at 40 samples; the truth is 0.3."""
+
+    def difference(real: Tensor, fake: Tensor) -> dict[str, float]:
+        return {"difference": (fake.mean() - real.mean()).item()}
+
+    hits, trials = 0, 400
+    for seed in range(trials):
+        (reading,) = read(difference, [normal(40, 1, seed=seed)], [normal(40, 1, seed=7000 + seed) + 0.3])
+        hits += reading.value.low <= 0.3 <= reading.value.high
+    assert 0.92 < hits / trials < 0.985
+
+
+def test_the_quantiles_are_students() -> None:
+    assert pytest.approx(t.ppf(0.975, ROUNDS - 1), abs=1e-3) == STUDENT_975
+    assert pytest.approx(t.ppf(1 - 0.025 / len(NUMBERS), ROUNDS - 1), abs=1e-3) == STUDENT_FOR_NINE
+
+
+def test_a_floor_is_taken_at_the_sizes_of_the_value() -> None:
+    sizes = set()
+
+    def watch(real: Tensor, fake: Tensor) -> dict[str, float]:
+        sizes.add((len(real), len(fake)))
+        return {"x": 0.0}
+
+    read(watch, [normal(50, 2)], [normal(30, 2)])
+    assert sizes == {(15, 15)}
+
+
+def test_two_generators_are_compared_on_the_same_halves() -> None:
+    real = [normal(60, 3)]
+
+    def shift(real: Tensor, fake: Tensor) -> dict[str, float]:
+        return {"shift": (fake.mean() - real.mean()).item()}
+
+    (near,), (far,) = read(shift, real, [normal(60, 3, seed=1)]), read(shift, real, [normal(60, 3, seed=2) + 1.0])
+    assert far.less(near).low > 0.5
+    (other,) = read(shift, [normal(60, 3, seed=3)], [normal(60, 3, seed=1)])
+    with pytest.raises(ValueError, match="same halves"):
+        far.less(other)
+
+
+def test_an_interval_of_what_is_not_finite_claims_nothing() -> None:
+    interval = Interval.of([1.0, math.nan, 2.0])
+    assert math.isnan(interval.mean)
+    assert not interval.has_zero
+
+
+# What each number must notice, and what it must not.
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[Tensor, Tensor, np.ndarray]:
+    """Two sets of real digits, 16 pixels, in [-1, 1], and what the second shows."""
+    samples = torch.from_numpy(Digits(size=16)._draw()[0]).permute(0, 3, 1, 2).float() / 127.5 - 1.0
+    order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(0))
+    return samples[order[:600]], samples[order[600:1200]], Digits.labels()[order[600:1200].numpy()]
+
+
+def told(real: Tensor, fake: Tensor) -> dict[str, Interval]:
+    """Excess over the floor, of every number that tells the two sets apart."""
+    found = standard(real, fake)
+    assert all(isinstance(result, Reading) for result in found)
+    return {r.name: r.excess for r in found if isinstance(r, Reading) and r.tells}
+
+
+def excess(real: Tensor, fake: Tensor) -> dict[str, float]:
+    return {r.name: r.excess.mean for r in standard(real, fake) if isinstance(r, Reading)}
+
+
+def blurred(samples: Tensor, side: int) -> Tensor:
+    return F.avg_pool2d(F.pad(samples, (side // 2,) * 4, mode="replicate"), side, stride=1)
+
+
+def test_other_real_samples_are_not_told_from_real_ones(digits: tuple[Tensor, Tensor, np.ndarray]) -> None:
+    real, other, _ = digits
+    assert told(real, other) == {}
+
+
+def test_noise_and_blur_are_seen_and_grow_with_their_amount(digits: tuple[Tensor, Tensor, np.ndarray]) -> None:
+    real, other, _ = digits
+    noisy = [excess(real, other + sigma * normal(*other.shape)) for sigma in (0.0, 0.05, 0.1, 0.2)]
+    soft = [excess(real, blurred(other, side)) for side in (1, 3, 5, 7)]
+    for damaged in (noisy, soft):
+        for name in ("frechet", "kernel", "spectrum"):
+            numbers = [one[name] for one in damaged]
+            assert numbers == sorted(numbers), name
+    assert [one["detail"] for one in noisy] == sorted(one["detail"] for one in noisy)
+    assert [one["detail"] for one in soft] == sorted((one["detail"] for one in soft), reverse=True)
+    assert [one["precision"] for one in noisy] == sorted((one["precision"] for one in noisy), reverse=True)
+
+
+def test_lost_modes_are_seen_by_recall_and_coverage_alone(digits: tuple[Tensor, Tensor, np.ndarray]) -> None:
+    """Digits dropped: less is covered, more the more are lost; the samples that are left are as good as ever."""
+    real, other, labels = digits
+    lost = [excess(real, other[labels < kept]) for kept in (10, 8, 5, 2)]
+    for name in ("coverage", "recall"):
+        numbers = [one[name] for one in lost]
+        assert numbers == sorted(numbers, reverse=True), name
+    half = told(real, other[labels < 5])
+    assert half["coverage"].high < 0
+    assert "precision" not in half or half["precision"].mean > -0.05
+    assert "detail" not in half or abs(half["detail"].mean) < 0.5
+
+
+def test_a_collapse_takes_diversity_and_recall(digits: tuple[Tensor, Tensor, np.ndarray]) -> None:
+    real, other, _ = digits
+    collapsed = told(real, other[:4].repeat(150, 1, 1, 1))
+    assert collapsed["diversity"].mean < -0.1
+    assert collapsed["recall"].mean < -0.5
+    assert collapsed["coverage"].mean < -0.5
+
+
+def test_shuffled_parts_are_seen(digits: tuple[Tensor, Tensor, np.ndarray]) -> None:
+    """Upper and lower halves that change places keep every colour and texture; only the layout is wrong."""
+    real, other, _ = digits
+    shuffled = torch.cat([other[:, :, 8:], other[:, :, :8]], dim=2)
+    found = told(real, shuffled)
+    assert found["kernel"].low > 0
+    assert found["precision"].high < 0
+
+
+def test_what_is_not_valid_says_why() -> None:
+    few = standard(normal(FEWEST_SAMPLES - 1, 1, 16, 16), normal(100, 1, 16, 16))
+    assert [result.name for result in few] == [number.name for number in NUMBERS]
+    assert all(isinstance(result, Invalid) and "too few" in result.reason for result in few)
+    points = {result.name: result for result in standard(normal(60, 2, 1, 1), normal(60, 2, 1, 1, seed=1))}
+    assert points["detail"] == Invalid("detail", "points have no spectrum")
+    assert isinstance(points["coverage"], Reading)
