@@ -281,6 +281,12 @@ def test_a_disk_that_fills_up_is_loud_and_keeps_what_was(
     assert [type(event).__name__ for event in read(out).events][-1] == "Finished"
 
 
+def test_data_that_would_not_be_read_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["train", "ring", "--data", str(tmp_path), "--out", str(tmp_path / "run")]
+    assert "brings its own data: leave --data away" in refused(words, capsys)
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_run_is_evaluated_beside_real_data(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["evaluate", str(trained), "--n", "200", "--device", "cpu"]) == 0
     shown = capsys.readouterr().out
@@ -329,5 +335,6 @@ def test_pictures_are_evaluated_against_data_of_their_kind(tmp_path: Path, capsy
 def test_an_evaluation_of_nothing_is_refused(tmp_path: Path, trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "not a run folder" in refused(["evaluate", str(tmp_path)], capsys)
     assert "at least one sample" in refused(["evaluate", str(trained), "--n", "0"], capsys)
+    assert "leave --data away" in refused(["evaluate", str(trained), "--data", str(tmp_path)], capsys)
     assert run_command(["evaluate", str(trained), "--n", "12", "--device", "cpu"]) == 0
     assert "too few; 24 of each are needed" in capsys.readouterr().out

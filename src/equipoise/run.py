@@ -204,8 +204,9 @@ def open_corpus(recipe: Recipe, where: Where) -> Corpus:
     """The recipe's data.  Raises `RequestError`."""
     if recipe.source.needs_path and where.data is None:
         raise RequestError("this recipe needs data: add --data FOLDER")
-    path = where.data if recipe.source.needs_path else None
-    return recipe.source.corpus(path, where.cache, where.progress)
+    if where.data is not None and not recipe.source.needs_path:
+        raise RequestError("this recipe brings its own data: leave --data away")
+    return recipe.source.corpus(where.data, where.cache, where.progress)
 
 
 def refuse_misfits(plan: Plan, corpus: Corpus) -> None:
