@@ -325,6 +325,10 @@ def test_pictures_are_evaluated_against_data_of_their_kind(tmp_path: Path, capsy
     best = str(out / "best" / "generator.safetensors")
     assert "does not know where its data are: add --data" in refused(["evaluate", best], capsys)
     assert run_command(["evaluate", best, "--data", str(data), "--device", "cpu"]) == 0
+    coloured(tmp_path / "more", 3, seed=2)
+    for at, path in enumerate(sorted((tmp_path / "more").iterdir())):
+        path.rename(data / f"new-{at}.png")
+    assert "are not what" in refused(["evaluate", str(out)], capsys)
     grey = tmp_path / "grey"
     grey.mkdir()
     for at in range(30):

@@ -395,6 +395,22 @@ def test_a_decoder_that_dies_is_one_clear_line(tmp_path: Path, monkeypatch: pyte
     assert "exit code 1 among x.png to y.png: Segmentation fault; move these files away" in message
 
 
+def test_large_samples_are_decoded_a_few_at_a_time(tmp_path: Path) -> None:
+    """A worker's memory does not grow with the size of the samples."""
+    task = Task(tmp_path, Images(size=4096).plan(), tmp_path / "samples", 0)
+    assert max(1, workers.CHUNK_PIXEL_BYTES // task.plan.row_bytes) == 1
+    jobs = list(workers._jobs(["a", "b", "c"], [9, 9, 9], 1))
+    assert [(job.first, job.names) for job in jobs] == [(0, ("a",)), (1, ("b",)), (2, ("c",))]
+
+
+def test_no_worker_outlives_a_build_that_fails(tmp_path: Path) -> None:
+    with Crew() as crew, pytest.raises(RuntimeError):
+        crew.start(2)
+        processes = [worker._process for worker in crew._workers]
+        raise RuntimeError
+    assert all(process.poll() is not None for process in processes)
+
+
 def test_settings_are_checked_and_survive_json() -> None:
     source = Images(size=(32, 48), fit="pad", background=(0, 0, 0))
     assert decode(encode(source), Images) == source

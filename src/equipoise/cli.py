@@ -181,7 +181,7 @@ def evaluate(
     data: Annotated[
         Path | None, Parameter(name="--data", help="pictures the run has not seen; default its own")
     ] = None,
-    n: Annotated[int, Parameter(name="--n", help="real samples used at most, and as many fakes")] = 2000,
+    n: Annotated[int | None, Parameter(name="--n", help="how many at most of each kind; default 2000")] = None,
     seed: Annotated[int, Parameter(name="--seed", help="which samples, which halves")] = 0,
     json_: AsJson = False,
     device: Device = "auto",
@@ -189,10 +189,10 @@ def evaluate(
     """Measure a run's best generator, each number beside what real data give."""
     from equipoise import evaluating, showing
 
-    if n < 1:
+    if n is not None and n < 1:
         raise RequestError(f"--n {n}: at least one sample is needed")
     with _reading_bar() as progress:
-        result = evaluating.evaluate(run_folder, data, n, seed, device, progress)
+        result = evaluating.evaluate(run_folder, data, n or evaluating.MOST_SAMPLES, seed, device, progress)
     if json_:
         print_json(result.to_json())
     else:

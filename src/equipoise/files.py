@@ -9,7 +9,7 @@ UNFINISHED = ".unfinished"
 
 
 def write_whole(path: Path, content: bytes | memoryview) -> None:
-    """Write beside the place, sync, read back, rename.  Raises `OSError`; what was at the place then still is."""
+    """Write beside the place, sync, read back, rename.  Raises `OSError`: then the old file is there or the new."""
     unfinished = path.with_name(path.name + UNFINISHED)
     try:
         write_synced(unfinished, content)
@@ -18,6 +18,13 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
         unfinished.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def write_whole_unsynced(path: Path, content: bytes | memoryview) -> None:
+    """Write beside the place and rename: for what can be made again, and by the thousand.  Raises `OSError`."""
+    unfinished = path.with_name(path.name + UNFINISHED)
+    unfinished.write_bytes(content)
+    unfinished.replace(path)
 
 
 def write_synced(path: Path, content: bytes | memoryview) -> None:

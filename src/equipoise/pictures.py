@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from equipoise.files import write_whole
+from equipoise.files import write_whole_unsynced
 from equipoise.space import Space
 
 SMALLEST_TILE = 64
@@ -49,7 +49,7 @@ def save(image: Image.Image, path: Path) -> None:
     """Write a PNG that appears whole or not at all.  The same picture always gives the same bytes."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
-    write_whole(path, buffer.getvalue())
+    write_whole_unsynced(path, buffer.getvalue())
 
 
 def _tile(sample: Stored, space: Space) -> NDArray[np.uint8]:

@@ -239,6 +239,11 @@ def data_of(folder: RunFolder) -> Path | None:
     return Path(str(path)) if path else None
 
 
+def digest_of_data(folder: RunFolder) -> str:
+    """The digest of the corpus that the run last saw."""
+    return str(_origin(folder).data["digest"])
+
+
 def _origin(folder: RunFolder) -> Started | Resumed:
     """What was last said about the run's data and goal."""
     events = [event for event in folder.read_journal().events if isinstance(event, Started | Resumed)]

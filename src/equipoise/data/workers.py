@@ -6,7 +6,7 @@ is spent in Python; two processes took half.
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import os
 import queue
 import subprocess
@@ -28,8 +28,11 @@ Progress = Callable[[int, int], None]
 CHUNK_FILES = 128
 CHUNK_BYTES = 2**20
 """One request carries about 20 ms of decoding: asking costs below 1 %, and progress is smooth."""
-AHEAD = 1
-"""Chunks that a worker has at hand besides the one it decodes, so that it never waits for this process."""
+CHUNK_PIXEL_BYTES = 2**25
+"""A worker holds the samples of a chunk, whatever their size."""
+AHEAD = 0 if os.name == "nt" else 1
+"""Chunks that a worker has at hand besides the one it decodes, so that it never waits for this process.  Pipes on
+Windows hold too little for that: worker and this process would wait for each other."""
 SYNCED_BYTES = 2**25
 """Samples are sent to the disk by so many while decoding goes on, so that the end need not wait for all of them."""
 
@@ -94,9 +97,11 @@ class Crew:
     def decode(self, task: Task, names: Sequence[str], sizes: Sequence[int], progress: Progress | None) -> list[Read]:
         """Decode files into the samples' file, row by row, and report on each, in order.
 
-        `progress` is called with (files done, files in all).  Raises `DataError` when the disk is full.
+        Once only: afterwards the processes are gone.  `progress` is called with (files done, files in all).
+        Raises `DataError` when a process dies, `OSError` when the disk is full.
         """
-        todo = deque(_jobs(names, sizes))
+        most = max(1, min(CHUNK_FILES, CHUNK_PIXEL_BYTES // task.plan.row_bytes))
+        todo = deque(_jobs(names, sizes, most))
         waiting = len(todo)
         self.start(waiting)
         results: dict[int, list[Read]] = {}
@@ -106,7 +111,7 @@ class Crew:
             stack.callback(self._hired.close)  # so that no thread waits for an answer when this one gives up
             stack.callback(todo.clear)
             for worker in self._workers:
-                worker.brief(task)
+                worker.brief(task, most)
                 threads.submit(_drain, worker, todo, answers).add_done_callback(answers.put)
             while len(results) < waiting:
                 answer = answers.get()
@@ -137,7 +142,7 @@ class _Worker:
             env={**os.environ, "PYTHONPATH": path},
         )
 
-    def brief(self, task: Task) -> None:
+    def brief(self, task: Task, most: int) -> None:
         """Say what all chunks have in common, once, before the first."""
         self._send(
             {
@@ -145,7 +150,7 @@ class _Worker:
                 "plan": task.plan._asdict(),
                 "file": str(task.file),
                 "offset": task.offset,
-                "chunk": CHUNK_FILES,
+                "chunk": most,
             }
         )
 
@@ -173,8 +178,11 @@ class _Worker:
 
     def _send(self, message: dict[str, Any]) -> None:
         assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # the worker has died: `read` sees the end of its output, says how
+        try:
             decode.send(self._process.stdin, message)
+        except OSError as error:  # the worker has died: `answer` sees the end of its output and says how
+            if error.errno not in (errno.EPIPE, errno.EINVAL):  # the second is what Windows calls it
+                raise
 
     def _epitaph(self, job: Job) -> str:
         code = self._process.wait()
@@ -205,10 +213,10 @@ def _next(todo: deque[Job]) -> Job | None:
         return None
 
 
-def _jobs(names: Sequence[str], sizes: Sequence[int]) -> Iterator[Job]:
+def _jobs(names: Sequence[str], sizes: Sequence[int], most: int) -> Iterator[Job]:
     first, total = 0, 0
     for at, size in enumerate(sizes):
-        if at > first and (at - first >= CHUNK_FILES or total + size > CHUNK_BYTES):
+        if at > first and (at - first >= most or total + size > CHUNK_BYTES):
             yield Job(first, tuple(names[first:at]))
             first, total = at, 0
         total += size

@@ -1,1 +1,1 @@
-"""Measures of sample quality: pure functions from two sets of samples to a number.  Lower is better."""
+"""Measures of sample quality: pure functions from two sets of samples to numbers."""

@@ -36,8 +36,14 @@ FITTED_TO = 256
 LEAST_DETAIL = 0.05
 """Of a channel's own deviation: details of smoother data are not brought to full strength, or noise that nobody sees
 would outweigh everything else.  A guess; such noise is left to the spectrum."""
-LEAST_SPREAD = 1e-6
-"""A channel that is constant in the data is not blown up by its rounding errors."""
+LEAST_SPREAD = 0.05
+"""Six steps of 8 bits.  A channel that is constant in the data, such as alpha, would otherwise outweigh all others as
+soon as a fake is off by what nobody can see.  A guess."""
+LEAST_VARIANCE = 1e-12
+"""Answers that are the same for all reals are left unscaled by more than this allows."""
+LEAK = 0.2
+PROJECTED_FROM = 1000
+"""Seeds of the projections begin here, those of the networks at 0."""
 BATCH = 128
 
 Vectors = Float[Tensor, "n d"]
@@ -55,14 +61,14 @@ class Extractor:
     @classmethod
     def fitted(cls, real: Samples, networks: int = NUM_NETWORKS) -> Extractor:
         """Networks for samples of this shape, their inputs standardised by channel and their answers scaled."""
-        real = real[:: max(1, len(real) // FITTED_TO)]
+        real = real[torch.linspace(0, len(real) - 1, min(len(real), FITTED_TO)).long()]
         standard = _Standard.fitted(real)
         bodies = tuple(_network(2 * real.shape[1], min(real.shape[2:]), number) for number in range(networks))
         scales, projections = [], []
         for number, body in enumerate(bodies):
             blocks = _answers(body, standard, real)
-            scales.append(tuple(1.0 / math.sqrt(max(block.var(0).sum().item(), 1e-12)) for block in blocks))
-            source = torch.Generator().manual_seed(1000 + number)
+            scales.append(tuple(1.0 / math.sqrt(max(block.var(0).sum().item(), LEAST_VARIANCE)) for block in blocks))
+            source = torch.Generator().manual_seed(PROJECTED_FROM + number)
             width = sum(block.shape[1] for block in blocks)
             projections.append(torch.randn(width, DIMENSIONS, generator=source) / math.sqrt(DIMENSIONS))
         return cls(bodies, standard, tuple(scales), tuple(projections))
@@ -109,11 +115,11 @@ class _Layer(nn.Module):
     def __init__(self, inputs: int, outputs: int, source: torch.Generator) -> None:
         super().__init__()
         weight = torch.randn(outputs, inputs, 3, 3, generator=source)
-        self.register_buffer("weight", weight * math.sqrt(2.0 / (1 + 0.2**2) / (inputs * 9)))
+        self.register_buffer("weight", weight * math.sqrt(2.0 / (1 + LEAK**2) / (inputs * 9)))
 
     def forward(self, x: Tensor) -> Tensor:
         assert isinstance(self.weight, Tensor)
-        return F.leaky_relu(F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), self.weight, stride=2), 0.2)
+        return F.leaky_relu(F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), self.weight, stride=2), LEAK)
 
 
 def _network(channels: int, side: int, number: int) -> nn.Module:

@@ -7,8 +7,8 @@ Both sets are surrounded by balls that reach to each vector's k-th neighbour in 
 - density, coverage (Naeem et al. 2020, arXiv:2002.09797, section 3): how many balls of the reals hold a fake, in units
   of k, which one outlying real cannot inflate; and the share of reals whose own ball holds a fake.
 
-None is 1 for equal distributions: precision and recall tend to about a half in many dimensions.  Read them beside their
-floor.
+For equal distributions density is 1 on average; the others stay below 1, how far depends on the number of samples and
+of dimensions.  Read them beside their floor.
 """
 
 from __future__ import annotations

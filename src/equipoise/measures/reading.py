@@ -11,8 +11,6 @@ the same ruler for fakes and for reals.  For a statistic that is smooth in the t
 drawn without replacement is the standard error of the statistic on the full samples (McCarthy 1969,
 "Pseudo-replication: half samples"): a half has twice the variance, and half of that is shared with the other half.
 Unlike the bootstrap it repeats no sample, and a repeated sample is its own nearest neighbour.
-
-Two generators judged on the same reals are compared round by round, on the same halves.
 """
 
 from __future__ import annotations
@@ -51,9 +49,9 @@ class Interval:
     @classmethod
     def of(cls, rounds: Sequence[float], student: float = STUDENT_975) -> Interval:
         """From the numbers of all rounds; one that is not finite makes all three NaN."""
-        mean = statistics.fmean(rounds)
-        if not math.isfinite(mean):
+        if not all(map(math.isfinite, rounds)):
             return cls(math.nan, math.nan, math.nan)
+        mean = statistics.fmean(rounds)
         reach = student * statistics.stdev(rounds)
         return cls(mean, mean - reach, mean + reach)
 
@@ -94,33 +92,35 @@ class Reading:
     def _excesses(self) -> list[float]:
         return [value - floor for value, floor in zip(self.values, self.floors, strict=True)]
 
-    def less(self, other: Reading) -> Interval:
-        """This value less another's, on the same halves of the same reals.  Raises `ValueError` on other reals."""
-        if self.name != other.name or self.floors != other.floors:
-            raise ValueError(f"{self.name} and {other.name} were not measured on the same halves of the same reals")
-        return Interval.of([mine - theirs for mine, theirs in zip(self.values, other.values, strict=True)])
-
 
 def read(measure: Measure, real: Sequence[Vectors], fake: Sequence[Vectors], seed: int = 0) -> list[Reading]:
     """Every number of a measure, averaged over spaces: `real` and `fake` hold a matrix for each.
 
-    As many fakes as reals are used at most, so that value and floor are taken at equal sizes.
+    Of the larger set only as many are used as the smaller one has: a third of a set would not be half of it.
     """
     count = min(len(real[0]), len(fake[0]))
+    real, fake = _some(real, count, mix(seed, "reals")), _some(fake, count, mix(seed, "fakes"))
     values: dict[str, list[float]] = {}
     floors: dict[str, list[float]] = {}
-    for a, b, chosen in _halves(len(real[0]), len(fake[0]), count // 2, seed):
+    for a, b, chosen in _halves(count, seed):
         for into, others in ((values, [part[chosen] for part in fake]), (floors, [part[b] for part in real])):
             for name, number in _averaged(measure, [part[a] for part in real], others).items():
                 into.setdefault(name, []).append(number)
     return [Reading(name, tuple(values[name]), tuple(floors[name])) for name in values]
 
 
-def _halves(num_real: int, num_fake: int, size: int, seed: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+def _some(spaces: Sequence[Vectors], count: int, seed: int) -> list[Vectors]:
+    """The same samples in every space, chosen by the seed."""
+    chosen = torch.randperm(len(spaces[0]), generator=torch.Generator().manual_seed(seed))[:count]
+    return [vectors[chosen] for vectors in spaces]
+
+
+def _halves(count: int, seed: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Per round: two disjoint halves of the reals and one of the fakes, as positions."""
+    size = count // 2
     for number in range(ROUNDS):
         source = torch.Generator().manual_seed(mix(seed, "halves", number))
-        reals, fakes = torch.randperm(num_real, generator=source), torch.randperm(num_fake, generator=source)
+        reals, fakes = torch.randperm(count, generator=source), torch.randperm(count, generator=source)
         yield reals[:size], reals[size : 2 * size], fakes[:size]
 
 

@@ -16,6 +16,7 @@ from equipoise.measures.spectrum import FEWEST_PIXELS, detail, radial_spectrum, 
 from equipoise.view import Samples
 
 Space = Literal["features", "spectrum"]
+Better = Literal["lower", "higher", "neither"]
 
 FEWEST_SAMPLES = 4 * (NEIGHBOURS + 1)
 """Halves of as few as 12 have neighbours and a covariance of sorts; their intervals say how little they mean."""
@@ -23,25 +24,33 @@ FEWEST_SAMPLES = 4 * (NEIGHBOURS + 1)
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """One number of an evaluation."""
+    """One number of an evaluation.  Where neither direction is better, it should be what real data give."""
 
     name: str
     meaning: str
     space: Space
+    better: Better
 
 
 NUMBERS = (
-    Number("frechet", "distance of means and covariances; 0 at best", "features"),
-    Number("kernel", "distance of distributions, fair to small sets; around 0 at best", "features"),
-    Number("precision", "share of fakes that lie among the reals", "features"),
-    Number("density", "the same, robust: how crowded with reals the fakes' places are", "features"),
-    Number("recall", "share of reals that lie among the fakes", "features"),
-    Number("coverage", "share of reals that have a fake near; falls when modes are lost", "features"),
-    Number("diversity", "distance between fakes against that between reals; falls in a collapse", "features"),
-    Number("spectrum", "difference in the strength of details of all sizes, dB", "spectrum"),
-    Number("detail", "strength of the finest details, dB; below 0 blurred, above 0 noise or checkerboard", "spectrum"),
+    Number("frechet", "distance of means and covariances; 0 at best", "features", "lower"),
+    Number("kernel", "distance of distributions, fair to small sets; around 0 at best", "features", "lower"),
+    Number("precision", "share of fakes that lie among the reals", "features", "higher"),
+    Number("density", "the same, robust: how crowded with reals the fakes' places are", "features", "neither"),
+    Number("recall", "share of reals that lie among the fakes", "features", "higher"),
+    Number("coverage", "share of reals that have a fake near; falls when modes are lost", "features", "higher"),
+    Number(
+        "diversity", "distance between fakes against that between reals; falls in a collapse", "features", "neither"
+    ),
+    Number("spectrum", "difference in the strength of details of all sizes, dB", "spectrum", "lower"),
+    Number(
+        "detail",
+        "strength of the finest details, dB; below 0 blurred, above 0 noise or checkerboard",
+        "spectrum",
+        "neither",
+    ),
 )
-MEANINGS: Mapping[str, str] = {number.name: number.meaning for number in NUMBERS}
+BY_NAME: Mapping[str, Number] = {number.name: number for number in NUMBERS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,12 @@ def standard(real: Samples, fake: Samples, seed: int = 0) -> list[Reading | Inva
     if min(len(real), len(fake)) < FEWEST_SAMPLES:
         reason = f"{len(real)} real samples and {len(fake)} fakes are too few; {FEWEST_SAMPLES} of each are needed"
         return [Invalid(number.name, reason) for number in NUMBERS]
+    for name, samples in (("real samples", real), ("fakes", fake)):
+        bad = int((~samples.flatten(1).isfinite().all(1)).sum())
+        if bad:
+            return [Invalid(number.name, f"{bad} of {len(samples)} {name} are not finite") for number in NUMBERS]
+    if bool((real == real[:1]).all()):
+        return [Invalid(number.name, "all real samples are the same") for number in NUMBERS]
     of_real, of_fake = features(real, fake)
     found: dict[str, Reading | Invalid] = _by_name(read(_on_features, of_real, of_fake, seed))
     if min(real.shape[2:]) < FEWEST_PIXELS:
@@ -65,6 +80,12 @@ def standard(real: Samples, fake: Samples, seed: int = 0) -> list[Reading | Inva
     else:
         found |= _by_name(read(_on_spectra, [radial_spectrum(real)], [radial_spectrum(fake)], seed))
     return [found[number.name] for number in NUMBERS]
+
+
+def is_closer(reading: Reading) -> bool:
+    """Whether the fakes are nearer to the reals than other reals are, as copies would be."""
+    better = BY_NAME[reading.name].better
+    return reading.tells and better != "neither" and (reading.excess.mean < 0) == (better == "lower")
 
 
 def _by_name(readings: Sequence[Reading]) -> dict[str, Reading | Invalid]:
