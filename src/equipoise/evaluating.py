@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from equipoise.spec import Json
 
 MOST_SAMPLES = 2000
 """Of each kind.  More would narrow the intervals by less than they cost: at 64 pixels these take 17 s on two cores."""
+MOST_VALUES = 2**27
+"""Of each kind, in all samples together: 512 MiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +83,14 @@ def evaluate(
     """Measure the best averaged generator of a run, or of a ``.safetensors`` file, against real samples.
 
     `data` is a folder of pictures that the run has not seen; without it the run's own data are taken.  At most `count`
-    real samples are used, chosen by the seed, and as many fakes.  Raises `RequestError`.
+    real samples are used, chosen by the seed, and as many fakes; fewer of large pictures, so that either takes at most
+    512 MiB.  Raises `RequestError`.
     """
     began = time.monotonic()
     sampler = open_run(run, device)
     corpus = _corpus(run, sampler, data, device, progress)
-    real = reals(corpus.samples, corpus.space, count, seed)
+    room = max(1, MOST_VALUES // math.prod(corpus.space.shape))
+    real = reals(corpus.samples, corpus.space, min(count, room), seed)
     latents = fixed_latents(seed, "evaluate", len(real), sampler.recipe.generator.latent)
     fake = draw(sampler.module, latents, choose_device(device))
     results = tuple(standard(real, fake, seed))

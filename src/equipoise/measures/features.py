@@ -44,7 +44,8 @@ LEAST_VARIANCE = 1e-12
 LEAK = 0.2
 PROJECTED_FROM = 1000
 """Seeds of the projections begin here, those of the networks at 0."""
-BATCH = 128
+BATCH_PIXELS = 128 * 64 * 64
+"""Pixels that go through a network at once, whatever the size of the samples."""
 
 Vectors = Float[Tensor, "n d"]
 
@@ -136,7 +137,7 @@ def _network(channels: int, side: int, number: int) -> nn.Module:
 def _answers(network: nn.Module, standard: _Standard, samples: Samples) -> tuple[Vectors, Vectors]:
     """Statistics of every layer [N, S], and the last map [N, M], flattened."""
     statistics, maps = [], []
-    for part in torch.split(samples, BATCH):
+    for part in torch.split(samples, max(1, BATCH_PIXELS // samples[0, 0].numel())):
         x, rows = standard(part), []
         for layer in network.children():
             x = layer(x)

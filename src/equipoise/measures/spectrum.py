@@ -21,7 +21,8 @@ FINEST = 2
 """Bands that count as the finest details: beyond three quarters of the highest frequency."""
 QUIET = 1e-8
 """Power of a flat band, for samples in [-1, 1]: 80 dB below full swing, less than 8 bits can hold."""
-BATCH = 256
+BATCH_PIXELS = 256 * 64 * 64
+"""Pixels transformed at once, whatever the size of the samples."""
 FEWEST_PIXELS = 2 * BANDS
 
 
@@ -38,7 +39,7 @@ def radial_spectrum(samples: Samples) -> Float[Tensor, "n b"]:
     count = torch.bincount(ring, minlength=BANDS + 1)[:BANDS]
     window = torch.hann_window(height)[:, None] * torch.hann_window(width)
     found = []
-    for part in torch.split(samples.float(), BATCH):
+    for part in torch.split(samples.float(), max(1, BATCH_PIXELS // (height * width))):
         centred = (part - part.mean((2, 3), keepdim=True)) * window
         power = torch.fft.fft2(centred, norm="ortho").abs().square().mean(1).flatten(1)
         sums = power.new_zeros(len(part), BANDS + 1).index_add_(1, ring, power)[:, :BANDS]
