@@ -22,7 +22,7 @@ from equipoise.measures.kernel import kernel_distance
 from equipoise.measures.manifold import manifold
 from equipoise.measures.reading import ROUNDS, STUDENT_975, STUDENT_FOR_NINE, Interval, Reading, read
 from equipoise.measures.spectrum import BANDS, detail, radial_spectrum, spectral_gap
-from equipoise.measures.standard import FEWEST_SAMPLES, NUMBERS, Invalid, is_closer, standard
+from equipoise.measures.standard import FEWEST_SAMPLES, NOT_FINITE, NUMBERS, Invalid, is_closer, standard
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
@@ -298,6 +298,9 @@ def test_what_is_not_valid_says_why() -> None:
     assert reasons(good, bad) == {"1 of 40 fakes are not finite"}
     assert reasons(bad, good) == {"1 of 40 real samples are not finite"}
     assert reasons(good[:1].repeat(40, 1, 1, 1), good) == {"all real samples are the same"}
+    rare = torch.zeros(40, 2, 1, 1)
+    rare[0] = 1.0  # in half of the rounds the reals' half holds zeros alone, and no distance to compare with
+    assert Invalid("diversity", NOT_FINITE) in standard(rare, normal(40, 2, 1, 1))
     assert reasons(normal(40, 1, 8, 8), normal(40, 1, 8, 8, seed=1)) == {"below 16 pixels a side"}
     few = standard(normal(FEWEST_SAMPLES - 1, 1, 16, 16), normal(100, 1, 16, 16))
     assert [result.name for result in few] == [number.name for number in NUMBERS]

@@ -85,8 +85,11 @@ class Reading:
     @property
     def tells(self) -> bool:
         """Whether this number, one of nine, tells the fakes from real samples."""
-        wide = Interval.of(self._excesses, STUDENT_FOR_NINE)
-        return math.isfinite(wide.mean) and not wide.has_zero
+        return self.is_finite and not Interval.of(self._excesses, STUDENT_FOR_NINE).has_zero
+
+    @property
+    def is_finite(self) -> bool:
+        return all(map(math.isfinite, (*self.values, *self.floors)))
 
     @property
     def _excesses(self) -> list[float]:

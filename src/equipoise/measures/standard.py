@@ -20,6 +20,7 @@ Better = Literal["lower", "higher", "neither"]
 
 FEWEST_SAMPLES = 4 * (NEIGHBOURS + 1)
 """Halves of as few as 12 have neighbours and a covariance of sorts; their intervals say how little they mean."""
+NOT_FINITE = "some half of the samples gave no finite number"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def is_closer(reading: Reading) -> bool:
 
 
 def _by_name(readings: Sequence[Reading]) -> dict[str, Reading | Invalid]:
-    return {reading.name: reading for reading in readings}
+    return {reading.name: reading if reading.is_finite else Invalid(reading.name, NOT_FINITE) for reading in readings}
 
 
 def _on_features(real: Vectors, fake: Vectors) -> Mapping[str, float]:
