@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ import pytest
 from PIL import Image
 
 from equipoise import files, recipes
-from equipoise.cli import run_command
+from equipoise.cli import SHORT_SPIN, main, run_command
 from equipoise.folder import RunFolder
 from equipoise.journal import read
 
@@ -285,6 +287,18 @@ def test_data_that_would_not_be_read_are_refused(tmp_path: Path, capsys: pytest.
     words = ["train", "ring", "--data", str(tmp_path), "--out", str(tmp_path / "run")]
     assert "brings its own data: leave --data away" in refused(words, capsys)
     assert not (tmp_path / "run").exists()
+    assert "brings its own data" in refused(["check", str(tmp_path), "--recipe", "digits"], capsys)
+
+
+@pytest.mark.parametrize("theirs", [None, "7"])
+def test_threads_do_not_spin_for_long_unless_asked_to(theirs: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["equipoise", "recipes"])
+    monkeypatch.setenv("GOMP_SPINCOUNT", theirs or "")
+    if theirs is None:
+        monkeypatch.delenv("GOMP_SPINCOUNT")
+    with pytest.raises(SystemExit):
+        main()
+    assert os.environ["GOMP_SPINCOUNT"] == (theirs or SHORT_SPIN)
 
 
 def test_a_run_is_evaluated_beside_real_data(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ from equipoise.asked import as_set, find_recipe
 from equipoise.data import Corpus, Images
 from equipoise.data.check import examine
 from equipoise.edit import Edit, apply
+from equipoise.errors import RequestError
 from equipoise.finding import Finding
 from equipoise.recipe import Recipe
 from equipoise.spec import Json
@@ -60,7 +61,9 @@ def check(
     """Check a folder, as plain images or as a recipe reads it.  Raises `equipoise.errors.RequestError`."""
     chosen = as_set(find_recipe(recipe), changes) if recipe else None
     source = chosen.source if chosen else apply(Images(), [Edit.parse(change) for change in changes])
-    corpus = source.corpus(data if source.needs_path else None, None, progress)
+    if not source.needs_path:
+        raise RequestError(f"{recipe} brings its own data and would not read {data}; check it as another recipe")
+    corpus = source.corpus(data, None, progress)
     findings = [*examine(corpus), *(_misfits(chosen, corpus) if chosen else ())]
     shown = np.linspace(0, len(corpus) - 1, min(CONTACTS, len(corpus))).round().astype(int)
     sheet.parent.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from equipoise.terminal import View
 
 OK, NOT_WELL, WRONG_REQUEST, FAULT = 0, 1, 2, 3
+
+SHORT_SPIN = "1000"
+"""How long a thread of OpenMP spins before it sleeps, read when torch is first imported.  By default it spins so long
+that one other busy process slows the training of small networks down sixteenfold; so, less than twofold (LAB.md)."""
 
 app = App(
     name="equipoise",
@@ -216,6 +221,7 @@ def demo(*, out: Annotated[Path | None, Parameter(name="--out", help="default ru
 
 def main() -> NoReturn:
     """Run the command line; a request that fails is one clear line and an exit code."""
+    os.environ.setdefault("GOMP_SPINCOUNT", SHORT_SPIN)
     sys.exit(run_command(sys.argv[1:]))
 
 
