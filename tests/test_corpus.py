@@ -125,6 +125,8 @@ def test_changed_content_names_or_settings_make_another_corpus(tmp_path: Path) -
         ("corpus.json", lambda data: data[:50]),
         ("corpus.json", lambda data: b"[]"),
         ("names.json", lambda data: None),
+        ("identities.npy", lambda data: data[:-8]),
+        ("identities.npy", lambda data: None),
     ],
 )
 def test_a_damaged_corpus_is_made_anew(tmp_path: Path, file: str, harm: object) -> None:

@@ -21,7 +21,7 @@ def points(steps: float = 40) -> Recipe:
         g_optim=Adam(lr=1e-3),
         d_optim=Adam(lr=1e-3),
         batch=32,
-        cadence=Cadence(tick_steps=5, sheet_steps=20, checkpoint_steps=10),
+        cadence=Cadence(tick_steps=5, sheet_steps=20, checkpoint_steps=10, measuring_share=1.0),
         precision=EXACT,
     )
 
@@ -37,6 +37,6 @@ def images(steps: float = 12) -> Recipe:
         d_optim=Adam(lr=1e-3, beta2=0.9),
         average=Average(decay=0.9),
         batch=8,
-        cadence=Cadence(tick_steps=3, sheet_steps=6, checkpoint_steps=4),
+        cadence=Cadence(tick_steps=3, sheet_steps=6, checkpoint_steps=4, measuring_share=1.0),
         precision=EXACT,
     )

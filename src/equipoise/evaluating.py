@@ -8,7 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from equipoise.data.corpus import Corpus
+from equipoise.data.split import Split
 from equipoise.engine.export import Sampler
 from equipoise.engine.look import draw, fixed_latents, reals
 from equipoise.engine.machine import choose_device
@@ -34,14 +37,16 @@ class Evaluation:
     step: int
     num_samples: int
     """Of reals and of fakes, each."""
+    num_held_out: int
+    """Of these reals, those that the run was not trained on."""
     results: tuple[Reading | Invalid, ...]
     seconds: float
 
     def lines(self) -> Iterator[str]:
         """A table, and what it comes to."""
         yield (
-            f"{self.run}, step {self.step}: {self.num_samples} fakes against {self.num_samples} real samples, "
-            f"halves of each, {self.seconds:.0f} s"
+            f"{self.run}, step {self.step}: {self.num_samples} fakes against {self.num_samples} real samples "
+            f"({self.num_held_out} never trained on), halves of each, {self.seconds:.0f} s"
         )
         yield f"{'':<10}{'fakes':>10}   {'95 % interval':<21}{'real data':>10}"
         for result in self.results:
@@ -67,6 +72,7 @@ class Evaluation:
             "run": str(self.run),
             "step": self.step,
             "num_samples": self.num_samples,
+            "num_held_out": self.num_held_out,
             "seconds": round(self.seconds, 3),
             "measures": {result.name: _as_json(result) for result in self.results},
         }
@@ -82,19 +88,31 @@ def evaluate(
 ) -> Evaluation:
     """Measure the best averaged generator of a run, or of a ``.safetensors`` file, against real samples.
 
-    `data` is a folder of pictures that the run has not seen; without it the run's own data are taken.  At most `count`
-    real samples are used, chosen by the seed, and as many fakes; fewer of large pictures, so that either takes at most
-    512 MiB.  Raises `RequestError`.
+    `data` is a folder of other pictures; without it the run's own data are taken, those held out from training first.
+    At most `count` real samples are used, chosen by the seed, and as many fakes; fewer of large ones, so that either
+    takes at most 512 MiB.  Raises `RequestError`.
     """
     began = time.monotonic()
     sampler = open_run(run, device)
     corpus = _corpus(run, sampler, data, device, progress)
     room = max(1, MOST_VALUES // math.prod(corpus.space.shape))
-    real = reals(corpus.samples, corpus.space, min(count, room), seed)
+    split = _split(run, sampler, corpus)
+    real = reals(corpus, split, min(count, room), seed)
     latents = fixed_latents(seed, "evaluate", len(real), sampler.recipe.generator.latent)
     fake = draw(sampler.module, latents, choose_device(device))
     results = tuple(standard(real, fake, seed))
-    return Evaluation(run, sampler.step, len(real), results, time.monotonic() - began)
+    held_out = min(len(real), len(split.held_out))
+    return Evaluation(run, sampler.step, len(real), held_out, results, time.monotonic() - began)
+
+
+def _split(run: Path, sampler: Sampler, corpus: Corpus) -> Split:
+    """What of these data was held out from training: all of them, when they are not those of the run.
+
+    The split goes by content, so it is also known for a generator that has left its run.
+    """
+    if run.suffix == ".safetensors" or corpus.digest == digest_of_data(RunFolder(run)):
+        return corpus.split(sampler.recipe.held_out)
+    return Split(np.arange(0), np.arange(len(corpus)))
 
 
 def _corpus(

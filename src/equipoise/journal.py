@@ -73,11 +73,12 @@ class Tick(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured(Event):
-    """A measure of sample quality; lower is better."""
+    """The measure that chooses the best generator, where lower is better, and others that came with it."""
 
     name: str
     value: float
     seconds: float
+    beside: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,7 +90,7 @@ def start(
             Started(
                 recipe=encode(recipe),
                 digest=digest(recipe),
-                data=describe_data(corpus, _absolute(where.data), recipe.batch),
+                data=describe_data(corpus, _absolute(where.data), recipe),
                 machine=_machine(plan, measured.seconds),
                 goal=goal.to_json(),
             )
@@ -154,7 +154,7 @@ def resume(
         Resumed(
             step=entry.step,
             checkpoint=entry.path.name,
-            data=describe_data(corpus, _absolute(data), recipe.batch),
+            data=describe_data(corpus, _absolute(data), recipe),
             machine=_machine(plan),
             goal=session.goal.to_json(),
             changes=tuple(diff(recorded, recipe)),
@@ -195,7 +195,7 @@ def prepare(recipe: Recipe, where: Where) -> tuple[Corpus, Plan]:
     corpus = open_corpus(recipe, where)
     if world.leads:
         world.wait()
-    plan = Plan(recipe, corpus.space, len(corpus), device, world)
+    plan = Plan(recipe, corpus.space, len(corpus.split(recipe.held_out).seen), device, world)
     refuse_misfits(plan, corpus)
     return corpus, plan
 

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -26,6 +25,7 @@ from equipoise.engine import checkpoint, look
 from equipoise.engine.export import save_generator
 from equipoise.engine.meter import Meter
 from equipoise.engine.plan import Plan
+from equipoise.engine.score import Score
 from equipoise.engine.state import State
 from equipoise.engine.step import step
 from equipoise.errors import Fault
@@ -43,6 +43,7 @@ from equipoise.journal import (
     Started,
     Tick,
 )
+from equipoise.recipe import Recipe
 from equipoise.record import Listener, Pace, Record
 from equipoise.spec import Json, encode
 
@@ -65,11 +66,21 @@ class Session:
         self.is_new = False
         self._best: tuple[float, int] | None = None
         self._corpus = corpus
+        self._split = corpus.split(recipe.held_out)
         self._feed = Feed(
-            corpus, recipe.batch, recipe.seed, plan.device, world.rank, world.size, plan.arithmetic.memory_format
+            corpus,
+            recipe.batch,
+            recipe.seed,
+            plan.device,
+            world.rank,
+            world.size,
+            plan.arithmetic.memory_format,
+            seen=self._split.seen,
         )
         self._meter = Meter()
-        self._score = look.Score.for_plan(plan, corpus.samples)
+        self._score = Score.for_plan(plan, corpus, self._split)
+        self._scoring_s = 0.0
+        """Spent on scores in this session."""
         latent = recipe.generator.latent
         self._sheet_latents = look.fixed_latents(recipe.seed, "sheet", look.sheet_size(plan.space), latent)
         self._listeners = tuple(listeners)
@@ -108,7 +119,7 @@ class Session:
         self._announce(event)
         if self.is_new and self._record is not None:
             plan = self.plan
-            real = look.reals(self._corpus.samples, plan.space, look.sheet_size(plan.space), plan.recipe.seed)
+            real = look.reals(self._corpus, self._split, look.sheet_size(plan.space), plan.recipe.seed)
             self._picture("reals.png", look.to_stored(real, plan.space))
             self._picture("fakes_init.png", self._fakes())
             self._save(score=None)
@@ -183,9 +194,9 @@ class Session:
             self._tick()
         if self._record is None or (self.plan.world.size > 1 and self._is_between_ticks()):
             return
-        score = self._look() if self.step % cadence.sheet_steps == 0 else None
-        due = cadence.checkpoint_steps is not None and self.step % cadence.checkpoint_steps == 0
-        if due or score is not None or time.monotonic() - self._last_save > cadence.checkpoint_s:
+        score = self._look() if (looked := self.step % cadence.sheet_steps == 0) else None
+        due = looked or (cadence.checkpoint_steps is not None and self.step % cadence.checkpoint_steps == 0)
+        if due or time.monotonic() - self._last_save > cadence.checkpoint_s:
             self._save(score)
 
     def _conclude(self, reason: str) -> None:
@@ -194,7 +205,7 @@ class Session:
             self._tick()
         if self._record is not None and self._saved_step != self.step:
             if self.step % self.plan.recipe.cadence.sheet_steps != 0 and reason != STOPPED:
-                self._save(self._look())
+                self._save(self._look(last=True))
             else:
                 self._save(score=None)
         self._report(self._checkpointer.wait())
@@ -220,15 +231,24 @@ class Session:
             self._record.row(event)
         self._announce(event)
 
-    def _look(self) -> float:
-        """Draw a sheet, score the averaged generator, and keep it if it is the best so far."""
-        began = time.monotonic()
-        score = self._score(self.state.average, self.plan.device)
-        took = time.monotonic() - began
-        if not math.isfinite(score):
+    def _look(self, last: bool = False) -> float | None:
+        """Draw a sheet; score the averaged generator, and keep it if it is the best so far.
+
+        Scores must not take more than their share of the time: all but the last are left out when they would.
+        """
+        fakes = self._fakes()
+        if not np.isfinite(fakes).all():
             raise Fault(f"step {self.step}: samples are not finite; resume from an older checkpoint with a lower rate")
-        self._picture(f"step-{self.step:08d}.png", self._fakes())
-        self._announce(Measured(step=self.step, name=look.SCORE_NAME, value=score, seconds=round(took, 3)))
+        self._picture(f"step-{self.step:08d}.png", fakes)
+        if not last and self._scoring_s > self.plan.recipe.cadence.measuring_share * self.seconds:
+            return None
+        began = time.monotonic()
+        numbers = self._score(self.state.average, self.plan.device)
+        took = time.monotonic() - began
+        self._scoring_s += took
+        name = self._score.best_by
+        score = numbers.pop(name)
+        self._announce(Measured(step=self.step, name=name, value=score, seconds=round(took, 3), beside=numbers))
         if self._best is None or score < self._best[0]:
             self._best = (score, self.step)
             plan = self.plan
@@ -277,15 +297,21 @@ class Session:
                 self._record.close()
 
 
-def describe_data(corpus: Corpus, path: str | None, batch: int) -> dict[str, Json]:
-    """What the journal says about the data."""
+def describe_data(corpus: Corpus, path: str | None, recipe: Recipe) -> dict[str, Json]:
+    """What the journal says about the data.  `samples` counts those that are trained on."""
     notes: list[Json] = list(corpus.notes)
-    if len(corpus) < batch:
-        notes.append(f"{len(corpus)} samples make no batch of {batch}; batches are drawn with replacement")
+    parts = corpus.split(recipe.held_out)
+    if len(parts.seen) < recipe.batch:
+        notes.append(f"{len(parts.seen)} samples make no batch of {recipe.batch}; batches are drawn with replacement")
+    if len(parts.held_out):
+        notes.append(f"{len(parts.held_out)} of {len(corpus)} samples are held out, to measure by; held_out=0 uses all")
+    elif recipe.held_out:
+        notes.append(f"{len(corpus)} samples are too few to hold some out: copies of them cannot be told from learning")
     return {
         "path": path,
         "digest": corpus.digest,
-        "samples": len(corpus),
+        "samples": len(parts.seen),
+        "held_out": len(parts.held_out),
         "space": str(corpus.space),
         "left_out": len(corpus.left_out),
         "notes": notes,

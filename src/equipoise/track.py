@@ -55,7 +55,8 @@ class _Tracker:
                 pace = {"pace/images_per_s": event.images_per_s, "pace/waiting": event.waiting}
                 board.numbers({**{f"train/{name}": value for name, value in event.values.items()}, **pace}, event.step)
             case Measured():
-                board.numbers({f"quality/{event.name}": event.value}, event.step)
+                numbers = {event.name: event.value, **event.beside}
+                board.numbers({f"quality/{name}": value for name, value in numbers.items()}, event.step)
             case Pictured():
                 board.picture(Path(event.path).stem.split("-")[0], self._run / event.path, event.step)
             case Finished() | Faulted():

@@ -2,8 +2,8 @@
 scikit-learn; what needs torch is in `equipoise.data.feed`."""
 
 from equipoise.data.corpus import Corpus, DataError, LeftOut
-from equipoise.data.digits import Digits
+from equipoise.data.digits import Digits, StackedDigits
 from equipoise.data.images import Images
 from equipoise.data.points import Grid, Points, Ring
 
-__all__ = ["Corpus", "DataError", "Digits", "Grid", "Images", "LeftOut", "Points", "Ring"]
+__all__ = ["Corpus", "DataError", "Digits", "Grid", "Images", "LeftOut", "Points", "Ring", "StackedDigits"]

@@ -5,6 +5,7 @@ On disk it is a folder, ``<cache>/<name>/``::
     samples.npy    [N, H, W, C], channels last: a batch becomes a channels-last tensor without moving a byte
     corpus.json    what it is made from and by, the channels, what was left out, a seal
     names.json     the name of each sample, or nothing
+    identities.npy [N], hashes of where each sample comes from, which decide what is held out from training
 
 The seal is the size and time of ``samples.npy`` and a checksum of every sample.  Size and time are compared at each
 opening; when they differ, the checksums decide.
@@ -12,10 +13,11 @@ opening; when they differ, the checksums decide.
 
 from __future__ import annotations
 
+import io
 import json
 import zlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -23,15 +25,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.data.split import Identities, Split, split
 from equipoise.errors import RequestError
 from equipoise.files import write_synced
 from equipoise.space import Space
 from equipoise.spec import Json
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the same settings would give other samples, or other files."""
 
-SAMPLES, NAMES, DESCRIPTION = "samples.npy", "names.json", "corpus.json"
+SAMPLES, NAMES, IDENTITIES, DESCRIPTION = "samples.npy", "names.json", "identities.npy", "corpus.json"
 
 
 class DataError(RequestError):
@@ -64,9 +67,17 @@ class Corpus:
     left_out: tuple[LeftOut, ...] = ()
     digest: str = ""
     notes: tuple[str, ...] = ()
+    identities: Identities = field(default_factory=lambda: np.empty(0, np.uint64))
+    """One for each sample, or none at all, which means that nothing can be held out."""
 
     def __len__(self) -> int:
         return len(self.samples)
+
+    def split(self, share: float) -> Split:
+        """Which samples are trained on, and which share of them is not."""
+        if len(self.identities) != len(self):
+            return Split(np.arange(len(self)), np.arange(0))
+        return split(self.identities, share)
 
 
 @dataclass(frozen=True)
@@ -88,18 +99,22 @@ def load(folder: Path) -> Corpus:
         written = json.loads((folder / DESCRIPTION).read_bytes())
         names = tuple(json.loads((folder / NAMES).read_bytes()))
         stored = np.load(folder / SAMPLES, mmap_mode="r", allow_pickle=False)
+        identities = np.load(folder / IDENTITIES, allow_pickle=False)
         space = Space.from_json(written["space"])
         left_out = tuple(LeftOut(name, reason) for name, reason in written["left_out"])
         _check_seal(folder, written, stored)
         shape = (written["samples"], space.height, space.width, len(space.channels))
         if written["format"] != FORMAT or stored.shape != shape or len(names) not in (0, shape[0]):
             raise DamagedError(f"{folder}: the samples are not those that are described")
-        return Corpus(space, stored.transpose(0, 3, 1, 2), names, left_out, written["digest"], tuple(written["notes"]))
+        if identities.shape != shape[:1] or identities.dtype != np.uint64:
+            raise DamagedError(f"{folder}: {IDENTITIES} does not belong to these samples")
+        samples, notes = stored.transpose(0, 3, 1, 2), tuple(written["notes"])
+        return Corpus(space, samples, names, left_out, written["digest"], notes, identities)
     except (OSError, EOFError, ValueError, LookupError, TypeError) as error:
         raise DamagedError(f"{folder}: {error}") from error
 
 
-def describe(folder: Path, description: Description, sums: NDArray[np.uint32]) -> None:
+def describe(folder: Path, description: Description, sums: NDArray[np.uint32], identities: Identities) -> None:
     """Complete a folder in which the samples lie already, whose checksums are `sums`."""
     status = (folder / SAMPLES).stat()
     seal = {"bytes": status.st_size, "mtime_ns": status.st_mtime_ns, "samples": _seal(sums)}
@@ -115,6 +130,9 @@ def describe(folder: Path, description: Description, sums: NDArray[np.uint32]) -
         "seal": seal,
     }
     write_synced(folder / NAMES, json.dumps(list(description.names)).encode())
+    written = io.BytesIO()
+    np.save(written, identities)
+    write_synced(folder / IDENTITIES, written.getvalue())
     write_synced(folder / DESCRIPTION, json.dumps(document, indent=1).encode())
 
 

@@ -18,6 +18,7 @@ from equipoise.space import Channel, Space
 from equipoise.spec import Knob
 
 INK_LEVELS = 16
+PAPER = "Metz et al. 2017"
 FILTERS = {"bicubic": Image.Resampling.BICUBIC, "nearest": Image.Resampling.NEAREST}
 
 
@@ -41,9 +42,12 @@ class Digits(Source):
         """The digit, 0 to 9, that each sample [1797] shows, in the corpus's order."""
         return np.asarray(_bundled().target, dtype=np.int64)
 
+    def pictures(self) -> NDArray[np.uint8]:
+        """All digits, [1797, size, size]."""
+        return np.stack([self._enlarged(picture) for picture in _bundled().images * (255.0 / INK_LEVELS)])
+
     def _draw(self) -> tuple[NDArray[Any], Description]:
-        pictures = _bundled().images * (255.0 / INK_LEVELS)
-        samples = np.stack([self._enlarged(picture) for picture in pictures])[..., None]
+        samples = self.pictures()[..., None]
         space = Space((Channel("ink"),), self.size, self.size)
         names = [f"digit {at}" for at in range(len(samples))]
         return samples, Description("", space, names, made_from="scikit-learn's handwritten digits")
@@ -52,6 +56,37 @@ class Digits(Source):
         image = Image.fromarray(picture.astype(np.float32)).resize((self.size, self.size), FILTERS[self.filter])
         levels: NDArray[np.float32] = np.asarray(image).clip(0.0, 255.0)
         return np.rint(levels).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class StackedDigits(Source):
+    """Three digits drawn at random, one in each channel: a thousand modes that a classifier of digits can count.
+
+    The protocol of stacked MNIST (Metz et al. 2017, arXiv:1611.02163, section 3.3) on the digits of scikit-learn.
+    """
+
+    needs_path: ClassVar[bool] = False
+
+    count: Annotated[int, Knob("samples drawn", low=2, high=10**6, unit="samples", source=PAPER)] = 50_000
+    seed: Annotated[int, Knob("start of the draw", low=0, high=2**31 - 1)] = 0
+    size: Annotated[int, Knob("pixels a side", low=8, high=256, unit="pixels")] = 16  # twice the originals'
+
+    def corpus(
+        self, path: Path | None = None, cache: Path | None = None, progress: Callable[[int, int], None] | None = None
+    ) -> Corpus:
+        return generated(self, cache, self._draw)
+
+    def chosen(self) -> NDArray[np.int64]:
+        """Which three of the digits each sample shows, [count, 3]."""
+        source = np.random.Generator(np.random.PCG64(self.seed))
+        return source.integers(len(Digits.labels()), size=(self.count, 3))
+
+    def _draw(self) -> tuple[NDArray[Any], Description]:
+        pictures = Digits(size=self.size).pictures()
+        samples = np.moveaxis(pictures[self.chosen()], 1, 3)
+        channels = tuple(Channel(name) for name in ("red", "green", "blue"))
+        made_from = "scikit-learn's handwritten digits, three a sample"
+        return samples, Description("", Space(channels, self.size, self.size), (), made_from=made_from)
 
 
 def _bundled() -> Any:

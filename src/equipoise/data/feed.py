@@ -3,7 +3,7 @@
 ::
 
     epoch, place = divmod(index, batches_per_epoch)
-    order  = permutation(seed, epoch)                 # each epoch its own; the last, incomplete batch is dropped
+    order  = seen[permutation(seed, epoch)]           # each epoch its own; the last, incomplete batch is dropped
     global = order[place * batch : (place + 1) * batch]
     batch  = scaled(samples[global[rank::world]])     # [-1, 1], float32
 
@@ -45,7 +45,8 @@ class Feed:
     """The batches of a corpus on a device.
 
     `batch` counts samples over all `world` processes; this one, `rank`, gets every `world`-th of them.  `resident`
-    keeps the whole corpus on the device, by default when it fits; the batches are the same either way.
+    keeps the whole corpus on the device, by default when it fits; the batches are the same either way.  `seen` are the
+    places of the samples that are trained on, by default all.
     `waited_s` is the time that `batch()` has taken on the host, all of it.
     """
 
@@ -59,11 +60,13 @@ class Feed:
         world: int = 1,
         memory_format: torch.memory_format = torch.contiguous_format,
         resident: bool | None = None,
+        seen: NDArray[np.intp] | None = None,
     ) -> None:
         if batch % world or not 0 <= rank < world:
             raise ValueError(f"a batch of {batch} cannot be shared by {world} processes (rank {rank})")
         self.resident = fits(corpus.samples.nbytes, device, world) if resident is None else resident
-        self.batches_per_epoch = max(1, len(corpus) // batch)
+        self._seen = torch.arange(len(corpus)) if seen is None else torch.from_numpy(seen)
+        self.batches_per_epoch = max(1, len(self._seen) // batch)
         self.waited_s = 0.0
         self._batch, self._seed, self._device, self._rank, self._world = batch, seed, device, rank, world
         self._order = lru_cache(ORDERS_KEPT)(self._order_of)
@@ -73,13 +76,6 @@ class Feed:
         self._whole = _upload(self._rows, device) if self.resident else None
         self._reader = ThreadPoolExecutor(1, "feed")
         self._ahead: dict[int, Future[Tensor]] = {}
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a person should know."""
-        if len(self._rows) < self._batch:
-            return (f"{len(self._rows)} samples make no batch of {self._batch}; batches are drawn with replacement",)
-        return ()
 
     def epoch_of(self, index: int) -> float:
         """How often all data has been seen before this batch; with fewer samples than a batch, batches count."""
@@ -114,11 +110,12 @@ class Feed:
         It lies where the samples lie, so that choosing a batch sends nothing to the device.
         """
         source = torch.Generator().manual_seed(mix(self._seed, "order", epoch))
-        count = len(self._rows)
+        count = len(self._seen)
         if count < self._batch:
             order = torch.randint(count, (self._batch,), generator=source)
         else:
             order = torch.randperm(count, generator=source)
+        order = self._seen[order]
         return order.to(self._device) if self.resident else order
 
     def _streamed(self, index: int) -> Tensor:

@@ -50,6 +50,9 @@ class Images(Source):
     ``auto`` for one channel when every file is stored as grey, three otherwise.  `white` is the value that becomes
     255 in pictures of more than 8 bits: by default 65535 for whole numbers and 1 for fractions; a picture with values
     beyond it is left out.  EXIF orientation is applied.  Of duplicates (equal samples) the first is kept.
+
+    What is held out from training is chosen file by file, or with ``group="folder"`` folder by folder: for data where
+    each folder holds one scene or one event, whose pictures are too much alike to lie on both sides.
     """
 
     size: Pixels | tuple[Pixels, Pixels] = 64  # DCGAN's size (Radford et al. 2016, arXiv:1511.06434)
@@ -61,6 +64,7 @@ class Images(Source):
     white: Annotated[float | None, Knob("value that becomes 255 in deep pictures", above=0)] = None
     min_side: Annotated[int, Knob("smaller pictures are left out", low=1, high=4096, unit="pixels")] = 1
     drop_duplicates: bool = True
+    group: Literal["file", "folder"] = "file"  # nothing is known of most folders; those of a class are no groups
 
     def problems(self) -> Iterator[Problem]:
         if self.fit == "exact" and min(self.shape) < self.min_side:
@@ -124,6 +128,7 @@ class Images(Source):
             plan=self.plan(),
             grey_if_all_are=self.channels == "auto",
             drop_duplicates=self.drop_duplicates,
+            by_folder=self.group == "folder",
             settings=settings_key(self),
             source=encode(self),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from equipoise.data.corpus import SAMPLES, DataError, Description, LeftOut, checksums, describe
 from equipoise.data.decode import Plan
 from equipoise.data.listing import Listing
+from equipoise.data.split import identities
 from equipoise.data.store import HEADER_BYTES, compact, key
 from equipoise.data.workers import Crew, Progress, Read, Task
 from equipoise.space import Channel, Space
@@ -37,6 +38,7 @@ class Rules:
     plan: Plan
     grey_if_all_are: bool
     drop_duplicates: bool
+    by_folder: bool
     settings: str
     source: Json
 
@@ -75,7 +77,9 @@ def build(folder: Path, listing: Listing, rules: Rules, crew: Crew, progress: Pr
     sums = np.array([read.checksum for read in used], np.uint32)
     if mode != plan.mode:
         sums = checksums(np.load(path, mmap_mode="r"))
-    describe(folder, description, sums)
+    folders = (PurePosixPath(name).parent.as_posix() for name in names)
+    origins = folders if rules.by_folder else (read.fingerprint for read in used)
+    describe(folder, description, sums, identities(origin.encode() for origin in origins))
     return digest
 
 

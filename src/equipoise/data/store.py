@@ -32,6 +32,7 @@ from equipoise.data.corpus import (
     describe,
     load,
 )
+from equipoise.data.split import identities
 from equipoise.files import sync_folder
 from equipoise.recipe import Source
 from equipoise.spec import digest, encode
@@ -170,7 +171,9 @@ def generated(source: Source, cache: Path | None, build: Callable[[], tuple[NDAr
         with (made / SAMPLES).open("wb") as file:
             file.write(header(stored.shape, stored.dtype))
             file.write(np.ascontiguousarray(stored).tobytes())
-        describe(made, replace(description, digest=name, source=encode(source)), checksums(stored))
+        sums = checksums(stored)
+        origins = identities(int(total).to_bytes(4, "little") for total in sums)
+        describe(made, replace(description, digest=name, source=encode(source)), sums, origins)
         return store.settle(made, name)
 
 

@@ -17,6 +17,7 @@ class Plan:
     recipe: Recipe
     space: Space
     num_samples: int
+    """Samples that are trained on."""
     device: torch.device
     world: World = field(default_factory=World)
     arithmetic: Arithmetic = field(default_factory=Arithmetic)

@@ -36,6 +36,8 @@ def points(source: Source, steps: int, summary: str) -> Recipe:
         d_optim=adam,
         average=Average(decay=0.9999, ramp=True),
         batch=64,
+        held_out=0.0,
+        best_by="sliced_wasserstein",
         cadence=Cadence(tick_steps=100, sheet_steps=steps // 4),
         reasons=REASONS,
     )
@@ -69,6 +71,7 @@ REASONS = Table(
         **{f"{side}_optim.beta2": "Huang et al. 2024: 0.99 at the end of their schedule" for side in "gd"},
         "average.decay": "never reached here: the ramp alone averages over about the last tenth of the run",
         "batch": SEARCHED,
+        "held_out": "more samples can be drawn at any time",
         "source.seed": "any",
         "cadence.tick_steps": "a step takes a few milliseconds",
         "cadence.sheet_steps": "four sheets a run",

@@ -1,0 +1,75 @@
+"""How far the generator is from the data, by numbers that are cheap enough to be had while a run trains."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import nn
+
+from equipoise.data.corpus import Corpus
+from equipoise.data.split import Split
+from equipoise.engine.look import draw, fixed_latents, reals
+from equipoise.engine.plan import Plan
+from equipoise.measures.diversity import diversity
+from equipoise.measures.features import Extractor, Vectors
+from equipoise.measures.frechet import frechet
+from equipoise.measures.kernel import kernel_distance
+from equipoise.measures.manifold import NEIGHBOURS, manifold
+from equipoise.measures.sliced_wasserstein import sliced_wasserstein
+from equipoise.recipe import BestBy
+from equipoise.view import Latents, Samples
+
+MOST = 1024
+FEWEST = 128
+MOST_VALUES = 2**22
+"""In all samples of a score together: 341 samples of 3x64x64, which take two cores about a second."""
+FEWEST_FOR_FEATURES = 4 * (NEIGHBOURS + 1)
+
+ON_FEATURES: Mapping[str, Callable[[Vectors, Vectors], float]] = {
+    "kernel": kernel_distance,
+    "frechet": frechet,
+    "precision": lambda real, fake: manifold(real, fake).precision,
+    "coverage": lambda real, fake: manifold(real, fake).coverage,
+    "diversity": diversity,
+}
+
+
+class Score:
+    """Samples for fixed latents against as many fixed real ones, so that one ruler serves for a whole run.
+
+    Where there are too few real samples for features, the sliced Wasserstein distance takes the place of `best_by`.
+    """
+
+    def __init__(self, real: Samples, latents: Latents, best_by: BestBy) -> None:
+        self._on_features = len(real) >= FEWEST_FOR_FEATURES
+        self.best_by: BestBy = best_by if self._on_features else "sliced_wasserstein"
+        self._real, self._latents = real, latents
+        is_points = real.shape[2] == real.shape[3] == 1
+        self._extractor = Extractor.fitted(real) if self._on_features and not is_points else None
+        self._features = self._vectors(real)
+
+    @classmethod
+    def for_plan(cls, plan: Plan, corpus: Corpus, split: Split) -> Score:
+        recipe = plan.recipe
+        count = max(FEWEST, min(MOST, MOST_VALUES // math.prod(plan.space.shape)))
+        real = reals(corpus, split, count, recipe.seed)
+        return cls(real, fixed_latents(recipe.seed, "score", len(real), recipe.generator.latent), recipe.best_by)
+
+    def __call__(self, average: nn.Module, device: torch.device) -> dict[str, float]:
+        """Numbers by name, `best_by` among them; that one alone, and NaN, when a sample is not finite."""
+        fake = draw(average, self._latents, device)
+        if not fake.isfinite().all():
+            return {self.best_by: math.nan}
+        found = {}
+        if self.best_by == "sliced_wasserstein":
+            found["sliced_wasserstein"] = sliced_wasserstein(fake, self._real)
+        if self._on_features:
+            pairs = list(zip(self._features, self._vectors(fake), strict=True))
+            found |= {name: statistics.fmean(measure(a, b) for a, b in pairs) for name, measure in ON_FEATURES.items()}
+        return found
+
+    def _vectors(self, samples: Samples) -> list[Vectors]:
+        return [samples.flatten(1)] if self._extractor is None else self._extractor(samples)
