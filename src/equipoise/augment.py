@@ -20,7 +20,7 @@ from typing import Annotated, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from equipoise.recipe import Operation
@@ -37,14 +37,18 @@ LUMA = (0.299, 0.587, 0.114)
 """How bright red, green and blue look (ITU-R BT.601)."""
 
 
-def apply(operations: Sequence[Operation], samples: Samples) -> Samples:
-    """All operations in order, adjacent moves that pad alike as one."""
-    if not operations:
+def apply(operations: Sequence[Operation], samples: Samples, probability: float = 1.0) -> Samples:
+    """All operations in order, adjacent moves that pad alike as one.
+
+    Each is made to each sample with this probability, independently of the others (Karras et al. 2020,
+    arXiv:2006.06676, section 2.2); at 0 the very tensor comes back.
+    """
+    if not operations or probability <= 0.0:
         return samples
     moves = _leading_moves(operations)
     if moves:
-        return apply(operations[len(moves) :], move(moves, samples))
-    return apply(operations[1:], operations[0](samples))
+        return apply(operations[len(moves) :], move(moves, samples, probability), probability)
+    return apply(operations[1:], _perhaps(operations[0], samples, probability), probability)
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,62 @@ class Flip(Move):
             if probability > 0.0:
                 maps[:, axis, axis] = torch.where(_chance(samples, probability), -1.0, 1.0)
         return maps
+
+
+@dataclass(frozen=True)
+class QuarterTurns(Move):
+    """Turns by 0, 90, 180 or 270 degrees, all equally likely.  Samples that are not square get 0 or 180."""
+
+    valid_for = "pictures without up and down: terrain, satellite scenes, textures; not figures, text, spectrograms"
+    whole_pixels = True
+    outside = None
+    idle = False
+
+    def __call__(self, samples: Samples) -> Samples:
+        turns = self._turns(samples)
+        for number in (1, 2, 3):
+            if number == 2 or samples.shape[2] == samples.shape[3]:
+                samples = torch.where(_spread(turns == number), samples.rot90(number, (2, 3)), samples)
+        return samples
+
+    def maps(self, samples: Samples) -> Maps:
+        angle = self._turns(samples) * (math.pi / 2)
+        maps = _identities(samples)
+        maps[:, 0, 0] = maps[:, 1, 1] = angle.cos().round()
+        maps[:, 0, 1] = -angle.sin().round()
+        maps[:, 1, 0] = angle.sin().round()
+        return maps
+
+    @staticmethod
+    def _turns(samples: Samples) -> Int[Tensor, " n"]:
+        if samples.shape[2] == samples.shape[3]:
+            return torch.randint(4, (len(samples),), device=samples.device)
+        return 2 * torch.randint(2, (len(samples),), device=samples.device)
+
+
+@dataclass(frozen=True)
+class Cutout(Operation):
+    """Half of the width times half of the height, at a random place, set to 0, the middle of the range (DeVries &
+    Taylor 2017, arXiv:1708.04552; as in Karras et al. 2020, arXiv:2006.06676, appendix B)."""
+
+    valid_for = "anything, when it is made to some samples only: always made, the generator learns the holes"
+
+    share: Annotated[
+        float, Knob("share of each side", low=0, high=1, source="Karras et al. 2020, arXiv:2006.06676, appendix B")
+    ] = 0.5
+
+    def __call__(self, samples: Samples) -> Samples:
+        if self.share == 0.0:
+            return samples
+        _, _, height, width = samples.shape
+        rows, columns = self._outside(samples, height), self._outside(samples, width)
+        return samples * (rows[:, None, :, None] | columns[:, None, None, :])
+
+    def _outside(self, samples: Samples, size: int) -> Bool[Tensor, "n s"]:
+        """Which rows, or columns, the hole of each sample leaves alone."""
+        middle = torch.rand(len(samples), 1, device=samples.device) * size
+        places = torch.arange(size, device=samples.device) + 0.5
+        return (places - middle).abs() >= self.share * size / 2
 
 
 @dataclass(frozen=True)
@@ -262,17 +322,29 @@ class Noise(Operation):
         return samples + self.sigma * torch.randn_like(samples) if self.sigma > 0.0 else samples
 
 
-def move(moves: Iterable[Move], samples: Samples) -> Samples:
+def move(moves: Iterable[Move], samples: Samples, probability: float = 1.0) -> Samples:
     """Moves in order: copied one by one when all keep to whole pixels, otherwise interpolated as a single map."""
     active = [each for each in moves if not each.idle]
     if all(each.whole_pixels for each in active):
-        return reduce(lambda moved, each: each(moved), active, samples)
+        return reduce(lambda moved, each: _perhaps(each, moved, probability), active, samples)
     (padding,) = _paddings(active)
     with torch.autocast(samples.device.type, enabled=False):  # places need all digits of float32
-        theta = reduce(torch.matmul, [each.maps(samples) for each in active])[:, :2]
+        theta = reduce(torch.matmul, [_perhaps_maps(each, samples, probability) for each in active])[:, :2]
         grid = F.affine_grid(theta, list(samples.shape), align_corners=False)
         warped = F.grid_sample(samples.to(grid.dtype), grid, "bilinear", padding, align_corners=False)
     return warped.to(samples.dtype)
+
+
+def _perhaps(operation: Operation, samples: Samples, probability: float) -> Samples:
+    changed = operation(samples)
+    return changed if probability >= 1.0 else torch.where(_spread(_chance(samples, probability)), changed, samples)
+
+
+def _perhaps_maps(move: Move, samples: Samples, probability: float) -> Maps:
+    maps = move.maps(samples)
+    if probability >= 1.0:
+        return maps
+    return torch.where(_chance(samples, probability)[:, None, None], maps, _identities(samples))
 
 
 def _leading_moves(operations: Sequence[Operation]) -> tuple[Move, ...]:

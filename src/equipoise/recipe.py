@@ -134,11 +134,40 @@ class Operation(Part):
 
 
 @dataclass(frozen=True)
+class Adaptive(Part):
+    """Adaptive discriminator augmentation (ADA; Karras et al. 2020, arXiv:2006.06676, section 3).
+
+    Every operation is made with a probability p that is raised while the critic overfits and lowered while it does not.
+    Two signs of overfitting, both 0 without any and 1 at the worst:
+
+    - ``held_out``, their r_v: (E D(train) - E D(held out)) / (E D(train) - E D(fake)).  Direct, whatever the loss; it
+      needs held-out samples, and ``sign`` takes its place where there are none.
+    - ``sign``: the mean sign of D(x) - D(G(z)) over all pairs, which is 2 AUC - 1.  Their r_t, freed of the critic's
+      zero, which a relativistic or Wasserstein loss leaves open.  A critic that is merely far ahead has it high too.
+
+    Over `images` real samples p may go from 0 to 1.  Above 0.8 the changes leak into the fakes (their section 2.2).
+    """
+
+    signal: Literal["held_out", "sign"] = "held_out"
+    target: Annotated[float, Knob("sign of overfitting that is let be", low=0, high=1, source="their section 3")] = 0.6
+    images: Annotated[
+        float, Knob("real samples over which p may go from 0 to 1", above=0, log=True, source="their section 3")
+    ] = 500_000.0
+    every: Annotated[int, Knob("critic updates between adjustments", low=1, high=1024, source="their section 3")] = 4
+    most: Annotated[float, Knob("largest p", low=0, high=1, source="their section 2.2: beyond, changes leak")] = 0.8
+
+
+@dataclass(frozen=True)
 class Augment(Part):
     """Operations applied in order, to the real samples alone or to everything the critic sees."""
 
     operations: tuple[Operation, ...]
     applies_to: Literal["real", "both"] = "real"
+    adaptive: Adaptive | None = None
+
+    def problems(self) -> Iterator[Problem]:
+        if self.adaptive is not None and self.applies_to != "both":
+            yield Problem("applies_to", 'must be "both" when adaptive, or the generator learns the changes')
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -43,6 +44,7 @@ from equipoise.journal import (
     Started,
     Tick,
 )
+from equipoise.randomness import mix
 from equipoise.recipe import Recipe
 from equipoise.record import Listener, Pace, Record
 from equipoise.spec import Json, encode
@@ -56,7 +58,7 @@ class Session:
     def __init__(
         self, folder: RunFolder, plan: Plan, state: State, corpus: Corpus, goal: Goal, listeners: Iterable[Listener]
     ) -> None:
-        recipe, world = plan.recipe, plan.world
+        recipe = plan.recipe
         self.folder = folder
         self.plan = plan
         self.state = state
@@ -67,16 +69,11 @@ class Session:
         self._best: tuple[float, int] | None = None
         self._corpus = corpus
         self._split = corpus.split(recipe.held_out)
-        self._feed = Feed(
-            corpus,
-            recipe.batch,
-            recipe.seed,
-            plan.device,
-            world.rank,
-            world.size,
-            plan.arithmetic.memory_format,
-            seen=self._split.seen,
-        )
+        self._feed = self._feed_of(self._split.seen, recipe.seed)
+        self._held_out_feed: Feed | None = None
+        """Where adaptive augmentation looks how far the critic overfits."""
+        if recipe.augment is not None and recipe.augment.adaptive is not None and len(self._split.held_out):
+            self._held_out_feed = self._feed_of(self._split.held_out, mix(recipe.seed, "held out"))
         self._meter = Meter()
         self._score = Score.for_plan(plan, corpus, self._split)
         self._scoring_s = 0.0
@@ -129,9 +126,10 @@ class Session:
         """Train to the goal, or until asked to stop, and save.  Returns why it ended.  Raises `Fault`."""
         began, before = time.monotonic(), self.seconds
         self._pace.reset(self.state.counters.images, self._feed.waited_s)
+        held_out = self._next_held_out if self._held_out_feed else None
         try:
             while (reason := self._reason_to_end(stop)) is None:
-                step(self.plan, self.state, self._next_real, self._meter)
+                step(self.plan, self.state, self._next_real, self._meter, held_out)
                 self._next_phase()
                 self.seconds = before + time.monotonic() - began
                 self._write_what_is_due()
@@ -147,6 +145,24 @@ class Session:
         finally:
             self.close()
         return reason
+
+    def _feed_of(self, places: NDArray[np.intp], seed: int) -> Feed:
+        plan, world = self.plan, self.plan.world
+        return Feed(
+            self._corpus,
+            plan.recipe.batch,
+            seed,
+            plan.device,
+            world.rank,
+            world.size,
+            plan.arithmetic.memory_format,
+            seen=places,
+        )
+
+    def _next_held_out(self) -> torch.Tensor:
+        """The batch that belongs to the critic's last update."""
+        assert self._held_out_feed is not None
+        return self._held_out_feed.batch(self.state.critic.updates)
 
     def _next_real(self) -> torch.Tensor:
         counters = self.state.counters
@@ -215,6 +231,9 @@ class Session:
         """Read the meter, which all processes do together, and write one row."""
         values = self._meter.read(self.plan.world)
         values |= {"lr_d": self.state.critic.learning_rate, "lr_g": self.state.generator.learning_rate}
+        adaptation = self.state.adaptation
+        if not math.isnan(adaptation.overfitting):
+            values |= {"augment_p": adaptation.probability, "overfitting": adaptation.overfitting}
         counters = self.state.counters
         images_per_s, waiting = self._pace.since_reset(counters.images, self._feed.waited_s)
         self._pace.reset(counters.images, self._feed.waited_s)
@@ -292,6 +311,8 @@ class Session:
         """Let go of files and threads."""
         self._checkpointer.close()
         self._feed.close()
+        if self._held_out_feed:
+            self._held_out_feed.close()
         if self._record is not None:
             with contextlib.suppress(OSError):  # what a full disk did not take has been reported where it was written
                 self._record.close()

@@ -3,8 +3,8 @@
 ::
 
     epoch, place = divmod(index, batches_per_epoch)
-    order  = seen[permutation(seed, epoch)]           # each epoch its own; the last, incomplete batch is dropped
-    global = order[place * batch : (place + 1) * batch]
+    order  = permutation(seed, epoch)                 # each epoch its own; the last, incomplete batch is dropped
+    global = seen[order[place * batch : (place + 1) * batch]]
     batch  = scaled(samples[global[rank::world]])     # [-1, 1], float32
 
 So a resumed run sees the batches of the run that was never killed, and two processes together see those of one.
@@ -65,7 +65,7 @@ class Feed:
         if batch % world or not 0 <= rank < world:
             raise ValueError(f"a batch of {batch} cannot be shared by {world} processes (rank {rank})")
         self.resident = fits(corpus.samples.nbytes, device, world) if resident is None else resident
-        self._seen = torch.arange(len(corpus)) if seen is None else torch.from_numpy(seen)
+        self._seen = np.arange(len(corpus)) if seen is None else seen
         self.batches_per_epoch = max(1, len(self._seen) // batch)
         self.waited_s = 0.0
         self._batch, self._seed, self._device, self._rank, self._world = batch, seed, device, rank, world
@@ -73,7 +73,7 @@ class Feed:
         self._channels_last = memory_format == torch.channels_last
         self._rows = corpus.samples.transpose(0, 2, 3, 1) if self._channels_last else corpus.samples
         self._middle, self._half = _scaling(corpus.space, self._channels_last, device)
-        self._whole = _upload(self._rows, device) if self.resident else None
+        self._whole = _upload(self._rows if seen is None else self._rows[seen], device) if self.resident else None
         self._reader = ThreadPoolExecutor(1, "feed")
         self._ahead: dict[int, Future[Tensor]] = {}
 
@@ -100,7 +100,7 @@ class Feed:
         self._ahead.clear()
 
     def _places(self, index: int) -> Tensor:
-        """The rows of this process in the batch."""
+        """The rows of this process in the batch, counted among those that are seen."""
         epoch, place = divmod(index, self.batches_per_epoch)
         return self._order(epoch)[place * self._batch : (place + 1) * self._batch][self._rank :: self._world]
 
@@ -115,7 +115,6 @@ class Feed:
             order = torch.randint(count, (self._batch,), generator=source)
         else:
             order = torch.randperm(count, generator=source)
-        order = self._seen[order]
         return order.to(self._device) if self.resident else order
 
     def _streamed(self, index: int) -> Tensor:
@@ -130,7 +129,7 @@ class Feed:
 
     def _read(self, places: NDArray[np.int64]) -> Tensor:
         pinned = self._device.type == "cuda"
-        rows = torch.from_numpy(np.ascontiguousarray(self._rows[places]))
+        rows = torch.from_numpy(np.ascontiguousarray(self._rows[self._seen[places]]))
         return rows.pin_memory() if pinned else rows
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from equipoise.engine.adaptation import Adaptation
 from equipoise.engine.average import averaged_copy
 from equipoise.engine.plan import Plan
 from equipoise.engine.precision import lay_out
@@ -93,12 +94,13 @@ class Player:
 
 @dataclass(slots=True)
 class State:
-    """The state of a run: two players, the averaged generator and the counters."""
+    """The state of a run: two players, the averaged generator, the counters and the controller of augmentation."""
 
     generator: Player
     critic: Player
     average: nn.Module
     counters: Counters = field(default_factory=Counters)
+    adaptation: Adaptation = field(default_factory=Adaptation)
 
     def snapshot(self) -> dict[str, Any]:
         """Plain tensors and numbers under stable names.  The tensors are those in use: copy before the next step."""
@@ -107,6 +109,7 @@ class State:
             "critic": self.critic.snapshot(),
             "average": self.average.state_dict(),
             "counters": asdict(self.counters),
+            "adaptation": asdict(self.adaptation),
         }
 
     def restore(self, snapshot: dict[str, Any]) -> None:
@@ -115,6 +118,7 @@ class State:
         self.critic.restore(snapshot["critic"])
         self.average.load_state_dict(snapshot["average"])
         self.counters = Counters(**snapshot["counters"])
+        self.adaptation = Adaptation(**snapshot["adaptation"])
 
 
 def initial_networks(plan: Plan) -> tuple[nn.Module, nn.Module]:

@@ -4,6 +4,7 @@
 
     for each critic update:      real batch, fakes without a graph -> View("D") -> sum of due terms -> update
     for each generator update:   fakes with a graph                -> View("G") -> sum of due terms -> update
+    after a critic update:       adapt the augmentation
     average the generator; count
 
 An update is made only when its gradients are finite; otherwise the step ends in `NonFinite`, which names the first
@@ -21,6 +22,7 @@ import torch
 from torch import Tensor
 
 from equipoise.augment import apply
+from equipoise.engine.adaptation import adapt, probability_of
 from equipoise.engine.average import decay_at, update_average
 from equipoise.engine.finite import NonFinite, first_culprit
 from equipoise.engine.meter import Meter
@@ -34,8 +36,17 @@ from equipoise.schedule import Progress, value_at
 from equipoise.view import Samples, Scores, Side, View
 
 
-def step(plan: Plan, state: State, next_real: Callable[[], Samples], meter: Meter) -> None:
-    """One step of the run: the phase's critic updates, then its generator updates."""
+def step(
+    plan: Plan,
+    state: State,
+    next_real: Callable[[], Samples],
+    meter: Meter,
+    next_held_out: Callable[[], Samples] | None = None,
+) -> None:
+    """One step of the run: the phase's critic updates, then its generator updates.
+
+    `next_held_out` gives batches of samples that are never trained on, for adaptive augmentation.
+    """
     counters = state.counters
     seed_everything(mix(plan.recipe.seed, "step", counters.steps, plan.world.rank), plan.device)
     phase = plan.phase(counters.phase)
@@ -47,7 +58,8 @@ def step(plan: Plan, state: State, next_real: Callable[[], Samples], meter: Mete
         real = next_real()
         with torch.set_grad_enabled(phase.share_fakes and turn == d_turns - 1):
             fake = generate(plan, state)
-        _update(_view("D", plan, state, real, fake.detach(), meter), phase, progress, plan, state, meter)
+        shown = _update(_view("D", plan, state, real, fake.detach(), meter), phase, progress, plan, state, meter)
+        adapt(plan, state.adaptation, shown, next_held_out)
     with _frozen(state.critic):
         for turn in range(g_turns):
             real = next_real() if real is None else real
@@ -75,8 +87,11 @@ def write_settings(plan: Plan, state: State) -> None:
         player.write_settings(progress)
 
 
-def _update(view: View, phase: Phase, progress: Progress, plan: Plan, state: State, meter: Meter) -> None:
-    """One update of one player: the sum of its due terms, the gradient of that, and the optimiser's move."""
+def _update(view: View, phase: Phase, progress: Progress, plan: Plan, state: State, meter: Meter) -> View:
+    """One update of one player: the sum of its due terms, the gradient of that, and the optimiser's move.
+
+    Returns the view that the terms have seen, with its scores.
+    """
     player = _player(view.side, state)
     losses: dict[str, Tensor] = {}
     total = view.fake.new_zeros(())
@@ -93,14 +108,16 @@ def _update(view: View, phase: Phase, progress: Progress, plan: Plan, state: Sta
     player.optimiser.step()
     player.updates += 1
     _record(shown, phase, total, losses, norm, meter)
+    return shown
 
 
 def _view(side: Side, plan: Plan, state: State, real: Samples, fake: Samples, meter: Meter) -> View:
     """What the terms of one update see: augmented batches and a critic in the run's precision."""
     augment = plan.recipe.augment
     if augment is not None:
-        real = apply(augment.operations, real)
-        fake = apply(augment.operations, fake) if augment.applies_to == "both" else fake
+        probability = probability_of(plan, state.adaptation)
+        real = apply(augment.operations, real, probability)
+        fake = apply(augment.operations, fake, probability) if augment.applies_to == "both" else fake
     return View(side, real, fake, _scorer(plan, state, plan.arithmetic.compute), meter.add)
 
 
