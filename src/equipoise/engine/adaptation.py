@@ -2,9 +2,9 @@
 
 ::
 
-    at every critic update:      add up the mean scores of reals and fakes, and the mean sign of their differences
-    at every k-th of them:       score held-out samples too;  r = how far the critic overfits
-                                 p += sign(r - target) * (real samples since) / (samples from 0 to 1), within 0 .. most
+    at every k-th critic update, before the critic moves:
+        score held-out samples;  r = how far the critic overfits, by this update's batches
+        p += sign(r - target) * (real samples since) / (samples from 0 to 1),  within 0 .. most
 """
 
 from __future__ import annotations
@@ -23,15 +23,13 @@ from equipoise.view import Samples, View
 
 @dataclass(slots=True)
 class Adaptation:
-    """Part of a run's state.  Sums are over critic updates since the last adjustment."""
+    """Part of a run's state."""
 
     probability: float = 0.0
     overfitting: float = math.nan
-    """The sign of it at the last adjustment."""
+    """At the last adjustment."""
     updates: int = 0
-    real: float = 0.0
-    fake: float = 0.0
-    sign: float = 0.0
+    """Of the critic, since then."""
 
 
 def probability_of(plan: Plan, adaptation: Adaptation) -> float:
@@ -42,37 +40,36 @@ def probability_of(plan: Plan, adaptation: Adaptation) -> float:
 
 @torch.no_grad()
 def adapt(plan: Plan, adaptation: Adaptation, view: View, next_held_out: Callable[[], Samples] | None) -> None:
-    """Count one critic update, and adjust the probability when enough have been counted.
+    """Count one critic update, and adjust the probability when it is time.
 
-    `view` is what the update has seen; all processes of a run come to the same probability.
+    `view` is what the update sees.  The critic must not have moved since it gave the view's scores: compared with later
+    scores of held-out samples they would be too low, for a critic that learns.  All processes come to the same result.
     """
     augment = plan.recipe.augment
     if augment is None or augment.adaptive is None:
         return
     settings = augment.adaptive
-    real, fake = view.real_scores.detach(), view.fake_scores.detach()
-    seen = torch.stack([real.mean(), fake.mean(), (real[:, None] - fake[None, :]).sign().mean()])
-    means = plan.world.average(seen).tolist()
-    adaptation.real += means[0]
-    adaptation.fake += means[1]
-    adaptation.sign += means[2]
     adaptation.updates += 1
     if adaptation.updates < settings.every:
         return
-    adaptation.overfitting = _overfitting(plan, settings, adaptation, view, next_held_out)
-    step = adaptation.updates * plan.recipe.batch / settings.images
-    moved = adaptation.probability + math.copysign(step, adaptation.overfitting - settings.target)
-    adaptation.probability = min(max(moved, 0.0), settings.most)
-    adaptation.updates, adaptation.real, adaptation.fake, adaptation.sign = 0, 0.0, 0.0, 0.0
+    held_out = None
+    if settings.signal == "held_out" and next_held_out is not None:
+        held_out = apply(augment.operations, next_held_out(), adaptation.probability)
+    adaptation.overfitting = _overfitting(plan, view, held_out)
+    adaptation.probability = _moved(settings, adaptation, adaptation.updates * plan.recipe.batch)
+    adaptation.updates = 0
 
 
-def _overfitting(
-    plan: Plan, settings: Adaptive, sums: Adaptation, view: View, next_held_out: Callable[[], Samples] | None
-) -> float:
-    if settings.signal == "sign" or next_held_out is None:
-        return sums.sign / sums.updates
-    assert plan.recipe.augment is not None
-    samples = apply(plan.recipe.augment.operations, next_held_out(), sums.probability)
-    held_out = plan.world.average(view.critic(samples).mean()[None]).item()
-    real, fake = sums.real / sums.updates, sums.fake / sums.updates
-    return (real - held_out) / (real - fake) if real > fake else 0.0
+def _overfitting(plan: Plan, view: View, held_out: Samples | None) -> float:
+    real, fake = view.real_scores, view.fake_scores
+    if held_out is None:
+        return float(plan.world.average((real[:, None] - fake[None, :]).sign().mean()[None]))
+    means = torch.stack([real.mean(), fake.mean(), view.critic(held_out).mean()])
+    of_real, of_fake, of_held_out = plan.world.average(means).tolist()
+    return (of_real - of_held_out) / (of_real - of_fake) if of_real > of_fake else 0.0
+
+
+def _moved(settings: Adaptive, adaptation: Adaptation, samples: int) -> float:
+    """p after so many real samples on one side of the target."""
+    moved = adaptation.probability + math.copysign(samples / settings.images, adaptation.overfitting - settings.target)
+    return min(max(moved, 0.0), settings.most)

@@ -4,7 +4,6 @@
 
     for each critic update:      real batch, fakes without a graph -> View("D") -> sum of due terms -> update
     for each generator update:   fakes with a graph                -> View("G") -> sum of due terms -> update
-    after a critic update:       adapt the augmentation
     average the generator; count
 
 An update is made only when its gradients are finite; otherwise the step ends in `NonFinite`, which names the first
@@ -58,8 +57,10 @@ def step(
         real = next_real()
         with torch.set_grad_enabled(phase.share_fakes and turn == d_turns - 1):
             fake = generate(plan, state)
-        shown = _update(_view("D", plan, state, real, fake.detach(), meter), phase, progress, plan, state, meter)
-        adapt(plan, state.adaptation, shown, next_held_out)
+        view = _view("D", plan, state, real, fake.detach(), meter)
+        _update(
+            view, phase, progress, plan, state, meter, lambda shown: adapt(plan, state.adaptation, shown, next_held_out)
+        )
     with _frozen(state.critic):
         for turn in range(g_turns):
             real = next_real() if real is None else real
@@ -87,10 +88,18 @@ def write_settings(plan: Plan, state: State) -> None:
         player.write_settings(progress)
 
 
-def _update(view: View, phase: Phase, progress: Progress, plan: Plan, state: State, meter: Meter) -> View:
+def _update(
+    view: View,
+    phase: Phase,
+    progress: Progress,
+    plan: Plan,
+    state: State,
+    meter: Meter,
+    watch: Callable[[View], None] | None = None,
+) -> None:
     """One update of one player: the sum of its due terms, the gradient of that, and the optimiser's move.
 
-    Returns the view that the terms have seen, with its scores.
+    `watch` is shown what the terms have seen, with its scores, before the move.
     """
     player = _player(view.side, state)
     losses: dict[str, Tensor] = {}
@@ -105,10 +114,11 @@ def _update(view: View, phase: Phase, progress: Progress, plan: Plan, state: Sta
     norm = _clip(player)
     if not math.isfinite(norm.item()):
         raise NonFinite(state.counters.steps, first_culprit(view, losses, player.module))
+    if watch is not None:
+        watch(shown)
     player.optimiser.step()
     player.updates += 1
     _record(shown, phase, total, losses, norm, meter)
-    return shown
 
 
 def _view(side: Side, plan: Plan, state: State, real: Samples, fake: Samples, meter: Meter) -> View:
