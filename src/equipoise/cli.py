@@ -96,7 +96,7 @@ def train(
     with _reading_bar() as progress:
         where = run.Where(data, device=device, progress=progress)
         if dry_run:
-            showing.plan(settings, rehearsal.outline(settings, where))
+            showing.plan(rehearsal.outline(settings, where, budget))
             return OK
         if rehearse:
             showing.rehearsal(rehearsed := rehearsal.rehearse(settings, where, budget))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 from equipoise.edit import Edit, apply, diff
 from equipoise.schedule import Rate, Schedule, Unit
 from equipoise.space import Space
-from equipoise.spec import Knob, Part, Problem, Prose, SpecError, Table, flatten
+from equipoise.spec import Json, Knob, Part, Problem, Prose, SpecError, Table, flatten
 
 if TYPE_CHECKING:
     from torch import nn
@@ -284,6 +284,29 @@ class Cadence(Part):
     keep_best: Annotated[int, Knob("best checkpoints kept beside them", low=1, high=100, source="one")] = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What a recipe can be fitted to."""
+
+    space: Space
+    num_samples: int
+    """That are trained on."""
+    num_held_out: int
+    budget: Budget | None
+    """How long the person wants to train, where that was said."""
+    step_seconds: Callable[[Recipe], float]
+    """Measures how long a step of a recipe takes on this machine."""
+
+
+@dataclass(frozen=True)
+class Tailor(Part):
+    """A way to fit a recipe to its circumstances."""
+
+    @abstractmethod
+    def fit(self, fitting: Fitting) -> None:
+        """Make all choices, by `Fitting.choose`."""
+
+
 @dataclass(frozen=True)
 class Recipe(Part):
     """A whole training run, as data."""
@@ -307,6 +330,8 @@ class Recipe(Part):
     precision: Precision = Precision()
     cadence: Cadence = Cadence()
     seed: Annotated[int, Knob("start of all randomness", low=0, high=2**31 - 1, source="any")] = 0
+    tailor: Tailor | None = None
+    """Fits the settings to data and machine before the first step; a run's own recipe has been fitted and has none."""
     summary: Annotated[str, Prose()] = ""
     reasons: Annotated[Mapping[str, str], Prose()] = Table()
     """Where each number comes from, by path: a paper, a benchmark of ours, a user's notes, or a guess."""
@@ -324,7 +349,38 @@ class Recipe(Part):
                     )
 
 
-def edited(recipe: Recipe, edits: Iterable[Edit], why: str = "set by hand") -> Recipe:
+BY_HAND = "set by hand"
+
+
+class Fitting:
+    """A recipe while it is being fitted.  What a person has set stays."""
+
+    def __init__(self, recipe: Recipe, circumstances: Circumstances) -> None:
+        self.recipe = replace(recipe, tailor=None)
+        self.circumstances = circumstances
+        self._by_hand = [path for path, reason in recipe.reasons.items() if reason == BY_HAND]
+
+    def is_free(self, path: str) -> bool:
+        """Whether neither this setting, nor one inside it, nor one that it is inside of was set by hand."""
+        pairs = [(f"{path}.", f"{hand}.") for hand in self._by_hand]
+        return not any(one.startswith(other) or other.startswith(one) for one, other in pairs)
+
+    def choose(self, path: str, value: Json, why: str) -> None:
+        """Set one setting, with its reason, unless a person has set it."""
+        if self.is_free(path):
+            self.recipe = edited(self.recipe, [Edit(path, value=value)], why)
+
+
+def fitted(recipe: Recipe, circumstances: Circumstances) -> Recipe:
+    """The recipe for these circumstances; one without a tailor as it is."""
+    if recipe.tailor is None:
+        return recipe
+    fitting = Fitting(recipe, circumstances)
+    recipe.tailor.fit(fitting)
+    return fitting.recipe
+
+
+def edited(recipe: Recipe, edits: Iterable[Edit], why: str = BY_HAND) -> Recipe:
     """The recipe with edits made; what they changed no longer claims the reason it had.  Raises `SpecError`."""
     changed = apply(recipe, edits)
     rows = flatten(changed)

@@ -35,6 +35,8 @@ class Outline:
     notes: tuple[str, ...]
     generator_parameters: int
     critic_parameters: int
+    recipe: Recipe
+    """As it would be trained: fitted to the data, where it fits itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +53,12 @@ class Rehearsal:
     checkpoint_bytes: int
 
 
-def outline(recipe: Recipe, where: Where) -> Outline:
+def outline(recipe: Recipe, where: Where, budget: Budget | None = None) -> Outline:
     """Read the data and build the networks, and tell their sizes.  Raises `RequestError`."""
-    corpus, plan = prepare(recipe, where)
+    corpus, plan = prepare(recipe, where, budget)
     generator, critic = initial_networks(plan)
-    return Outline(
-        len(corpus), str(corpus.space), len(corpus.left_out), corpus.notes, _count(generator), _count(critic)
-    )
+    sizes = _count(generator), _count(critic)
+    return Outline(len(corpus), str(corpus.space), len(corpus.left_out), corpus.notes, *sizes, plan.recipe)
 
 
 def rehearse(recipe: Recipe, where: Where, budget: Budget | None = None) -> Rehearsal:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from equipoise.engine import checkpoint
 from equipoise.engine.finite import NonFinite
 from equipoise.engine.machine import choose_device, describe
 from equipoise.engine.memory import keep_freed_memory
+from equipoise.engine.pace import step_seconds
 from equipoise.engine.plan import Plan
 from equipoise.engine.precision import Arithmetic, decide
 from equipoise.engine.state import initial_networks, initial_state
@@ -25,7 +27,7 @@ from equipoise.folder import RunFolder, next_free
 from equipoise.goal import Goal
 from equipoise.interrupt import stop_on_signal
 from equipoise.journal import Resumed, Started
-from equipoise.recipe import Budget, Recipe, edited
+from equipoise.recipe import Budget, Circumstances, Recipe, edited, fitted
 from equipoise.record import Listener
 from equipoise.session import Session, describe_data
 from equipoise.spec import Json, SpecError, decode, digest, encode
@@ -71,7 +73,8 @@ def start(
     recipe: Recipe, where: Where, out: Path, budget: Budget | None = None, listeners: Iterable[Listener] = ()
 ) -> Session:
     """A new run.  Nothing is written before everything that can be checked has been."""
-    corpus, plan = prepare(recipe, where)
+    corpus, plan = prepare(recipe, where, budget)
+    recipe = plan.recipe
     generator, critic = initial_networks(plan)
     arithmetic, measured = decide(recipe.precision, plan.space, generator, critic, recipe.generator.latent, plan.device)
     plan = replace(plan, arithmetic=plan.world.agree(arithmetic))
@@ -180,10 +183,11 @@ def carry_out(session: Session) -> str:
             raise RequestError(f"{fault}; with these settings nothing can be learned, and no run was kept") from fault
 
 
-def prepare(recipe: Recipe, where: Where) -> tuple[Corpus, Plan]:
-    """The data, and what will not change while the run trains.  Raises `RequestError` when the two do not fit.
+def prepare(recipe: Recipe, where: Where, budget: Budget | None = None) -> tuple[Corpus, Plan]:
+    """The data, and what will not change while the run trains: the recipe, fitted to the data, and the machine.
 
     Of several processes the leading one reads the data first; the others then open what it has made.
+    Raises `RequestError` when recipe and data do not fit.
     """
     device = choose_device(where.device)
     if device.type == "cpu":
@@ -195,7 +199,11 @@ def prepare(recipe: Recipe, where: Where) -> tuple[Corpus, Plan]:
     corpus = open_corpus(recipe, where)
     if world.leads:
         world.wait()
-    plan = Plan(recipe, corpus.space, len(corpus.split(recipe.held_out).seen), device, world)
+    parts = corpus.split(recipe.held_out)
+    plan = Plan(recipe, corpus.space, len(parts.seen), device, world)
+    if recipe.tailor is not None:
+        found = Circumstances(corpus.space, len(parts.seen), len(parts.held_out), budget, partial(step_seconds, plan))
+        plan = replace(plan, recipe=world.agree(fitted(recipe, found)))
     refuse_misfits(plan, corpus)
     return corpus, plan
 

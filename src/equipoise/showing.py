@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from equipoise.recipe import Recipe
 from equipoise.recipes.listing import listing
 from equipoise.terminal import clock
 
@@ -46,11 +45,11 @@ def recipe(entry: Mapping[str, Any]) -> None:
     Console().print(table)
 
 
-def plan(settings: Recipe, outline: Outline) -> None:
+def plan(outline: Outline) -> None:
     """Everything that would be trained, and on what."""
     lines(
         f"{row['path']} = {_short(row['value'])}" + (f"   # {row['reason']}" if row["reason"] else "")
-        for row in listing(settings)
+        for row in listing(outline.recipe)
     )
     lines(
         [

@@ -132,14 +132,15 @@ def _training_pass(
 
 
 def _time(run: Callable[[], None], device: torch.device) -> float:
-    _synchronise(device)
+    synchronise(device)
     begin = time.perf_counter()
     run()
-    _synchronise(device)
+    synchronise(device)
     return time.perf_counter() - begin
 
 
-def _synchronise(device: torch.device) -> None:
+def synchronise(device: torch.device) -> None:
+    """Wait until the device has done all it was told."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":

@@ -1,0 +1,207 @@
+"""The recipe for anyone with 200 to 20 000 pictures: it looks at the data, the machine and the clock, and then decides.
+
+What it decides is written into the run's own recipe, each number with its reason, as if a person had chosen it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from equipoise.augment import ColourJitter, Flip, QuarterTurns, Rotate, Scale, Translate
+from equipoise.data import Images
+from equipoise.networks.dcgan import DcganCritic, DcganGenerator
+from equipoise.recipe import (
+    Adam,
+    Adaptive,
+    Augment,
+    Average,
+    Cadence,
+    Fitting,
+    Operation,
+    Phase,
+    Recipe,
+    Span,
+    Tailor,
+)
+from equipoise.schedule import Cosine
+from equipoise.space import Space
+from equipoise.spec import Knob, encode
+from equipoise.terms import R1, R2, RelativisticPairing
+
+STEPS = 8000
+WIDTHS = (96, 64, 48, 32, 24, 16)
+"""Of the networks, widest first."""
+FIRST_WIDTH = 32
+UNTIL_SETTLED = 0.05
+"""Share of the run over which the average of the weights forgets half."""
+RISE = 0.2
+"""Share of the run in which adaptive augmentation may go from never to always."""
+SMALL_BATCH, BATCH = 32, 64
+FEW_SAMPLES = 500
+SHEETS = 12
+
+
+@dataclass(frozen=True)
+class FitToData(Tailor):
+    """Chooses batch, augmentation, width, length and schedules for the data, the machine and the time there is.
+
+    The width is the largest with which `steps` steps fit into the time: on small machines many steps with narrow
+    networks learn more than few with wide ones (LAB.md).
+    """
+
+    steps: Annotated[
+        int, Knob("steps that the time must suffice for", low=100, log=True, source="measured, LAB.md")
+    ] = 6000
+    seconds: Annotated[
+        float, Knob("time there is, where nobody said", above=0, unit="s", source="guess: what one waits for")
+    ] = 3600.0
+
+    def fit(self, fitting: Fitting) -> None:
+        at = fitting.circumstances
+        few = at.num_samples < FEW_SAMPLES
+        fitting.choose("batch", SMALL_BATCH if few else BATCH, f"{at.num_samples} samples to train on")
+        operations = [encode(operation) for operation in valid_operations(at.space)]
+        fitting.choose("augment.operations", operations, f"what keeps {at.space} plausible")
+        self._choose_width(fitting)
+        step_s = at.step_seconds(fitting.recipe)
+        steps = self._steps(fitting, step_s)
+        measured = f"{step_s:.2g} s a step, measured"
+        fitting.choose("phases.main.length.amount", steps, measured)
+        for side in ("g_optim", "d_optim"):
+            fitting.choose(f"{side}.lr.until", steps, "the end of the run")
+        decay = 0.5 ** (1.0 / max(1.0, UNTIL_SETTLED * steps))
+        fitting.choose("average.decay", round(decay, 6), f"forgets half in {UNTIL_SETTLED:.0%} of the run")
+        images = RISE * steps * fitting.recipe.batch
+        fitting.choose(
+            "augment.adaptive.images", round(min(images, 500_000.0)), f"{RISE:.0%} of the run, at most ADA's"
+        )
+        fitting.choose("cadence.sheet_steps", max(1, math.ceil(steps / SHEETS)), f"{SHEETS} sheets a run")
+        fitting.choose("cadence.tick_steps", max(1, round(2.0 / step_s)), "a line every two seconds")
+
+    def _choose_width(self, fitting: Fitting) -> None:
+        """The widest networks with which there is time for enough steps."""
+        paths = ("generator.width", "critic.width")
+        if not all(map(fitting.is_free, paths)):
+            return
+        seconds = self._seconds(fitting)
+        pace = {FIRST_WIDTH: fitting.circumstances.step_seconds(_of_width(fitting.recipe, FIRST_WIDTH))}
+        chosen, fits = FIRST_WIDTH, seconds / pace[FIRST_WIDTH] >= self.steps
+        wider = [width for width in reversed(WIDTHS) if width > FIRST_WIDTH]
+        narrower = [width for width in WIDTHS if width < FIRST_WIDTH]
+        for width in wider if fits else narrower:
+            pace[width] = fitting.circumstances.step_seconds(_of_width(fitting.recipe, width))
+            enough = seconds / pace[width] >= self.steps
+            if fits and not enough:
+                break
+            chosen = width
+            if enough and not fits:
+                break
+        for path in paths:
+            fitting.choose(path, chosen, f"the widest that makes {self.steps} steps in {seconds / 60:.0f} min")
+
+    def _seconds(self, fitting: Fitting) -> float:
+        budget = fitting.circumstances.budget
+        return budget.seconds if budget is not None and budget.seconds is not None else self.seconds
+
+    def _steps(self, fitting: Fitting, step_s: float) -> int:
+        """How many the run will have."""
+        budget = fitting.circumstances.budget
+        if budget is None or budget.span is None:
+            return max(1, round(self._seconds(fitting) / step_s))
+        images = {"images": 1.0, "epochs": float(fitting.circumstances.num_samples)}
+        share = images.get(budget.span.unit, float(fitting.recipe.batch)) / fitting.recipe.batch
+        return max(1, round(budget.span.amount * share))
+
+
+def _of_width(recipe: Recipe, width: int) -> Recipe:
+    return replace(
+        recipe,
+        generator=replace(recipe.generator, width=width),  # type: ignore[call-arg]  # every network here has one
+        critic=replace(recipe.critic, width=width),  # type: ignore[call-arg]
+    )
+
+
+def valid_operations(space: Space) -> tuple[Operation, ...]:
+    """The changes that adaptive augmentation may make to such samples.
+
+    Pixels may be moved whatever the channels mean; between them is interpolated, and colours are changed, only where
+    all channels are continuous.  Strengths are those of Karras et al. 2020 (arXiv:2006.06676, appendix B), or below.
+    """
+    moves: tuple[Operation, ...] = (Flip(), QuarterTurns(), Translate(padding="reflection"))
+    if any(channel.kind == "categorical" for channel in space.channels):
+        return moves
+    return (
+        *moves,
+        Scale(reach=0.2, padding="reflection"),
+        Rotate(degrees=180.0, padding="reflection"),
+        ColourJitter(brightness=0.2, contrast=0.5, saturation=0.5, hue=0.5, keep_range=False),
+    )
+
+
+def auto() -> Recipe:
+    """Relativistic pairing with both zero-centred penalties, adaptive augmentation, and settings fitted to the data."""
+    adam = Adam(lr=Cosine(1e-3, 1e-4, until=STEPS), beta1=0.0, beta2=0.99)
+    return Recipe(
+        summary="fits itself to 200 to 20 000 pictures of any channels, to the machine and to the time: begin here",
+        source=Images(size=64),
+        generator=DcganGenerator(latent=64, width=FIRST_WIDTH),
+        critic=DcganCritic(width=FIRST_WIDTH, norm="none"),
+        phases={
+            "main": Phase(
+                length=Span(STEPS, "steps"),
+                terms={
+                    "pairing": RelativisticPairing(),
+                    "r1": R1(weight=0.5, every=4),
+                    "r2": R2(weight=0.5, every=4),
+                },
+                share_fakes=True,
+            )
+        },
+        g_optim=adam,
+        d_optim=adam,
+        average=Average(decay=0.998),
+        augment=Augment(valid_operations(Space((), 64, 64)), "both", Adaptive()),
+        batch=BATCH,
+        cadence=Cadence(tick_steps=20, sheet_steps=500),
+        tailor=FitToData(),
+        reasons={
+            "generator.latent": "guess: enough for a few thousand pictures",
+            **dict.fromkeys(FITTED, "fitted to the data, the machine and the time"),
+            "phases.main.terms.pairing.weight": "Huang et al. 2024, arXiv:2501.05441, eq. 2",
+            "phases.main.terms.r1.weight": "measured, LAB.md",
+            "phases.main.terms.r2.weight": "Huang et al. 2024: as strong as R1",
+            **{
+                f"phases.main.terms.{term}.every": "lazy regularisation, Karras et al. 2020, arXiv:1912.04958; LAB.md"
+                for term in ("r1", "r2")
+            },
+            **{f"{side}_optim.lr.{name}": why for side in "gd" for name, why in RATE_REASONS.items()},
+            **{f"{side}_optim.{name}": why for side in "gd" for name, why in ADAM_REASONS.items()},
+            **{f"augment.operations.{path}": STRENGTH for path in STRENGTHS},
+        },
+    )
+
+
+FITTED = (
+    "generator.width",
+    "critic.width",
+    "phases.main.length.amount",
+    "g_optim.lr.until",
+    "d_optim.lr.until",
+    "average.decay",
+    "batch",
+    "cadence.tick_steps",
+    "cadence.sheet_steps",
+)
+RATE_REASONS = {
+    "start": "measured, LAB.md: five times DCGAN's; the penalties hold it",
+    "end": "guess: a tenth, so that the average settles",
+    "begin": "from the first step",
+}
+ADAM_REASONS = {
+    "beta1": "Huang et al. 2024: no momentum; Gidel et al. 2019, arXiv:1807.04740: momentum hurts games",
+    "beta2": "Huang et al. 2024: 0.99 at the end of their schedule",
+}
+STRENGTH = "Karras et al. 2020, arXiv:2006.06676, appendix B, or below"
+STRENGTHS = ("3.reach", "4.degrees", "5.brightness", "5.contrast", "5.saturation", "5.hue")
