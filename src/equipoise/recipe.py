@@ -381,11 +381,14 @@ def fitted(recipe: Recipe, circumstances: Circumstances) -> Recipe:
 
 
 def edited(recipe: Recipe, edits: Iterable[Edit], why: str = BY_HAND) -> Recipe:
-    """The recipe with edits made; what they changed no longer claims the reason it had.  Raises `SpecError`."""
+    """The recipe with edits made; what they set no longer claims the reason it had.  Raises `SpecError`."""
+    edits = tuple(edits)
     changed = apply(recipe, edits)
     rows = flatten(changed)
     reasons = {path: reason for path, reason in recipe.reasons.items() if path in rows}
-    touched = {change.path: why for change in diff(recipe, changed) if change.path in rows}
+    named = tuple(f"{edit.path}." for edit in edits if edit.op == "set")
+    touched = {path: why for path in rows if f"{path}.".startswith(named)}
+    touched |= {change.path: why for change in diff(recipe, changed) if change.path in rows}
     return replace(changed, reasons={**reasons, **touched})
 
 

@@ -167,6 +167,8 @@ def auto() -> Recipe:
         cadence=Cadence(tick_steps=20, sheet_steps=500),
         tailor=FitToData(),
         reasons={
+            "source.size": "guess: what a CPU can still do; most small sets are not sharper",
+            "source.min_side": "no picture is too small to be enlarged",
             "generator.latent": "guess: enough for a few thousand pictures",
             **dict.fromkeys(FITTED, "fitted to the data, the machine and the time"),
             "phases.main.terms.pairing.weight": "Huang et al. 2024, arXiv:2501.05441, eq. 2",

@@ -1,0 +1,110 @@
+"""Recipe auto: what it decides for which data and how much time, and that what a person set stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from equipoise import recipes
+from equipoise.asked import as_set
+from equipoise.augment import ColourJitter, Rotate
+from equipoise.folder import RunFolder
+from equipoise.networks.dcgan import DcganGenerator
+from equipoise.recipe import Budget, Circumstances, Recipe, fitted
+from equipoise.recipes.auto import WIDTHS, valid_operations
+from equipoise.run import train
+from equipoise.schedule import Cosine
+from equipoise.space import Channel, Space
+
+RGB = Space((Channel("red"), Channel("green"), Channel("blue")), 32, 32)
+
+
+def width(recipe: Recipe) -> int:
+    assert isinstance(recipe.generator, DcganGenerator)
+    return recipe.generator.width
+
+
+def square_law(at_32: float) -> Callable[[Recipe], float]:
+    """A machine on which a step takes as long as the square of the width says."""
+    return lambda recipe: at_32 * (width(recipe) / 32) ** 2
+
+
+def fit(recipe: Recipe | None = None, samples: int = 1000, budget: str | None = "10m", at_32: float = 0.1) -> Recipe:
+    length = Budget.parse(budget) if budget else None
+    return fitted(recipe or recipes.load("auto"), Circumstances(RGB, samples, samples // 9, length, square_law(at_32)))
+
+
+def test_the_width_is_the_largest_for_which_there_is_time() -> None:
+    """10 minutes are 6000 steps of 0.1 s: 32 channels where those take so long, 96 on a machine nine times as fast."""
+    for at_32, expected in ((0.1, 32), (0.1 / 4, 64), (0.1 / 9 - 1e-9, 96), (0.1 / 100, max(WIDTHS)), (0.39, 16)):
+        chosen = fit(at_32=at_32)
+        assert width(chosen) == expected
+        assert chosen.critic.width == expected  # type: ignore[attr-defined]
+    assert width(fit(at_32=100.0)) == min(WIDTHS), "a machine too slow for anything gets the smallest"
+
+
+def test_the_schedules_end_where_the_time_does() -> None:
+    recipe = fit(at_32=0.1)
+    assert recipe.phases["main"].length.amount == 6000
+    for adam in (recipe.g_optim, recipe.d_optim):
+        assert isinstance(adam.lr, Cosine)
+        assert adam.lr.until == 6000
+    assert recipe.tailor is None
+
+
+@pytest.mark.parametrize(
+    ("budget", "steps"), [("500steps", 500), ("6400images", 100), ("64epochs", 1000), (None, 36000)]
+)
+def test_any_length_is_understood(budget: str | None, steps: int) -> None:
+    recipe = as_set(recipes.load("auto"), ["generator.width=32", "critic.width=32"])
+    assert fit(recipe, budget=budget).phases["main"].length.amount == steps
+
+
+def test_what_a_person_set_stays_and_the_rest_is_fitted_to_it() -> None:
+    recipe = as_set(recipes.load("auto"), ["generator.width=48", "batch=16", "g_optim.lr=0.0002"])
+    chosen = fit(recipe)
+    assert width(chosen) == 48
+    assert chosen.critic == recipe.critic
+    assert chosen.batch == 16
+    assert chosen.g_optim.lr == 0.0002
+    assert chosen.phases["main"].length.amount == round(600 / (0.1 * (48 / 32) ** 2))
+
+
+def test_each_choice_has_its_reason() -> None:
+    recipe = fit()
+    assert "6000 steps in 10 min" in recipe.reasons["generator.width"]
+    assert "measured" in recipe.reasons["phases.main.length.amount"]
+
+
+def test_colours_and_angles_of_categories_are_left_alone() -> None:
+    codes = Space((Channel("elevation"), Channel("water", kind="categorical")), 32, 32)
+    kinds = {type(operation) for operation in valid_operations(codes)}
+    assert not kinds & {ColourJitter, Rotate}
+    assert {ColourJitter, Rotate} <= {type(operation) for operation in valid_operations(RGB)}
+
+
+def test_few_samples_get_small_batches() -> None:
+    assert fit(samples=200).batch < fit(samples=2000).batch
+
+
+def test_it_trains_and_its_recipe_says_what_it_decided(tmp_path: Path) -> None:
+    for number in range(40):
+        source = np.random.default_rng(number)
+        (tmp_path / "data").mkdir(exist_ok=True)
+        Image.fromarray(source.integers(0, 256, (16, 16, 3), np.uint8)).save(tmp_path / "data" / f"{number}.png")
+    recipe = as_set(recipes.load("auto"), ["source.size=16"])
+    recipe = replace(recipe, cadence=replace(recipe.cadence, tick_steps=1))
+    out = train(recipe, tmp_path / "data", out=tmp_path / "run", budget="3steps", device="cpu")
+    written = recipes_of(out)
+    assert written.tailor is None
+    assert written.phases["main"].length.amount == 3
+    assert (out / "best" / "generator.safetensors").exists()
+
+
+def recipes_of(run: Path) -> Recipe:
+    return RunFolder(run).read_recipe()
