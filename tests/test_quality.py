@@ -15,12 +15,13 @@ from sklearn.metrics.pairwise import polynomial_kernel
 from torch import Tensor
 
 from equipoise.data import Digits
+from equipoise.measures.copying import c_t, copying, placed
 from equipoise.measures.diversity import diversity
 from equipoise.measures.features import DIMENSIONS, NUM_NETWORKS, Extractor, features
 from equipoise.measures.frechet import frechet
 from equipoise.measures.kernel import kernel_distance
 from equipoise.measures.manifold import manifold
-from equipoise.measures.reading import ROUNDS, STUDENT_975, STUDENT_FOR_NINE, Interval, Reading, read
+from equipoise.measures.reading import ROUNDS, STUDENT_975, STUDENT_FOR_ALL, Interval, Reading, read
 from equipoise.measures.spectrum import BANDS, detail, radial_spectrum, spectral_gap
 from equipoise.measures.standard import FEWEST_SAMPLES, NOT_FINITE, NUMBERS, Invalid, is_closer, standard
 
@@ -171,7 +172,7 @@ def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
 
 def test_the_quantiles_are_students() -> None:
     assert pytest.approx(t.ppf(0.975, ROUNDS - 1), abs=1e-3) == STUDENT_975
-    assert pytest.approx(t.ppf(1 - 0.025 / len(NUMBERS), ROUNDS - 1), abs=1e-3) == STUDENT_FOR_NINE
+    assert pytest.approx(t.ppf(1 - 0.025 / len(NUMBERS), ROUNDS - 1), abs=1e-3) == STUDENT_FOR_ALL
 
 
 def test_a_floor_is_taken_at_the_sizes_of_the_value() -> None:
@@ -216,7 +217,7 @@ def digits() -> tuple[Tensor, Tensor, np.ndarray]:
 def told(real: Tensor, fake: Tensor) -> dict[str, Interval]:
     """Excess over the floor, of every number that tells the two sets apart."""
     found = standard(real, fake)
-    assert all(isinstance(result, Reading) for result in found)
+    assert {r.name for r in found if isinstance(r, Invalid)} == {"copying", "nearest"}, "nothing was held out"
     return {r.name: r.excess for r in found if isinstance(r, Reading) and r.tells}
 
 
@@ -285,13 +286,13 @@ def test_copies_are_closer_than_other_real_samples(digits: tuple[Tensor, Tensor,
 
 @pytest.mark.parametrize("shape", [(4, 16, 16), (1, 48, 32), (3, 20, 16)])
 def test_any_channels_and_proportions_are_measured(shape: tuple[int, int, int]) -> None:
-    found = standard(normal(48, *shape), normal(48, *shape, seed=1))
+    found = standard(normal(48, *shape), normal(48, *shape, seed=1), num_held_out=16)
     assert all(isinstance(result, Reading) and math.isfinite(result.value.mean) for result in found)
 
 
 def test_what_is_not_valid_says_why() -> None:
     def reasons(real: Tensor, fake: Tensor) -> set[str]:
-        return {result.reason for result in standard(real, fake) if isinstance(result, Invalid)}
+        return {r.reason for r in standard(real, fake, num_held_out=16) if isinstance(r, Invalid)}
 
     good, bad = normal(40, 1, 16, 16), normal(40, 1, 16, 16, seed=1)
     bad[7, 0, 3, 3] = math.nan
@@ -308,3 +309,80 @@ def test_what_is_not_valid_says_why() -> None:
     points = {result.name: result for result in standard(normal(60, 2, 1, 1), normal(60, 2, 1, 1, seed=1))}
     assert points["detail"] == Invalid("detail", "points have no spectrum")
     assert isinstance(points["coverage"], Reading)
+
+
+# Copies of the training data
+
+
+def test_nearest_and_cells_are_their_definitions() -> None:
+    train, held_out, fake = normal(120, 3), normal(100, 3, seed=1), normal(30, 3, seed=2)
+    for points, set_ in zip(placed(train, held_out, fake), (held_out, fake), strict=True):
+        for at in range(len(set_)):
+            assert points[at, 0].item() == pytest.approx(
+                min((set_[at] - other).norm().item() for other in train), abs=1e-5
+            )
+        assert set(points[:, 1].tolist()) == {0.0, 1.0}, "a hundred held-out samples are worth two cells"
+
+
+def test_copying_is_the_share_of_pairs_by_cell() -> None:
+    held_out = torch.tensor([[1.0, 0.0], [2.0, 0.0], [3.0, 0.0], [1.0, 1.0]])
+    fake = torch.tensor([[0.5, 0.0], [2.0, 0.0], [9.0, 1.0], [0.0, 2.0]])
+    numbers = copying(held_out, fake)
+    assert numbers["copying"] == pytest.approx((3 * (3 + 1.5) / 6 + 1 * 0.0) / 4)
+    assert numbers["nearest"] == pytest.approx(fake[:, 0].median().item() / held_out[:, 0].median().item())
+
+
+def test_c_t_is_the_mann_whitney_score_of_a_library() -> None:
+    """Meehan et al. 2020, eq. 1: (U - nm/2) / sqrt(nm(n + m + 1) / 12), below 0 for copies."""
+    from scipy.stats import mannwhitneyu
+
+    held_out = torch.stack([normal(40).abs() + 0.2, torch.zeros(40)], 1)
+    fake = torch.stack([normal(60, seed=1).abs(), torch.zeros(60)], 1)
+    u = mannwhitneyu(fake[:, 0], held_out[:, 0]).statistic
+    assert c_t(held_out, fake) == pytest.approx((u - 1200) / math.sqrt(2400 * 101 / 12), abs=1e-6)
+
+
+def split_digits(digits: tuple[Tensor, Tensor, np.ndarray]) -> tuple[Tensor, Tensor, Tensor]:
+    """What is compared with (150 held out, then 450 seen), and fakes from elsewhere."""
+    real, other, _ = digits
+    return real, real[150:], other
+
+
+def copies_in(share: float, digits: tuple[Tensor, Tensor, np.ndarray]) -> list[Reading | Invalid]:
+    real, seen, other = split_digits(digits)
+    count = round(share * len(other))
+    fake = torch.cat([seen[torch.arange(count) % len(seen)], other[count:]]) + 0.02 * normal(*other.shape, seed=4)
+    return standard(real, fake, num_held_out=150)
+
+
+def test_copies_are_told_and_the_more_the_surer(digits: tuple[Tensor, Tensor, np.ndarray]) -> None:
+    found = [{r.name: r for r in copies_in(share, digits) if isinstance(r, Reading)} for share in (0.0, 0.5, 1.0)]
+    copied, distance = ([numbers[name].value.mean for numbers in found] for name in ("copying", "nearest"))
+    assert copied[0] == pytest.approx(0.5, abs=0.1)
+    assert copied[0] < copied[1] < copied[2]
+    assert copied[2] > 0.95
+    assert distance[0] > distance[1] > distance[2]
+    assert [is_closer(numbers["copying"]) for numbers in found] == [False, True, True]
+
+
+def test_samples_unlike_the_data_are_far_from_it_and_no_copies(digits: tuple[Tensor, Tensor, np.ndarray]) -> None:
+    real, _, other = split_digits(digits)
+    noisy = standard(real, other + 0.3 * normal(*other.shape, seed=5), num_held_out=150)
+    found = {r.name: r for r in noisy if isinstance(r, Reading)}
+    assert found["copying"].value.mean < 0.2
+    assert found["nearest"].value.mean > 1.2
+    assert not is_closer(found["copying"])
+
+
+def test_what_else_was_trained_on_counts_for_copies_alone(
+    digits: tuple[Tensor, Tensor, np.ndarray],
+) -> None:
+    real, _, other = split_digits(digits)
+    copies = other + 0.02 * normal(*other.shape, seed=4)
+    without, with_them = (standard(real, copies, num_held_out=150, more_seen=more) for more in (None, other))
+    for a, b in zip(without, with_them, strict=True):
+        if a.name in ("copying", "nearest"):
+            assert isinstance(b, Reading)
+            assert is_closer(b)
+        else:
+            assert a == b

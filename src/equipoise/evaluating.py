@@ -97,11 +97,13 @@ def evaluate(
     corpus = _corpus(run, sampler, data, device, progress)
     room = max(1, MOST_VALUES // math.prod(corpus.space.shape))
     split = _split(run, sampler, corpus)
-    real = reals(corpus, split, min(count, room), seed)
+    most = min(count, room)
+    real = reals(corpus, split, most, seed)
+    more_seen = reals(corpus, split, most, seed, skip=max(most, len(split.held_out)))
     latents = fixed_latents(seed, "evaluate", len(real), sampler.recipe.generator.latent)
     fake = draw(sampler.module, latents, choose_device(device))
-    results = tuple(standard(real, fake, seed))
     held_out = min(len(real), len(split.held_out))
+    results = tuple(standard(real, fake, seed, held_out, more_seen))
     return Evaluation(run, sampler.step, len(real), held_out, results, time.monotonic() - began)
 
 

@@ -50,9 +50,15 @@ def sheet_size(space: Space) -> int:
     return SHEET_POINTS if space.is_points else SHEET_SAMPLES
 
 
-def reals(corpus: Corpus, split: Split, count: int, seed: int) -> Samples:
-    """Up to `count` real samples in [-1, 1]: those held out first, then others; chosen by the seed, in their order."""
+def reals(corpus: Corpus, split: Split, count: int, seed: int, skip: int = 0) -> Samples:
+    """Up to `count` real samples in [-1, 1] after the first `skip`: those held out first, then others.
+
+    Chosen by the seed; held-out ones and others each in their own order.
+    """
     source = np.random.Generator(np.random.PCG64(mix(seed, "reals")))
-    places = np.concatenate([source.permutation(split.held_out), source.permutation(split.seen)])[:count]
+    order = [source.permutation(places) for places in (split.held_out, split.seen)]
+    chosen = np.concatenate(order)[skip : skip + count]
+    num_held_out = max(0, len(split.held_out) - skip)
+    places = np.concatenate([np.sort(chosen[:num_held_out]), np.sort(chosen[num_held_out:])])
     low, high = bounds(corpus.space)
-    return (torch.from_numpy(corpus.samples[np.sort(places)]).float() - low) / (high - low) * 2.0 - 1.0
+    return (torch.from_numpy(corpus.samples[places]).float() - low) / (high - low) * 2.0 - 1.0

@@ -137,7 +137,7 @@ def _network(channels: int, side: int, number: int) -> nn.Module:
 def _answers(network: nn.Module, standard: _Standard, samples: Samples) -> tuple[Vectors, Vectors]:
     """Statistics of every layer [N, S], and the last map [N, M], flattened."""
     statistics, maps = [], []
-    for part in torch.split(samples, max(1, BATCH_PIXELS // samples[0, 0].numel())):
+    for part in torch.split(samples, max(1, BATCH_PIXELS // math.prod(samples.shape[2:]))):
         x, rows = standard(part), []
         for layer in network.children():
             x = layer(x)

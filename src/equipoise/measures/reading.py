@@ -30,9 +30,9 @@ ROUNDS = 20
 """The spread is then known to 16 % (1 / sqrt(2 * 19)), which Student's t makes up for."""
 STUDENT_975 = 2.093
 """Quantile of Student's t with `ROUNDS` - 1 degrees of freedom: 95 % lie within plus and minus this."""
-STUDENT_FOR_NINE = 3.127
-"""The same for nine numbers at once (Bonferroni: 1 - 0.025 / 9), so that one evaluation in twenty raises a false alarm
-and not one in three."""
+STUDENT_FOR_ALL = 3.216
+"""The same for eleven numbers at once (Bonferroni: 1 - 0.025 / 11), so that one evaluation in twenty raises a false
+alarm and not two in five."""
 
 Measure = Callable[[Vectors, Vectors], Mapping[str, float]]
 """Vectors of reals and of fakes to numbers, by name."""
@@ -84,8 +84,8 @@ class Reading:
 
     @property
     def tells(self) -> bool:
-        """Whether this number, one of nine, tells the fakes from real samples."""
-        return self.is_finite and not Interval.of(self._excesses, STUDENT_FOR_NINE).has_zero
+        """Whether this number, one of eleven, tells the fakes from real samples."""
+        return self.is_finite and not Interval.of(self._excesses, STUDENT_FOR_ALL).has_zero
 
     @property
     def is_finite(self) -> bool:

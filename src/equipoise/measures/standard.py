@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+import torch
+
+from equipoise.measures.copying import copying, placed
 from equipoise.measures.diversity import diversity
 from equipoise.measures.features import Vectors, features
 from equipoise.measures.frechet import frechet
@@ -15,11 +18,13 @@ from equipoise.measures.reading import Reading, read
 from equipoise.measures.spectrum import FEWEST_PIXELS, detail, radial_spectrum, spectral_gap
 from equipoise.view import Samples
 
-Space = Literal["features", "spectrum"]
+Space = Literal["features", "spectrum", "copying"]
 Better = Literal["lower", "higher", "neither"]
 
 FEWEST_SAMPLES = 4 * (NEIGHBOURS + 1)
 """Halves of as few as 12 have neighbours and a covariance of sorts; their intervals say how little they mean."""
+FEWEST_HELD_OUT = 16
+"""Halves of 8, whose intervals say how little they mean."""
 NOT_FINITE = "some half of the samples gave no finite number"
 
 
@@ -31,6 +36,12 @@ class Number:
     meaning: str
     space: Space
     better: Better
+    copies: Better = "neither"
+    """Which way it goes beyond what real data give when samples are copies; where it is better, that way."""
+
+    @property
+    def closer(self) -> Better:
+        return self.better if self.copies == "neither" else self.copies
 
 
 NUMBERS = (
@@ -50,6 +61,8 @@ NUMBERS = (
         "spectrum",
         "neither",
     ),
+    Number("copying", "share of fakes nearer to the training data than unseen reals", "copying", "neither", "higher"),
+    Number("nearest", "distance to the training data against that of unseen reals", "copying", "neither", "lower"),
 )
 BY_NAME: Mapping[str, Number] = {number.name: number for number in NUMBERS}
 
@@ -62,8 +75,14 @@ class Invalid:
     reason: str
 
 
-def standard(real: Samples, fake: Samples, seed: int = 0) -> list[Reading | Invalid]:
-    """All numbers for two sets of samples in [-1, 1], in the order of `NUMBERS`."""
+def standard(
+    real: Samples, fake: Samples, seed: int = 0, num_held_out: int = 0, more_seen: Samples | None = None
+) -> list[Reading | Invalid]:
+    """All numbers for two sets of samples in [-1, 1], in the order of `NUMBERS`.
+
+    The first `num_held_out` reals were not trained on, and all others were, those in `more_seen` too, which serve to
+    find copies and nothing else.
+    """
     if min(len(real), len(fake)) < FEWEST_SAMPLES:
         reason = f"{len(real)} real samples and {len(fake)} fakes are too few; {FEWEST_SAMPLES} of each are needed"
         return [Invalid(number.name, reason) for number in NUMBERS]
@@ -73,8 +92,16 @@ def standard(real: Samples, fake: Samples, seed: int = 0) -> list[Reading | Inva
             return [Invalid(number.name, f"{bad} of {len(samples)} {name} are not finite") for number in NUMBERS]
     if bool((real == real[:1]).all()):
         return [Invalid(number.name, "all real samples are the same") for number in NUMBERS]
-    of_real, of_fake = features(real, fake)
+    more = [] if more_seen is None or not len(more_seen) else [more_seen]
+    of_real, of_fake, *of_more = features(real, fake, *more)
     found: dict[str, Reading | Invalid] = _by_name(read(_on_features, of_real, of_fake, seed))
+    why_not = _why_copies_cannot_be_told(len(real), num_held_out)
+    if why_not:
+        found |= {number.name: Invalid(number.name, why_not) for number in NUMBERS if number.space == "copying"}
+    else:
+        spaces = zip(of_real, of_fake, *of_more, strict=True)
+        pairs = [placed(torch.cat([a[num_held_out:], *rest]), a[:num_held_out], b) for a, b, *rest in spaces]
+        found |= _by_name(read(copying, [held_out for held_out, _ in pairs], [made for _, made in pairs], seed))
     if min(real.shape[2:]) < FEWEST_PIXELS:
         reason = "points have no spectrum" if real.shape[2:] == (1, 1) else f"below {FEWEST_PIXELS} pixels a side"
         found |= {number.name: Invalid(number.name, reason) for number in NUMBERS if number.space == "spectrum"}
@@ -83,10 +110,19 @@ def standard(real: Samples, fake: Samples, seed: int = 0) -> list[Reading | Inva
     return [found[number.name] for number in NUMBERS]
 
 
+def _why_copies_cannot_be_told(num_real: int, num_held_out: int) -> str:
+    if num_held_out >= num_real:
+        return "which samples were trained on is not known for these data"
+    if num_held_out < FEWEST_HELD_OUT:
+        return f"{num_held_out} real samples were held out from training; {FEWEST_HELD_OUT} are needed"
+    return ""
+
+
 def is_closer(reading: Reading) -> bool:
     """Whether the fakes are nearer to the reals than other reals are, as copies would be."""
-    better = BY_NAME[reading.name].better
-    return reading.tells and better != "neither" and (reading.excess.mean < 0) == (better == "lower")
+    if not reading.tells or BY_NAME[reading.name].closer == "neither":
+        return False
+    return (reading.excess.mean < 0) == (BY_NAME[reading.name].closer == "lower")
 
 
 def _by_name(readings: Sequence[Reading]) -> dict[str, Reading | Invalid]:
