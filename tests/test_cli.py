@@ -356,3 +356,56 @@ def test_an_evaluation_of_nothing_is_refused(tmp_path: Path, trained: Path, caps
     assert "leave --data away" in refused(["evaluate", str(trained), "--data", str(tmp_path)], capsys)
     assert run_command(["evaluate", str(trained), "--n", "12", "--device", "cpu"]) == 0
     assert "too few; 24 of each are needed" in capsys.readouterr().out
+
+
+def test_two_runs_are_compared_by_the_same_reals(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    longer, twin = str(tmp_path / "longer"), str(tmp_path / "twin")
+    assert train(f"{TINY}:points", "--out", longer, "--for", "600steps", "--set", "average.decay=0.9") == 0
+    assert (
+        train(f"{TINY}:points", "--out", twin, "--for", "600steps", "--set", "average.decay=0.9", "--set", "seed=1")
+        == 0
+    )
+    capsys.readouterr()
+    assert run_command(["compare", str(trained), longer, "--n", "400", "--device", "cpu"]) == 0
+    shown = capsys.readouterr().out
+    assert "400 fakes of each run against 400 real samples, the same for all" in shown
+    assert f"{longer} is better by" in shown
+    assert "one setting differs: average.decay" in shown
+    assert run_command(["compare", longer, str(trained), "--n", "400", "--device", "cpu", "--json"]) == 0
+    (other,) = json.loads(capsys.readouterr().out)["others"]
+    assert other["verdicts"]["kernel"] == "worse"
+    mean, low, high = other["worse_by"]["kernel"]
+    assert 0 < low < mean < high
+    assert run_command(["compare", longer, longer, twin, "--n", "100", "--device", "cpu"]) == 0
+    shown = capsys.readouterr().out
+    assert "no setting differs" in shown
+    assert "these runs cannot be told apart" in shown
+    assert "one setting differs: seed: 0 -> 1" in shown
+
+
+def test_what_cannot_be_compared_is_refused(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "needs at least two runs" in refused(["compare", str(trained)], capsys)
+    data, more = coloured(tmp_path / "data", 60), coloured(tmp_path / "more", 60, seed=1)
+    runs = []
+    for folder in (data, more):
+        runs.append(str(tmp_path / f"run-{folder.name}"))
+        assert train(f"{TINY}:images", "--data", str(folder), "--out", runs[-1], "--for", "2steps") == 0
+    assert "read different data; --data FOLDER" in refused(["compare", *runs], capsys)
+    assert "cannot be compared" in refused(["compare", str(trained), runs[0]], capsys)
+    assert run_command(["compare", *runs, "--data", str(data), "--device", "cpu"]) == 0
+
+
+def test_copies_are_looked_for_where_samples_were_held_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(tmp_path / "run")
+    data = coloured(tmp_path / "data", 160)
+    assert train(f"{TINY}:images", "--data", str(data), "--out", out, "--for", "2steps", "--set", "held_out=0.3") == 0
+    capsys.readouterr()
+    assert run_command(["evaluate", out, "--device", "cpu", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert 30 < document["num_held_out"] < 70
+    assert 0.0 <= document["measures"]["copying"]["value"]["mean"] <= 1.0
+    other = coloured(tmp_path / "other", 60, seed=1)
+    assert run_command(["evaluate", out, "--data", str(other), "--device", "cpu"]) == 0
+    assert "which samples were trained on is not known" in capsys.readouterr().out

@@ -206,6 +206,29 @@ def evaluate(
 
 
 @app.command
+def compare(
+    *runs: Path,
+    data: Annotated[Path | None, Parameter(name="--data", help="other pictures; default the runs' own")] = None,
+    n: Annotated[int | None, Parameter(name="--n", help="how many at most of each kind; default 2000")] = None,
+    seed: Annotated[int, Parameter(name="--seed", help="which samples, which halves")] = 0,
+    json_: AsJson = False,
+    device: Device = "auto",
+) -> int:
+    """Say which of several runs is better, by which numbers, and what differs in their settings."""
+    from equipoise import comparing, evaluating, showing
+
+    if n is not None and n < 1:
+        raise RequestError(f"--n {n}: at least one sample is needed")
+    with _reading_bar() as progress:
+        result = comparing.compare(runs, data, n or evaluating.MOST_SAMPLES, seed, device, progress)
+    if json_:
+        print_json(result.to_json())
+    else:
+        showing.lines(result.lines())
+    return OK
+
+
+@app.command
 def demo(*, out: Annotated[Path | None, Parameter(name="--out", help="default runs/demo-001")] = None) -> int:
     """Train on real handwritten digits for a few minutes and judge what comes out."""
     from equipoise import demo as tour

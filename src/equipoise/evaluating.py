@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from equipoise.errors import RequestError
 from equipoise.folder import RunFolder
 from equipoise.measures.reading import Interval, Reading
 from equipoise.measures.standard import BY_NAME, Invalid, is_closer, standard
+from equipoise.recipe import Recipe
 from equipoise.run import Where, data_of, digest_of_data, open_corpus
 from equipoise.sampling import open_run
 from equipoise.spec import Json
@@ -35,6 +36,7 @@ class Evaluation:
 
     run: Path
     step: int
+    recipe: Recipe
     num_samples: int
     """Of reals and of fakes, each."""
     num_held_out: int
@@ -92,19 +94,48 @@ def evaluate(
     At most `count` real samples are used, chosen by the seed, and as many fakes; fewer of large ones, so that either
     takes at most 512 MiB.  Raises `RequestError`.
     """
-    began = time.monotonic()
-    sampler = open_run(run, device)
-    corpus = _corpus(run, sampler, data, device, progress)
-    room = max(1, MOST_VALUES // math.prod(corpus.space.shape))
-    split = _split(run, sampler, corpus)
-    most = min(count, room)
+    return evaluate_all([run], data, count, seed, device, progress)[0]
+
+
+def evaluate_all(
+    runs: Sequence[Path],
+    data: Path | None = None,
+    count: int = MOST_SAMPLES,
+    seed: int = 0,
+    device: str = "auto",
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Evaluation]:
+    """`evaluate` for several runs, all against the same real samples, in the same halves.
+
+    Raises `RequestError`, also where the runs make samples of different kinds or were trained on different data.
+    """
+    samplers = [open_run(run, device) for run in runs]
+    corpora = [_corpus(run, sampler, data, device, progress) for run, sampler in zip(runs, samplers, strict=True)]
+    _refuse_different(runs, corpora)
+    corpus, split = corpora[0], _split(runs[0], samplers[0], corpora[0])
+    most = min(count, max(1, MOST_VALUES // math.prod(corpus.space.shape)))
     real = reals(corpus, split, most, seed)
     more_seen = reals(corpus, split, most, seed, skip=max(most, len(split.held_out)))
-    latents = fixed_latents(seed, "evaluate", len(real), sampler.recipe.generator.latent)
-    fake = draw(sampler.module, latents, choose_device(device))
-    held_out = min(len(real), len(split.held_out))
-    results = tuple(standard(real, fake, seed, held_out, more_seen))
-    return Evaluation(run, sampler.step, len(real), held_out, results, time.monotonic() - began)
+    found = []
+    for run, sampler in zip(runs, samplers, strict=True):
+        began = time.monotonic()
+        latents = fixed_latents(seed, "evaluate", len(real), sampler.recipe.generator.latent)
+        fake = draw(sampler.module, latents, choose_device(device))
+        same_split = sampler.recipe.held_out == samplers[0].recipe.held_out
+        held_out = min(len(real), len(split.held_out)) if same_split else 0
+        results = tuple(standard(real, fake, seed, held_out, more_seen))
+        seconds = time.monotonic() - began
+        found.append(Evaluation(run, sampler.step, sampler.recipe, len(real), held_out, results, seconds))
+    return found
+
+
+def _refuse_different(runs: Sequence[Path], corpora: Sequence[Corpus]) -> None:
+    """All runs are measured against the data of the first, so they must be those of all."""
+    for run, corpus in zip(runs[1:], corpora[1:], strict=True):
+        if corpus.space != corpora[0].space:
+            raise RequestError(f"{runs[0]} makes {corpora[0].space}, and {run} {corpus.space}: they cannot be compared")
+        if corpus.digest != corpora[0].digest:
+            raise RequestError(f"{runs[0]} and {run} read different data; --data FOLDER compares both against a third")
 
 
 def _split(run: Path, sampler: Sampler, corpus: Corpus) -> Split:

@@ -1,0 +1,152 @@
+"""``equipoise compare``: which of several runs is better, by which numbers, and when that cannot be said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from equipoise.edit import Change, diff
+from equipoise.errors import RequestError
+from equipoise.evaluating import MOST_SAMPLES, Evaluation, evaluate_all
+from equipoise.measures.reading import STUDENT_FOR_ALL, Interval, Reading
+from equipoise.measures.standard import BY_NAME, NUMBERS
+from equipoise.spec import Json
+
+SHOWN_CHANGES = 6
+UNIMPORTANT = ("reasons.", "cadence.", "summary")
+"""Settings that change nothing in the samples."""
+
+Verdict = Literal["better", "worse", "cannot be told apart"]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What one number says of two runs, measured against the same halves of the same real samples."""
+
+    name: str
+    of_first: float
+    of_other: float
+    worse_by: Interval
+    """How much farther from the best the other is; for eleven numbers at once."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of the other run."""
+        if self.worse_by.has_zero or not self.worse_by.low <= self.worse_by.high:
+            return "cannot be told apart"
+        return "worse" if self.worse_by.mean > 0 else "better"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One run beside the first."""
+
+    other: Evaluation
+    changes: tuple[Change, ...]
+    differences: tuple[Difference, ...]
+
+    def names(self, verdict: Verdict) -> list[str]:
+        return [difference.name for difference in self.differences if difference.verdict == verdict]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Several runs, all beside the first."""
+
+    first: Evaluation
+    comparisons: tuple[Comparison, ...]
+
+    def lines(self) -> Iterator[str]:
+        """For each other run: what differs in the settings, a table, and what it comes to."""
+        first = self.first
+        yield f"{first.num_samples} fakes of each run against {first.num_samples} real samples, the same for all"
+        for comparison in self.comparisons:
+            other = comparison.other
+            yield ""
+            yield f"{first.run}, step {first.step}, and {other.run}, step {other.step}"
+            yield f"  {_of_settings(comparison.changes)}"
+            yield f"  {'':<10}{'first':>10}{'other':>10}   the other is"
+            for difference in comparison.differences:
+                yield (
+                    f"  {difference.name:<10}{difference.of_first:>10.3g}{difference.of_other:>10.3g}   "
+                    f"{difference.verdict}"
+                )
+            yield f"  {_in_words(comparison, str(other.run))}"
+
+    def to_json(self) -> Json:
+        return {
+            "first": self.first.to_json(),
+            "others": [
+                {
+                    "evaluation": comparison.other.to_json(),
+                    "changes": [str(change) for change in comparison.changes],
+                    "verdicts": {difference.name: difference.verdict for difference in comparison.differences},
+                    "worse_by": {
+                        difference.name: [difference.worse_by.mean, difference.worse_by.low, difference.worse_by.high]
+                        for difference in comparison.differences
+                    },
+                }
+                for comparison in self.comparisons
+            ],
+        }
+
+
+def compare(
+    runs: Sequence[Path],
+    data: Path | None = None,
+    count: int = MOST_SAMPLES,
+    seed: int = 0,
+    device: str = "auto",
+    progress: Callable[[int, int], None] | None = None,
+) -> Compared:
+    """Measure runs against the same real samples and say which can be told apart.  Raises `RequestError`."""
+    if len(runs) < 2:
+        raise RequestError("compare needs at least two runs: equipoise compare RUN OTHER")
+    first, *others = evaluate_all(runs, data, count, seed, device, progress)
+    return Compared(first, tuple(_compared(first, other) for other in others))
+
+
+def _compared(first: Evaluation, other: Evaluation) -> Comparison:
+    changes = tuple(change for change in diff(first.recipe, other.recipe) if not change.path.startswith(UNIMPORTANT))
+    return Comparison(other, changes, tuple(_differences(first, other)))
+
+
+def _differences(first: Evaluation, other: Evaluation) -> Iterator[Difference]:
+    """One for each number that both runs have."""
+    of_first, of_other = (
+        {result.name: result for result in one.results if isinstance(result, Reading)} for one in (first, other)
+    )
+    for number in NUMBERS:
+        if number.name in of_first and number.name in of_other:
+            mine, theirs = of_first[number.name], of_other[number.name]
+            rounds = [b - a for a, b in zip(_badness(mine), _badness(theirs), strict=True)]
+            interval = Interval.of(rounds, STUDENT_FOR_ALL)
+            yield Difference(number.name, mine.value.mean, theirs.value.mean, interval)
+
+
+def _badness(reading: Reading) -> list[float]:
+    """How far from the best a number is, in each round: more is worse."""
+    better = BY_NAME[reading.name].better
+    if better == "neither":
+        return [abs(value - reading.floor.mean) for value in reading.values]
+    return list(reading.values) if better == "lower" else [-value for value in reading.values]
+
+
+def _of_settings(changes: Sequence[Change]) -> str:
+    if not changes:
+        return "no setting differs"
+    if len(changes) == 1:
+        return f"one setting differs: {changes[0]}"
+    shown = "; ".join(map(str, changes[:SHOWN_CHANGES])) + ("; ..." if len(changes) > SHOWN_CHANGES else "")
+    return f"{len(changes)} settings differ, so a difference cannot be laid to any one of them: {shown}"
+
+
+def _in_words(comparison: Comparison, other: str) -> str:
+    better, worse = comparison.names("better"), comparison.names("worse")
+    if not better and not worse:
+        return "these runs cannot be told apart; more samples, or more seeds, might"
+    parts = [f"better by {', '.join(better)}"] if better else []
+    parts += [f"worse by {', '.join(worse)}"] if worse else []
+    return f"{other} is " + " and ".join(parts) + "; whether another seed would say so too, one run does not tell"
