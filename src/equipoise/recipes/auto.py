@@ -153,8 +153,8 @@ def auto() -> Recipe:
                 length=Span(STEPS, "steps"),
                 terms={
                     "pairing": RelativisticPairing(),
-                    "r1": R1(weight=0.5, every=4),
-                    "r2": R2(weight=0.5, every=4),
+                    "r1": R1(weight=2.0, every=4),
+                    "r2": R2(weight=2.0, every=4),
                 },
                 share_fakes=True,
             )
