@@ -18,6 +18,10 @@ from equipoise.networks import (
     DcganGenerator,
     MlpCritic,
     MlpGenerator,
+    NormFreeCritic,
+    NormFreeGenerator,
+    StyleCritic,
+    StyleGenerator,
     WganLargeCritic,
     WganLargeGenerator,
     WganSmallCritic,
@@ -48,6 +52,8 @@ GENERATORS: list[Generator] = [
     WganSmallGenerator(latent=6, width=4),
     WganLargeGenerator(latent=6, width=8, attention=8),
     WganLargeGenerator(latent=6, width=4, attention=None),
+    NormFreeGenerator(latent=6, width=4, widest=8, blocks=2),
+    StyleGenerator(latent=6, width=4, widest=8),
     MlpGenerator(latent=6, width=8, depth=2),
     MlpGenerator(latent=6, width=8, depth=1, activation="silu", norm="batch"),
     MlpGenerator(latent=6, depth=0),
@@ -60,6 +66,9 @@ CRITICS: list[Critic] = [
     WganSmallCritic(width=4),
     WganLargeCritic(width=8, attention=8),
     WganLargeCritic(width=4, attention=None, spectral_norm=False),
+    NormFreeCritic(width=4, widest=8, blocks=2),
+    StyleCritic(width=4, widest=8, group=1),
+    StyleCritic(width=4, widest=8, group=4),
     MlpCritic(width=8, depth=2),
     MlpCritic(width=8, depth=1, activation="relu", norm="batch"),
     MlpCritic(width=8, depth=2, activation="silu"),
@@ -381,3 +390,46 @@ def test_spectral_norm_lets_several_passes_share_one_backward() -> None:
 
 def test_maxout_by_hand() -> None:
     assert Maxout(2)(torch.tensor([[1.0, -2.0, 0.5, 3.0]])).tolist() == [[1.0, 3.0]]
+
+
+def test_a_modulated_convolution_is_the_papers() -> None:
+    """Karras et al. 2020, arXiv:1912.04958, eqs. 1 and 3: each sample's own weights, scaled and brought to size one."""
+    from equipoise.networks.style import EPS, ModulatedConv
+
+    torch.manual_seed(0)
+    layer, x, w = ModulatedConv(3, 5, 3, 4).double(), torch.randn(2, 3, 6, 6).double(), torch.randn(2, 4).double()
+    for at in range(2):
+        scaled = layer.kernel() * layer.style(w[at : at + 1])[0][None, :, None, None]
+        sized = scaled / (scaled.square().sum((1, 2, 3), keepdim=True) + EPS).sqrt()
+        expected = F.conv2d(x[at : at + 1], sized, padding=1)
+        torch.testing.assert_close(layer(x, w)[at : at + 1], expected, atol=1e-5, rtol=1e-5)
+
+
+def test_a_latent_is_one_sample_when_only_drawing_and_not_while_learning() -> None:
+    generator, z = StyleGenerator(latent=4, width=4, widest=8).build(space(3, 16)), torch.randn(2, 4)
+    for module in generator.modules():
+        if hasattr(module, "strength"):
+            nn.init.constant_(module.strength, 1.0)
+    assert not torch.equal(generator(z), generator(z))
+    generator.eval()
+    assert torch.equal(generator(z), generator(z))
+
+
+def test_variation_is_the_mean_deviation_within_each_group() -> None:
+    from equipoise.networks.style import variation
+
+    x = torch.randn(6, 2, 3, 3)
+    for group, size in ((4, 3), (2, 2), (8, 6)):
+        found = variation(x, group)
+        assert found.shape == (6, 1, 3, 3)
+        for at in range(6):
+            others = x[at % (6 // size) :: 6 // size]
+            expected = others.std(0, correction=0).mean().item()
+            assert found[at].unique().item() == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_residual_block_begins_as_the_identity() -> None:
+    from equipoise.networks.norm_free import Block
+
+    x = torch.randn(2, 4, 8, 8)
+    assert torch.equal(Block(4)(x), x)

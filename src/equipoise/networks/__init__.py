@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from equipoise.networks.dcgan import DcganCritic, DcganGenerator
 from equipoise.networks.mlp import MlpCritic, MlpGenerator
+from equipoise.networks.norm_free import NormFreeCritic, NormFreeGenerator
+from equipoise.networks.style import StyleCritic, StyleGenerator
 from equipoise.networks.wgan import WganLargeCritic, WganLargeGenerator, WganSmallCritic, WganSmallGenerator
 
 __all__ = [
@@ -15,6 +17,10 @@ __all__ = [
     "DcganGenerator",
     "MlpCritic",
     "MlpGenerator",
+    "NormFreeCritic",
+    "NormFreeGenerator",
+    "StyleCritic",
+    "StyleGenerator",
     "WganLargeCritic",
     "WganLargeGenerator",
     "WganSmallCritic",

@@ -1,8 +1,8 @@
 """Residual networks without any normalisation, after R3GAN (Huang et al. 2024, arXiv:2501.05441, section 3).
 
 A well-posed game (relativistic pairing with both zero-centred penalties) needs no tricks in the networks, so what is
-left is plain: residual blocks, LeakyReLU, and an initialisation under which each block begins as the identity (Fixup,
-Zhang et al. 2019, arXiv:1901.09321).  Where R3GAN has grouped convolutions in a bottleneck there are two full ones
+left is plain: residual blocks, LeakyReLU, and a factor under which each block begins as the identity (SkipInit, De &
+Smith 2020, arXiv:2002.10444).  Where R3GAN has grouped convolutions in a bottleneck there are two full ones
 here, which a CPU computes three times faster for as many parameters.
 """
 
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from equipoise.networks.grid import Pyramid, refuse, size_faults
-from equipoise.networks.layers import LEAK, Conv, Head, Init, NearestConv, PooledConv, Stem, up_conv
+from equipoise.networks.layers import LEAK, Conv, Head, NearestConv, PooledConv, Stem, up_conv
 from equipoise.recipe import Critic, Generator
 from equipoise.space import Space
 from equipoise.spec import Knob
@@ -37,7 +37,12 @@ Blocks = Annotated[int, Knob("residual blocks on each grid", low=1, high=8, sour
 
 @dataclass(frozen=True)
 class NormFreeGenerator(Generator):
-    """Blocks on each grid, nearest up-sampling between them, tanh at the end.  Any channels; sides 16 to 256."""
+    """Blocks on each grid, nearest up-sampling between them, tanh at the end.
+
+    Any channels; sides 16 to 256, powers of two.
+
+    Parameters for 3 channels: 745,510 at 32 px, 2,484,903 at 64 px.
+    """
 
     width: Width = 32
     widest: Widest = 256
@@ -55,7 +60,10 @@ class NormFreeGenerator(Generator):
 
 @dataclass(frozen=True)
 class NormFreeCritic(Critic):
-    """The generator's mirror image.  Scores each sample by itself.  Any channels; sides 16 to 256."""
+    """The generator's mirror image.  Scores each sample by itself.  Any channels; sides 16 to 256, powers of two.
+
+    Parameters for 3 channels: 483,492 at 32 px, 1,960,869 at 64 px.
+    """
 
     width: Width = 32
     widest: Widest = 256
@@ -75,16 +83,17 @@ class NormFreeCritic(Critic):
 
 
 class Block(nn.Module):
-    """x + convolution(act(convolution(act(x)))); the last convolution begins at zero."""
+    """x + gamma * convolution(act(convolution(act(x)))); gamma begins at zero."""
 
-    def __init__(self, channels: int, blocks: int) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv1 = Conv(channels, channels, 3, he(blocks**-0.5))
-        self.conv2 = Conv(channels, channels, 3, nn.init.zeros_)
+        self.conv1 = Conv(channels, channels, 3, he)
+        self.conv2 = Conv(channels, channels, 3, he)
+        self.gamma = nn.Parameter(torch.zeros(()))
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.conv1(F.leaky_relu(x, LEAK))
-        total: Tensor = x + self.conv2(F.leaky_relu(y, LEAK))
+        total: Tensor = x + self.gamma * self.conv2(F.leaky_relu(y, LEAK))
         return total
 
 
@@ -93,14 +102,13 @@ class Growing(nn.Module):
 
     def __init__(self, pyramid: Pyramid, image_channels: int, latent: int, channels: Channels, blocks: int) -> None:
         super().__init__()
-        total = blocks * len(channels)
-        self.stem = Stem(latent, channels[0], pyramid.base, he(1.0), bias=True)
-        layers: list[nn.Module] = [Block(channels[0], total) for _ in range(blocks)]
+        self.stem = Stem(latent, channels[0], pyramid.base, he, bias=True)
+        layers: list[nn.Module] = [Block(channels[0]) for _ in range(blocks)]
         for before, after in pairwise(channels):
-            layers.append(NearestConv(before, after, he(1.0)))
-            layers += [Block(after, total) for _ in range(blocks)]
+            layers.append(NearestConv(before, after, he))
+            layers += [Block(after) for _ in range(blocks)]
         self.body = nn.Sequential(*layers)
-        self.head = up_conv(channels[-1], image_channels, "transposed", he(1.0))
+        self.head = up_conv(channels[-1], image_channels, "transposed", he)
 
     def forward(self, z: Latents) -> Samples:
         x: Tensor = self.head(F.leaky_relu(self.body(self.stem(z)), LEAK))
@@ -113,12 +121,11 @@ class Shrinking(nn.Module):
     def __init__(self, pyramid: Pyramid, image_channels: int, channels: Channels, blocks: int) -> None:
         super().__init__()
         channels = channels[::-1]
-        total = blocks * len(channels)
-        self.stem = Conv(image_channels, channels[0], 4, he(1.0), stride=2)
-        layers: list[nn.Module] = [Block(channels[0], total) for _ in range(blocks)]
+        self.stem = Conv(image_channels, channels[0], 4, he, stride=2)
+        layers: list[nn.Module] = [Block(channels[0]) for _ in range(blocks)]
         for before, after in pairwise(channels):
-            layers.append(PooledConv(before, after, he(1.0)))
-            layers += [Block(after, total) for _ in range(blocks)]
+            layers.append(PooledConv(before, after, he))
+            layers += [Block(after) for _ in range(blocks)]
         self.body = nn.Sequential(*layers)
         self.head = Head(channels[-1] * pyramid.cells)
 
@@ -127,14 +134,9 @@ class Shrinking(nn.Module):
         return scores
 
 
-def he(share: float) -> Init:
-    """Normal with the variance that LeakyReLU keeps, times `share` squared."""
-
-    def start(weight: Tensor) -> None:
-        fan_in = weight[0].numel()
-        nn.init.normal_(weight, 0.0, share * GAIN / math.sqrt(fan_in))
-
-    return start
+def he(weight: Tensor) -> None:
+    """Normal with the variance that LeakyReLU keeps."""
+    nn.init.normal_(weight, 0.0, GAIN / math.sqrt(weight[0].numel()))
 
 
 def _channels(pyramid: Pyramid, width: int, widest: int) -> Channels:
