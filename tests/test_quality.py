@@ -21,7 +21,7 @@ from equipoise.measures.features import DIMENSIONS, NUM_NETWORKS, Extractor, fea
 from equipoise.measures.frechet import frechet
 from equipoise.measures.kernel import kernel_distance
 from equipoise.measures.manifold import manifold
-from equipoise.measures.reading import ROUNDS, STUDENT_975, STUDENT_FOR_ALL, Interval, Reading, read
+from equipoise.measures.reading import ROUNDS, Interval, Reading, read, student
 from equipoise.measures.spectrum import BANDS, detail, radial_spectrum, spectral_gap
 from equipoise.measures.standard import FEWEST_SAMPLES, NOT_FINITE, NUMBERS, Invalid, is_closer, standard
 
@@ -171,8 +171,8 @@ def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
 
 
 def test_the_quantiles_are_students() -> None:
-    assert pytest.approx(t.ppf(0.975, ROUNDS - 1), abs=1e-3) == STUDENT_975
-    assert pytest.approx(t.ppf(1 - 0.025 / len(NUMBERS), ROUNDS - 1), abs=1e-3) == STUDENT_FOR_ALL
+    assert student(1) == pytest.approx(t.ppf(0.975, ROUNDS - 1))
+    assert student(len(NUMBERS)) == pytest.approx(t.ppf(1 - 0.025 / len(NUMBERS), ROUNDS - 1))
 
 
 def test_a_floor_is_taken_at_the_sizes_of_the_value() -> None:

@@ -10,7 +10,7 @@ from typing import Literal
 from equipoise.edit import Change, diff
 from equipoise.errors import RequestError
 from equipoise.evaluating import MOST_SAMPLES, Evaluation, evaluate_all
-from equipoise.measures.reading import STUDENT_FOR_ALL, Interval, Reading
+from equipoise.measures.reading import Interval, Reading
 from equipoise.measures.standard import BY_NAME, NUMBERS
 from equipoise.spec import Json
 
@@ -29,7 +29,7 @@ class Difference:
     of_first: float
     of_other: float
     worse_by: Interval
-    """How much farther from the best the other is; for eleven numbers at once."""
+    """How much farther from the best the other is; for all numbers at once."""
 
     @property
     def verdict(self) -> Verdict:
@@ -122,7 +122,7 @@ def _differences(first: Evaluation, other: Evaluation) -> Iterator[Difference]:
         if number.name in of_first and number.name in of_other:
             mine, theirs = of_first[number.name], of_other[number.name]
             rounds = [b - a for a, b in zip(_badness(mine), _badness(theirs), strict=True)]
-            interval = Interval.of(rounds, STUDENT_FOR_ALL)
+            interval = Interval.of(rounds, mine.among)
             yield Difference(number.name, mine.value.mean, theirs.value.mean, interval)
 
 

@@ -19,6 +19,7 @@ import math
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -28,11 +29,8 @@ from equipoise.randomness import mix
 
 ROUNDS = 20
 """The spread is then known to 16 % (1 / sqrt(2 * 19)), which Student's t makes up for."""
-STUDENT_975 = 2.093
-"""Quantile of Student's t with `ROUNDS` - 1 degrees of freedom: 95 % lie within plus and minus this."""
-STUDENT_FOR_ALL = 3.216
-"""The same for eleven numbers at once (Bonferroni: 1 - 0.025 / 11), so that one evaluation in twenty raises a false
-alarm and not two in five."""
+DEFAULT_NUMBERS = 11
+"""In an evaluation, where nothing more is asked for."""
 
 Measure = Callable[[Vectors, Vectors], Mapping[str, float]]
 """Vectors of reals and of fakes to numbers, by name."""
@@ -47,12 +45,16 @@ class Interval:
     high: float
 
     @classmethod
-    def of(cls, rounds: Sequence[float], student: float = STUDENT_975) -> Interval:
-        """From the numbers of all rounds; one that is not finite makes all three NaN."""
+    def of(cls, rounds: Sequence[float], among: int = 1) -> Interval:
+        """From the numbers of all rounds; one that is not finite makes all three NaN.
+
+        As one `among` so many it is wider (Bonferroni), so that one evaluation in twenty raises a false alarm by any of
+        eleven numbers, and not two in five.
+        """
         if not all(map(math.isfinite, rounds)):
             return cls(math.nan, math.nan, math.nan)
         mean = statistics.fmean(rounds)
-        reach = student * statistics.stdev(rounds)
+        reach = student(among) * statistics.stdev(rounds)
         return cls(mean, mean - reach, mean + reach)
 
     @property
@@ -67,6 +69,8 @@ class Reading:
     name: str
     values: tuple[float, ...]
     floors: tuple[float, ...]
+    among: int = DEFAULT_NUMBERS
+    """How many numbers are looked at together with this one."""
 
     @property
     def value(self) -> Interval:
@@ -84,8 +88,8 @@ class Reading:
 
     @property
     def tells(self) -> bool:
-        """Whether this number, one of eleven, tells the fakes from real samples."""
-        return self.is_finite and not Interval.of(self._excesses, STUDENT_FOR_ALL).has_zero
+        """Whether this number, one among several, tells the fakes from real samples."""
+        return self.is_finite and not Interval.of(self._excesses, self.among).has_zero
 
     @property
     def is_finite(self) -> bool:
@@ -96,7 +100,18 @@ class Reading:
         return [value - floor for value, floor in zip(self.values, self.floors, strict=True)]
 
 
-def read(measure: Measure, real: Sequence[Vectors], fake: Sequence[Vectors], seed: int = 0) -> list[Reading]:
+@cache
+def student(among: int) -> float:
+    """Quantile of Student's t with `ROUNDS` - 1 degrees of freedom: in 95 % of evaluations none of `among` numbers is
+    farther out than this."""
+    from scipy.special import stdtrit  # type: ignore[import-untyped]
+
+    return float(stdtrit(ROUNDS - 1, 1 - 0.025 / among))
+
+
+def read(
+    measure: Measure, real: Sequence[Vectors], fake: Sequence[Vectors], seed: int = 0, among: int = DEFAULT_NUMBERS
+) -> list[Reading]:
     """Every number of a measure, averaged over spaces: `real` and `fake` hold a matrix for each.
 
     Of the larger set only as many are used as the smaller one has: a third of a set would not be half of it.
@@ -109,7 +124,7 @@ def read(measure: Measure, real: Sequence[Vectors], fake: Sequence[Vectors], see
         for into, others in ((values, [part[chosen] for part in fake]), (floors, [part[b] for part in real])):
             for name, number in _averaged(measure, [part[a] for part in real], others).items():
                 into.setdefault(name, []).append(number)
-    return [Reading(name, tuple(values[name]), tuple(floors[name])) for name in values]
+    return [Reading(name, tuple(values[name]), tuple(floors[name]), among) for name in values]
 
 
 def _some(spaces: Sequence[Vectors], count: int, seed: int) -> list[Vectors]:

@@ -1,0 +1,40 @@
+"""How each channel's values are distributed: the one-dimensional Wasserstein distance, in the channel's own units.
+
+The first thing to look at for data that are not photographs: elevations of the wrong range, a band that is always zero,
+a class that is too rare.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from equipoise.randomness import mix
+from equipoise.view import Samples
+
+PLACES = 64
+"""Of each sample, the same in all."""
+
+
+def values(samples: Samples, channel: int) -> Tensor:
+    """The values of one channel at fixed places: [N, C, H, W] to [N, 64]."""
+    flat = samples[:, channel].flatten(1).float()
+    source = torch.Generator().manual_seed(mix("marginals", channel))
+    return flat[:, torch.randperm(flat.shape[1], generator=source)[:PLACES]]
+
+
+def marginal_distance(real: Tensor, fake: Tensor) -> float:
+    """Wasserstein-1 between all values of one set and all of the other, which must be as many."""
+    a, b = real.flatten().sort().values, fake.flatten().sort().values
+    return (a - b).abs().mean().item()
+
+
+def class_shares(samples: Samples, channels: slice) -> Tensor:
+    """How much of a set each class of a one-hot group of channels takes, by the largest channel of each pixel: [K]."""
+    group = samples[:, channels]
+    return torch.bincount(group.argmax(1).flatten(), minlength=group.shape[1]).float() / group[:, 0].numel()
+
+
+def total_variation(real: Tensor, fake: Tensor) -> float:
+    """Between two vectors of shares: 0 for equal ones, 1 where they have nothing in common."""
+    return 0.5 * (real - fake).abs().sum().item()
