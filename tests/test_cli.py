@@ -397,6 +397,18 @@ def test_what_cannot_be_compared_is_refused(trained: Path, tmp_path: Path, capsy
     assert run_command(["compare", *runs, "--data", str(data), "--device", "cpu"]) == 0
 
 
+def test_all_numbers_are_had_for_the_asking(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(tmp_path / "run")
+    data = coloured(tmp_path / "data", 60)
+    assert train(f"{TINY}:images", "--data", str(data), "--out", out, "--for", "2steps") == 0
+    capsys.readouterr()
+    assert run_command(["evaluate", out, "--all", "--device", "cpu", "--json"]) == 0
+    measures = json.loads(capsys.readouterr().out)["measures"]
+    assert {"frechet", "checkerboard", "classifier", "level 16", "values of red"} <= measures.keys()
+    assert run_command(["evaluate", out, "--all", "--device", "cpu"]) == 0
+    assert "period of two pixels" in capsys.readouterr().out
+
+
 def test_copies_are_looked_for_where_samples_were_held_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = str(tmp_path / "run")
     data = coloured(tmp_path / "data", 160)

@@ -188,6 +188,9 @@ def evaluate(
     ] = None,
     n: Annotated[int | None, Parameter(name="--n", help="how many at most of each kind; default 2000")] = None,
     seed: Annotated[int, Parameter(name="--seed", help="which samples, which halves")] = 0,
+    everything: Annotated[
+        bool, flag("--all", "more numbers: faults by name, sizes of detail, channels, a classifier")
+    ] = False,
     json_: AsJson = False,
     device: Device = "auto",
 ) -> int:
@@ -197,7 +200,8 @@ def evaluate(
     if n is not None and n < 1:
         raise RequestError(f"--n {n}: at least one sample is needed")
     with _reading_bar() as progress:
-        result = evaluating.evaluate(run_folder, data, n or evaluating.MOST_SAMPLES, seed, device, progress)
+        count = n or evaluating.MOST_SAMPLES
+        result = evaluating.evaluate(run_folder, data, count, seed, device, progress, everything=everything)
     if json_:
         print_json(result.to_json())
     else:

@@ -11,7 +11,7 @@ from equipoise.edit import Change, diff
 from equipoise.errors import RequestError
 from equipoise.evaluating import MOST_SAMPLES, Evaluation, evaluate_all
 from equipoise.measures.reading import Interval, Reading
-from equipoise.measures.standard import BY_NAME, NUMBERS
+from equipoise.measures.standard import Number
 from equipoise.spec import Json
 
 SHOWN_CHANGES = 6
@@ -118,17 +118,16 @@ def _differences(first: Evaluation, other: Evaluation) -> Iterator[Difference]:
     of_first, of_other = (
         {result.name: result for result in one.results if isinstance(result, Reading)} for one in (first, other)
     )
-    for number in NUMBERS:
-        if number.name in of_first and number.name in of_other:
-            mine, theirs = of_first[number.name], of_other[number.name]
-            rounds = [b - a for a, b in zip(_badness(mine), _badness(theirs), strict=True)]
-            interval = Interval.of(rounds, mine.among)
-            yield Difference(number.name, mine.value.mean, theirs.value.mean, interval)
+    for name, mine in of_first.items():
+        if name in of_other:
+            theirs, number = of_other[name], first.numbers[name]
+            rounds = [b - a for a, b in zip(_badness(mine, number), _badness(theirs, number), strict=True)]
+            yield Difference(name, mine.value.mean, theirs.value.mean, Interval.of(rounds, mine.among))
 
 
-def _badness(reading: Reading) -> list[float]:
+def _badness(reading: Reading, number: Number) -> list[float]:
     """How far from the best a number is, in each round: more is worse."""
-    better = BY_NAME[reading.name].better
+    better = number.better
     if better == "neither":
         return [abs(value - reading.floor.mean) for value in reading.values]
     return list(reading.values) if better == "lower" else [-value for value in reading.values]

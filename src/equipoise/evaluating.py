@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,8 @@ from equipoise.engine.machine import choose_device
 from equipoise.errors import RequestError
 from equipoise.folder import RunFolder
 from equipoise.measures.reading import Interval, Reading
-from equipoise.measures.standard import BY_NAME, Invalid, is_closer, standard
+from equipoise.measures.standard import BY_NAME, Invalid, Number, is_closer, standard
+from equipoise.measures.wider import wider
 from equipoise.recipe import Recipe
 from equipoise.run import Where, data_of, digest_of_data, open_corpus
 from equipoise.sampling import open_run
@@ -42,6 +43,8 @@ class Evaluation:
     num_held_out: int
     """Of these reals, those that the run was not trained on."""
     results: tuple[Reading | Invalid, ...]
+    numbers: Mapping[str, Number]
+    """What the results are called and mean, by name."""
     seconds: float
 
     def lines(self) -> Iterator[str]:
@@ -50,16 +53,17 @@ class Evaluation:
             f"{self.run}, step {self.step}: {self.num_samples} fakes against {self.num_samples} real samples "
             f"({self.num_held_out} never trained on), halves of each, {self.seconds:.0f} s"
         )
-        yield f"{'':<10}{'fakes':>10}   {'95 % interval':<21}{'real data':>10}"
+        width = max(len(result.name) for result in self.results)
+        yield f"{'':<{width}} {'fakes':>10}   {'95 % interval':<21}{'real data':>10}"
         for result in self.results:
-            yield f"{result.name:<10}{_row(result)}   {BY_NAME[result.name].meaning}"
+            yield f"{result.name:<{width}} {_row(result)}   {self.numbers[result.name].meaning}"
         yield from self.summary()
 
     def summary(self) -> Iterator[str]:
         """Which numbers tell the fakes from real data."""
         readings = [result for result in self.results if isinstance(result, Reading)]
-        told = [reading.name for reading in readings if reading.tells and not is_closer(reading)]
-        closer = [reading.name for reading in readings if is_closer(reading)]
+        told = [reading.name for reading in readings if reading.tells and not is_closer(reading, self.numbers)]
+        closer = [reading.name for reading in readings if is_closer(reading, self.numbers)]
         if not readings:
             yield "nothing could be measured"
         elif not told and not closer:
@@ -87,14 +91,16 @@ def evaluate(
     seed: int = 0,
     device: str = "auto",
     progress: Callable[[int, int], None] | None = None,
+    *,
+    everything: bool = False,
 ) -> Evaluation:
     """Measure the best averaged generator of a run, or of a ``.safetensors`` file, against real samples.
 
     `data` is a folder of other pictures; without it the run's own data are taken, those held out from training first.
     At most `count` real samples are used, chosen by the seed, and as many fakes; fewer of large ones, so that either
-    takes at most 512 MiB.  Raises `RequestError`.
+    takes at most 512 MiB.  `everything` adds the numbers of `equipoise.measures.wider`.  Raises `RequestError`.
     """
-    return evaluate_all([run], data, count, seed, device, progress)[0]
+    return evaluate_all([run], data, count, seed, device, progress, everything=everything)[0]
 
 
 def evaluate_all(
@@ -104,6 +110,8 @@ def evaluate_all(
     seed: int = 0,
     device: str = "auto",
     progress: Callable[[int, int], None] | None = None,
+    *,
+    everything: bool = False,
 ) -> list[Evaluation]:
     """`evaluate` for several runs, all against the same real samples, in the same halves.
 
@@ -123,9 +131,15 @@ def evaluate_all(
         fake = draw(sampler.module, latents, choose_device(device))
         same_split = sampler.recipe.held_out == samplers[0].recipe.held_out
         held_out = min(len(real), len(split.held_out)) if same_split else 0
-        results = tuple(standard(real, fake, seed, held_out, more_seen))
+        results, numbers = standard(real, fake, seed, held_out, more_seen), dict(BY_NAME)
+        if everything:
+            more = wider(real, fake, tuple(channel.name for channel in corpus.space.channels), seed)
+            results += [result for _, result in more]
+            numbers |= {number.name: number for number, _ in more}
         seconds = time.monotonic() - began
-        found.append(Evaluation(run, sampler.step, sampler.recipe, len(real), held_out, results, seconds))
+        found.append(
+            Evaluation(run, sampler.step, sampler.recipe, len(real), held_out, tuple(results), numbers, seconds)
+        )
     return found
 
 

@@ -18,7 +18,7 @@ from equipoise.measures.reading import Reading, read
 from equipoise.measures.spectrum import FEWEST_PIXELS, detail, radial_spectrum, spectral_gap
 from equipoise.view import Samples
 
-Space = Literal["features", "spectrum", "copying"]
+Space = Literal["features", "spectrum", "copying", "pairs", "traits", "levels", "channels"]
 Better = Literal["lower", "higher", "neither"]
 
 FEWEST_SAMPLES = 4 * (NEIGHBOURS + 1)
@@ -83,31 +83,36 @@ def standard(
     The first `num_held_out` reals were not trained on, and all others were, those in `more_seen` too, which serve to
     find copies and nothing else.
     """
-    if min(len(real), len(fake)) < FEWEST_SAMPLES:
-        reason = f"{len(real)} real samples and {len(fake)} fakes are too few; {FEWEST_SAMPLES} of each are needed"
-        return [Invalid(number.name, reason) for number in NUMBERS]
-    for name, samples in (("real samples", real), ("fakes", fake)):
-        bad = int((~samples.flatten(1).isfinite().all(1)).sum())
-        if bad:
-            return [Invalid(number.name, f"{bad} of {len(samples)} {name} are not finite") for number in NUMBERS]
-    if bool((real == real[:1]).all()):
-        return [Invalid(number.name, "all real samples are the same") for number in NUMBERS]
+    fault = fault_of(real, fake)
+    if fault:
+        return [Invalid(number.name, fault) for number in NUMBERS]
     more = [] if more_seen is None or not len(more_seen) else [more_seen]
     of_real, of_fake, *of_more = features(real, fake, *more)
-    found: dict[str, Reading | Invalid] = _by_name(read(_on_features, of_real, of_fake, seed))
+    found: dict[str, Reading | Invalid] = by_name(read(_on_features, of_real, of_fake, seed))
     why_not = _why_copies_cannot_be_told(len(real), num_held_out)
     if why_not:
         found |= {number.name: Invalid(number.name, why_not) for number in NUMBERS if number.space == "copying"}
     else:
         spaces = zip(of_real, of_fake, *of_more, strict=True)
         pairs = [placed(torch.cat([a[num_held_out:], *rest]), a[:num_held_out], b) for a, b, *rest in spaces]
-        found |= _by_name(read(copying, [held_out for held_out, _ in pairs], [made for _, made in pairs], seed))
+        found |= by_name(read(copying, [held_out for held_out, _ in pairs], [made for _, made in pairs], seed))
     if min(real.shape[2:]) < FEWEST_PIXELS:
         reason = "points have no spectrum" if real.shape[2:] == (1, 1) else f"below {FEWEST_PIXELS} pixels a side"
         found |= {number.name: Invalid(number.name, reason) for number in NUMBERS if number.space == "spectrum"}
     else:
-        found |= _by_name(read(_on_spectra, [radial_spectrum(real)], [radial_spectrum(fake)], seed))
+        found |= by_name(read(_on_spectra, [radial_spectrum(real)], [radial_spectrum(fake)], seed))
     return [found[number.name] for number in NUMBERS]
+
+
+def fault_of(real: Samples, fake: Samples) -> str:
+    """Why nothing at all can be measured; empty when something can."""
+    if min(len(real), len(fake)) < FEWEST_SAMPLES:
+        return f"{len(real)} real samples and {len(fake)} fakes are too few; {FEWEST_SAMPLES} of each are needed"
+    for name, samples in (("real samples", real), ("fakes", fake)):
+        bad = int((~samples.flatten(1).isfinite().all(1)).sum())
+        if bad:
+            return f"{bad} of {len(samples)} {name} are not finite"
+    return "all real samples are the same" if bool((real == real[:1]).all()) else ""
 
 
 def _why_copies_cannot_be_told(num_real: int, num_held_out: int) -> str:
@@ -118,14 +123,13 @@ def _why_copies_cannot_be_told(num_real: int, num_held_out: int) -> str:
     return ""
 
 
-def is_closer(reading: Reading) -> bool:
+def is_closer(reading: Reading, numbers: Mapping[str, Number] = BY_NAME) -> bool:
     """Whether the fakes are nearer to the reals than other reals are, as copies would be."""
-    if not reading.tells or BY_NAME[reading.name].closer == "neither":
-        return False
-    return (reading.excess.mean < 0) == (BY_NAME[reading.name].closer == "lower")
+    closer = numbers[reading.name].closer
+    return reading.tells and closer != "neither" and (reading.excess.mean < 0) == (closer == "lower")
 
 
-def _by_name(readings: Sequence[Reading]) -> dict[str, Reading | Invalid]:
+def by_name(readings: Sequence[Reading]) -> dict[str, Reading | Invalid]:
     return {reading.name: reading if reading.is_finite else Invalid(reading.name, NOT_FINITE) for reading in readings}
 
 

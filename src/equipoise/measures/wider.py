@@ -1,0 +1,145 @@
+"""More numbers than every evaluation needs: what is wrong, at which size of detail, in which channel.
+
+Asked for by ``equipoise evaluate --all``.  Each is read like the standard ones: beside its floor, with an interval, in
+half-samples; with so many at once the intervals by which they tell are wider.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from equipoise.measures import levels, marginals, pairs, traits, two_samples
+from equipoise.measures.features import features
+from equipoise.measures.reading import DEFAULT_NUMBERS, Reading, read
+from equipoise.measures.standard import Invalid, Number, by_name, fault_of
+from equipoise.view import Samples
+
+MOST_CHANNELS = 24
+SIMILAR_BATCH = 256
+
+Found = dict[str, Reading | Invalid]
+
+
+def wider(
+    real: Samples, fake: Samples, channels: tuple[str, ...], seed: int = 0
+) -> list[tuple[Number, Reading | Invalid]]:
+    """All further numbers for two sets of samples in [-1, 1], whose channels have these names."""
+    numbers = [*_general(), *_of_traits(), *_of_levels(real), *_of_channels(channels)]
+    fault = fault_of(real, fake)
+    if fault:
+        return [(number, Invalid(number.name, fault)) for number in numbers]
+    among = DEFAULT_NUMBERS + len(numbers)
+    found = {
+        **_read_general(real, fake, seed, among),
+        **_read_traits(real, fake, seed, among),
+        **_read_levels(real, fake, seed, among),
+        **_read_channels(real, fake, channels, seed, among),
+    }
+    return [(number, found[number.name]) for number in numbers]
+
+
+def _general() -> list[Number]:
+    return [
+        Number("classifier", "how often a linear classifier tells fakes from reals; 0.5 at best", "features", "lower"),
+        Number("bins", "share of a histogram's bins that differ by more than chance (NDB/K)", "features", "lower"),
+        Number("similarity", "MS-SSIM between samples; above that of reals in a collapse", "pairs", "neither"),
+    ]
+
+
+def _of_traits() -> list[Number]:
+    return [Number(name, meaning, "traits", "neither") for name, meaning in traits.MEANINGS.items()]
+
+
+def _of_levels(samples: Samples) -> list[Number]:
+    return [
+        Number(name, "sliced Wasserstein distance of patches at this size of detail", "levels", "lower")
+        for name in _level_names(samples)
+    ]
+
+
+def _of_channels(channels: tuple[str, ...]) -> list[Number]:
+    return [
+        Number(f"values of {name}", "distance of the distributions of values, in [-1, 1]", "channels", "lower")
+        for name in channels[:MOST_CHANNELS]
+    ]
+
+
+def _read_general(real: Samples, fake: Samples, seed: int, among: int) -> Found:
+    of_real, of_fake = features(real, fake)
+    on_features = read(_classifier, of_real, of_fake, seed, among)
+    bins = [two_samples.binned(a, b) for a, b in zip(of_real, of_fake, strict=True)]
+    on_bins = read(_bins, [reals for reals, _ in bins], [fakes for _, fakes in bins], seed, among)
+    found = by_name([*on_features, *on_bins])
+    if min(real.shape[2:]) < pairs.WINDOW:
+        return found | {"similarity": Invalid("similarity", f"below {pairs.WINDOW} pixels a side")}
+    similar = [_similarity(samples, seed)[:, None] for samples in (real, fake)]
+    return found | by_name(read(_mean_of_second, [similar[0]], [similar[1]], seed, among))
+
+
+def _classifier(real: Tensor, fake: Tensor) -> dict[str, float]:
+    return {"classifier": two_samples.classifier_accuracy(real, fake)}
+
+
+def _bins(real: Tensor, fake: Tensor) -> dict[str, float]:
+    return {"bins": two_samples.different_bins(real, fake)}
+
+
+def _similarity(samples: Samples, seed: int) -> Tensor:
+    """Of each sample to another one, drawn by the seed."""
+    source = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(samples), generator=source)
+    partner = torch.empty_like(order)
+    partner[order] = order.roll(1)
+    return torch.cat(
+        [
+            pairs.ms_ssim(samples[part], samples[partner[part]])
+            for part in torch.split(torch.arange(len(samples)), SIMILAR_BATCH)
+        ]
+    )
+
+
+def _mean_of_second(real: Tensor, fake: Tensor) -> dict[str, float]:
+    return {"similarity": fake.mean().item()}
+
+
+def _read_traits(real: Samples, fake: Samples, seed: int, among: int) -> Found:
+    if min(real.shape[2:]) < traits.FEWEST_PIXELS:
+        return {name: Invalid(name, f"below {traits.FEWEST_PIXELS} pixels a side") for name in traits.MEANINGS}
+    found = by_name(read(traits.drift, [traits.traits(real)], [traits.traits(fake)], seed, among))
+    if real.shape[1] == 1:
+        found["colour"] = Invalid("colour", "one channel has no colour")
+    return found
+
+
+def _level_names(samples: Samples) -> list[str]:
+    return [f"level {min(level.shape[2:])}" for level in levels.pyramid(samples[:1])]
+
+
+def _read_levels(real: Samples, fake: Samples, seed: int, among: int) -> Found:
+    found: Found = {}
+    pyramids = zip(levels.pyramid(real), levels.pyramid(fake), strict=True)
+    for at, (name, (of_real, of_fake)) in enumerate(zip(_level_names(real), pyramids, strict=True)):
+        rows = [levels.projected(part, at) for part in (of_real, of_fake)]
+        measure = partial(_named, name)
+        found |= by_name(read(measure, [rows[0]], [rows[1]], seed, among))
+    return found
+
+
+def _named(name: str, real: Tensor, fake: Tensor) -> dict[str, float]:
+    return {name: levels.distance(real, fake)}
+
+
+def _read_channels(real: Samples, fake: Samples, channels: tuple[str, ...], seed: int, among: int) -> Found:
+    found: Found = {}
+    for at, channel in enumerate(channels[:MOST_CHANNELS]):
+        rows = [marginals.values(samples, at) for samples in (real, fake)]
+        measure = partial(_channel, f"values of {channel}")
+        found |= by_name(read(measure, [rows[0]], [rows[1]], seed, among))
+    return found
+
+
+def _channel(name: str, real: Tensor, fake: Tensor) -> dict[str, float]:
+    return {name: marginals.marginal_distance(real, fake)}
