@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from scipy.stats import spearmanr, wasserstein_distance
 from torch import Tensor
 
-from equipoise.measures import conditions, levels, marginals, pairs, traits, two_samples
+from equipoise.measures import conditions, encoder, levels, marginals, pairs, traits, two_samples
 from equipoise.measures.standard import Invalid
 from equipoise.measures.wider import wider
 
@@ -177,9 +177,7 @@ def test_noise_is_seen_at_the_finest_level_and_a_shift_at_the_coarsest() -> None
 
 def test_a_classifier_is_at_chance_for_equal_sets_and_right_for_others() -> None:
     assert two_samples.classifier_accuracy(noise(800, 5), noise(800, 5, seed=1)) == pytest.approx(0.5, abs=0.06)
-    accuracies = [
-        two_samples.classifier_accuracy(noise(800, 5), noise(800, 5, seed=1) + by) for by in (0.2, 0.5, 1.5)
-    ]
+    accuracies = [two_samples.classifier_accuracy(noise(800, 5), noise(800, 5, seed=1) + by) for by in (0.2, 0.5, 1.5)]
     assert accuracies == sorted(accuracies)
     assert accuracies[-1] > 0.93
 
@@ -225,6 +223,48 @@ def test_shares_of_classes() -> None:
     shares = marginals.class_shares(samples, slice(1, 4))
     torch.testing.assert_close(shares, torch.tensor([1, 6, 1]) / 8)
     assert marginals.total_variation(shares, torch.tensor([0.0, 1.0, 0.0])) == pytest.approx(0.25)
+
+
+# An encoder
+
+
+def test_the_loss_of_the_encoder_is_its_formula() -> None:
+    first, second = F.normalize(noise(5, 4), dim=1), F.normalize(noise(5, 4, seed=1), dim=1)
+    both = [*first, *second]
+    total = 0.0
+    for at in range(10):
+        other = (at + 5) % 10
+        others = sum(math.exp(float(both[at] @ both[k]) / encoder.TEMPERATURE) for k in range(10) if k != at)
+        total -= math.log(math.exp(float(both[at] @ both[other]) / encoder.TEMPERATURE) / others)
+    assert encoder.loss(first, second).item() == pytest.approx(total / 10, rel=1e-4)
+
+
+def kinds(count: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Four textures, each shifted by its own amount, and which is which."""
+    source = torch.Generator().manual_seed(seed)
+    kind = torch.randint(4, (count,), generator=source)
+    textures = (noise(4, 1, 16, 16, seed=321) > 0) * 1.0 - 0.5
+    shifts = torch.randint(16, (count, 2), generator=source).tolist()
+    rolled = [textures[number].roll(shift, (1, 2)) for number, shift in zip(kind.tolist(), shifts, strict=True)]
+    return torch.stack(rolled), kind
+
+
+def test_the_encoder_learns_what_samples_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoder, "STEPS", 120)
+    before = torch.get_rng_state()
+    encode = encoder.trained(kinds(512, 0)[0])
+    assert torch.equal(torch.get_rng_state(), before), "it draws no numbers of the caller's"
+    samples, kind = kinds(200, 1)
+    by_encoder, by_pixels = (
+        (kind[torch.cdist(v, v).fill_diagonal_(torch.inf).argmin(1)] == kind).float().mean().item()
+        for v in (encode(samples), samples.flatten(1))
+    )
+    assert by_encoder > by_pixels + 0.2
+
+
+def test_an_encoder_needs_samples_to_learn_from() -> None:
+    with pytest.raises(ValueError, match="63 samples of 16x16 train no encoder"):
+        encoder.trained(scenes(63, 3, 16))
 
 
 # Conditions
@@ -282,11 +322,18 @@ def test_trends_agree_disagree_or_are_not_there() -> None:
 NAMES = ("red", "green", "blue")
 
 
+@pytest.fixture
+def _quick_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoder, "STEPS", 5)
+
+
+@pytest.mark.usefixtures("_quick_encoder")
 def test_other_samples_of_the_same_kind_are_told_by_none() -> None:
     found = wider(scenes(200), scenes(200, seed=50), NAMES)
     assert [number.name for number, result in found if not isinstance(result, Invalid) and result.tells] == []
 
 
+@pytest.mark.usefixtures("_quick_encoder")
 def test_each_fault_is_told_by_name() -> None:
     real, other = scenes(200), scenes(200, seed=50)
     told = {
@@ -313,7 +360,7 @@ def test_any_samples_have_the_numbers_that_are_valid_for_them(shape: tuple[int, 
     for number, result in found:
         assert result.name == number.name
         if isinstance(result, Invalid):
-            assert "pixels" in result.reason or result.reason == "one channel has no colour"
+            assert any(word in result.reason for word in ("pixels", "no colour", "train no encoder"))
 
 
 def test_what_is_not_finite_is_said() -> None:

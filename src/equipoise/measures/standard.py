@@ -18,7 +18,7 @@ from equipoise.measures.reading import Reading, read
 from equipoise.measures.spectrum import FEWEST_PIXELS, detail, radial_spectrum, spectral_gap
 from equipoise.view import Samples
 
-Space = Literal["features", "spectrum", "copying", "pairs", "traits", "levels", "channels"]
+Space = Literal["features", "spectrum", "copying", "pairs", "traits", "levels", "channels", "encoder"]
 Better = Literal["lower", "higher", "neither"]
 
 FEWEST_SAMPLES = 4 * (NEIGHBOURS + 1)

@@ -11,10 +11,13 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from equipoise.measures import levels, marginals, pairs, traits, two_samples
+from equipoise.measures import encoder, levels, marginals, pairs, traits, two_samples
 from equipoise.measures.features import features
+from equipoise.measures.frechet import frechet
+from equipoise.measures.kernel import kernel_distance
+from equipoise.measures.manifold import manifold
 from equipoise.measures.reading import DEFAULT_NUMBERS, Reading, read
-from equipoise.measures.standard import Invalid, Number, by_name, fault_of
+from equipoise.measures.standard import BY_NAME, Invalid, Number, by_name, fault_of
 from equipoise.view import Samples
 
 MOST_CHANNELS = 24
@@ -27,13 +30,14 @@ def wider(
     real: Samples, fake: Samples, channels: tuple[str, ...], seed: int = 0
 ) -> list[tuple[Number, Reading | Invalid]]:
     """All further numbers for two sets of samples in [-1, 1], whose channels have these names."""
-    numbers = [*_general(), *_of_traits(), *_of_levels(real), *_of_channels(channels)]
+    numbers = [*_general(), *_of_encoder(), *_of_traits(), *_of_levels(real), *_of_channels(channels)]
     fault = fault_of(real, fake)
     if fault:
         return [(number, Invalid(number.name, fault)) for number in numbers]
     among = DEFAULT_NUMBERS + len(numbers)
     found = {
         **_read_general(real, fake, seed, among),
+        **_read_encoder(real, fake, seed, among),
         **_read_traits(real, fake, seed, among),
         **_read_levels(real, fake, seed, among),
         **_read_channels(real, fake, channels, seed, among),
@@ -46,6 +50,14 @@ def _general() -> list[Number]:
         Number("classifier", "how often a linear classifier tells fakes from reals; 0.5 at best", "features", "lower"),
         Number("bins", "share of a histogram's bins that differ by more than chance (NDB/K)", "features", "lower"),
         Number("similarity", "MS-SSIM between samples; above that of reals in a collapse", "pairs", "neither"),
+    ]
+
+
+def _of_encoder() -> list[Number]:
+    """The main numbers once more, by vectors that were learned from these data."""
+    return [
+        Number(f"learned {name}", BY_NAME[name].meaning, "encoder", BY_NAME[name].better)
+        for name in ("frechet", "kernel", "precision", "coverage")
     ]
 
 
@@ -103,6 +115,26 @@ def _similarity(samples: Samples, seed: int) -> Tensor:
 
 def _mean_of_second(real: Tensor, fake: Tensor) -> dict[str, float]:
     return {"similarity": fake.mean().item()}
+
+
+def _read_encoder(real: Samples, fake: Samples, seed: int, among: int) -> Found:
+    """Half of the reals train the encoder; the others, which it does not know, are compared with as many fakes."""
+    half = len(real) // 2
+    try:
+        encode = encoder.trained(real[half:], seed)
+    except ValueError as error:
+        return {number.name: Invalid(number.name, str(error)) for number in _of_encoder()}
+    return by_name(read(_learned, [encode(real[:half])], [encode(fake[:half])], seed, among))
+
+
+def _learned(real: Tensor, fake: Tensor) -> dict[str, float]:
+    found = manifold(real, fake)
+    return {
+        "learned frechet": frechet(real, fake),
+        "learned kernel": kernel_distance(real, fake),
+        "learned precision": found.precision,
+        "learned coverage": found.coverage,
+    }
 
 
 def _read_traits(real: Samples, fake: Samples, seed: int, among: int) -> Found:
