@@ -91,7 +91,7 @@ def small() -> Recipe:
     """A controller that takes the least sign for overfitting, and reacts at once."""
     from equipoise.data import Images
 
-    augment = Augment((Flip(), Translate()), "both", Adaptive(target=0.0, images=200.0, every=2))
+    augment = Augment((Flip(), Translate()), "both", Adaptive(target=0.0, images=200.0, every=1))
     return replace(tiny.images(12), source=Images(size=16), augment=augment, held_out=0.3)
 
 

@@ -17,7 +17,8 @@ from equipoise.folder import RunFolder
 from equipoise.networks.dcgan import DcganGenerator
 from equipoise.recipe import Budget, Circumstances, Recipe, fitted
 from equipoise.recipes.auto import WIDTHS, valid_operations
-from equipoise.run import train
+from equipoise.rehearsal import rehearse
+from equipoise.run import Where, train
 from equipoise.schedule import Cosine
 from equipoise.space import Channel, Space
 
@@ -98,7 +99,6 @@ def test_it_trains_and_its_recipe_says_what_it_decided(tmp_path: Path) -> None:
         (tmp_path / "data").mkdir(exist_ok=True)
         Image.fromarray(source.integers(0, 256, (16, 16, 3), np.uint8)).save(tmp_path / "data" / f"{number}.png")
     recipe = as_set(recipes.load("auto"), ["source.size=16"])
-    recipe = replace(recipe, cadence=replace(recipe.cadence, tick_steps=1))
     out = train(recipe, tmp_path / "data", out=tmp_path / "run", budget="3steps", device="cpu")
     written = recipes_of(out)
     assert written.tailor is None
@@ -108,3 +108,26 @@ def test_it_trains_and_its_recipe_says_what_it_decided(tmp_path: Path) -> None:
 
 def recipes_of(run: Path) -> Recipe:
     return RunFolder(run).read_recipe()
+
+
+def test_a_length_set_by_hand_is_what_the_schedules_are_fitted_to() -> None:
+    recipe = fit(as_set(recipes.load("auto"), ["phases.main.length.amount=2000"]), budget=None)
+    assert recipe.phases["main"].length.amount == 2000
+    assert isinstance(recipe.g_optim.lr, Cosine)
+    assert recipe.g_optim.lr.until == 2000
+    epochs = as_set(recipes.load("auto"), ["phases.main.length.unit=epochs", "phases.main.length.amount=64"])
+    assert fit(epochs, budget=None).g_optim.lr.until == 1000  # type: ignore[union-attr]
+
+
+def test_a_recipe_without_augmentation_is_fitted_too() -> None:
+    assert fit(replace(recipes.load("auto"), augment=None)).augment is None
+
+
+def test_it_is_rehearsed_as_it_would_be_trained(tmp_path: Path) -> None:
+    for number in range(40):
+        source = np.random.default_rng(number)
+        Image.fromarray(source.integers(0, 256, (16, 16, 3), np.uint8)).save(tmp_path / f"{number}.png")
+    recipe = as_set(recipes.load("auto"), ["source.size=16", "generator.width=16", "critic.width=16"])
+    done = rehearse(recipe, Where(tmp_path, device="cpu"), Budget.parse("200steps"))
+    assert done.steps == 20
+    assert done.full_length_s == pytest.approx(200 * done.seconds_per_step)

@@ -386,3 +386,13 @@ def test_what_else_was_trained_on_counts_for_copies_alone(
             assert is_closer(b)
         else:
             assert a == b
+
+
+def test_copies_are_told_where_all_reals_were_held_out(digits: tuple[Tensor, Tensor, np.ndarray]) -> None:
+    real, seen, other = split_digits(digits)
+    copies = other + 0.02 * normal(*other.shape, seed=4)
+    found = {r.name: r for r in standard(real, copies, num_held_out=len(real), more_seen=other)}
+    assert isinstance(found["copying"], Reading)
+    assert is_closer(found["copying"])
+    nothing = {r.name: r for r in standard(real, seen, num_held_out=len(real))}
+    assert nothing["copying"] == Invalid("copying", "none of these real samples were trained on")

@@ -128,4 +128,4 @@ def test_a_run_on_few_samples_says_what_cannot_be_known(tmp_path: Path) -> None:
     (began,) = [event for event in read(out).events if isinstance(event, Started)]
     assert began.data["samples"] == 6
     assert any("with replacement" in note for note in began.data["notes"])
-    assert any("too few to hold some out" in note for note in began.data["notes"])
+    assert any("too few, or too few groups" in note for note in began.data["notes"])

@@ -363,6 +363,15 @@ def test_any_samples_have_the_numbers_that_are_valid_for_them(shape: tuple[int, 
             assert any(word in result.reason for word in ("pixels", "no colour", "train no encoder"))
 
 
+@pytest.mark.usefixtures("_quick_encoder")
+def test_the_order_of_the_reals_does_not_matter() -> None:
+    """Held-out ones come first, and folders of one kind lie together."""
+    real = torch.cat([scenes(150), -0.5 + 0.3 * scenes(150, seed=7)])
+    fake = torch.cat([scenes(150, seed=50), -0.5 + 0.3 * scenes(150, seed=57)])
+    found = wider(real, fake, NAMES)
+    assert [number.name for number, result in found if not isinstance(result, Invalid) and result.tells] == []
+
+
 def test_what_is_not_finite_is_said() -> None:
     bad = scenes(30)
     bad[3, 0, 0, 0] = math.nan

@@ -40,8 +40,8 @@ class Evaluation:
     recipe: Recipe
     num_samples: int
     """Of reals and of fakes, each."""
-    num_held_out: int
-    """Of these reals, those that the run was not trained on."""
+    num_held_out: int | None
+    """Of these reals, those that the run was not trained on; None where that is not known."""
     results: tuple[Reading | Invalid, ...]
     numbers: Mapping[str, Number]
     """What the results are called and mean, by name."""
@@ -49,9 +49,10 @@ class Evaluation:
 
     def lines(self) -> Iterator[str]:
         """A table, and what it comes to."""
+        held_out = "" if self.num_held_out is None else f" ({self.num_held_out} never trained on)"
         yield (
-            f"{self.run}, step {self.step}: {self.num_samples} fakes against {self.num_samples} real samples "
-            f"({self.num_held_out} never trained on), halves of each, {self.seconds:.0f} s"
+            f"{self.run}, step {self.step}: {self.num_samples} fakes against {self.num_samples} real samples"
+            f"{held_out}, halves of each, {self.seconds:.0f} s"
         )
         width = max(len(result.name) for result in self.results)
         yield f"{'':<{width}} {'fakes':>10}   {'95 % interval':<21}{'real data':>10}"
@@ -120,7 +121,8 @@ def evaluate_all(
     samplers = [open_run(run, device) for run in runs]
     corpora = [_corpus(run, sampler, data, device, progress) for run, sampler in zip(runs, samplers, strict=True)]
     _refuse_different(runs, corpora)
-    corpus, split = corpora[0], _split(runs[0], samplers[0], corpora[0])
+    corpus, known = corpora[0], _split(runs[0], samplers[0], corpora[0])
+    split = known or Split(np.arange(len(corpus)), np.arange(0))
     most = min(count, max(1, MOST_VALUES // math.prod(corpus.space.shape)))
     real = reals(corpus, split, most, seed)
     more_seen = reals(corpus, split, most, seed, skip=max(most, len(split.held_out)))
@@ -130,7 +132,7 @@ def evaluate_all(
         latents = fixed_latents(seed, "evaluate", len(real), sampler.recipe.generator.latent)
         fake = draw(sampler.module, latents, choose_device(device))
         same_split = sampler.recipe.held_out == samplers[0].recipe.held_out
-        held_out = min(len(real), len(split.held_out)) if same_split else 0
+        held_out = min(len(real), len(split.held_out)) if known and same_split else None
         results, numbers = standard(real, fake, seed, held_out, more_seen), dict(BY_NAME)
         if everything:
             more = wider(real, fake, tuple(channel.name for channel in corpus.space.channels), seed)
@@ -149,17 +151,17 @@ def _refuse_different(runs: Sequence[Path], corpora: Sequence[Corpus]) -> None:
         if corpus.space != corpora[0].space:
             raise RequestError(f"{runs[0]} makes {corpora[0].space}, and {run} {corpus.space}: they cannot be compared")
         if corpus.digest != corpora[0].digest:
-            raise RequestError(f"{runs[0]} and {run} read different data; --data FOLDER compares both against a third")
+            raise RequestError(
+                f"{runs[0]} and {run} read different data, or read them differently (their settings of source); "
+                "runs that read in the same way are compared by --data FOLDER"
+            )
 
 
-def _split(run: Path, sampler: Sampler, corpus: Corpus) -> Split:
-    """What of these data was held out from training: all of them, when they are not those of the run.
-
-    The split goes by content, so it is also known for a generator that has left its run.
-    """
-    if run.suffix == ".safetensors" or corpus.digest == digest_of_data(RunFolder(run)):
+def _split(run: Path, sampler: Sampler, corpus: Corpus) -> Split | None:
+    """What of these data was held out from training; None where they are not known to be the data of the run."""
+    if run.suffix != ".safetensors" and corpus.digest == digest_of_data(RunFolder(run)):
         return corpus.split(sampler.recipe.held_out)
-    return Split(np.arange(0), np.arange(len(corpus)))
+    return None
 
 
 def _corpus(

@@ -66,6 +66,9 @@ class Generator(Network):
 class Critic(Network):
     """Samples [N, C, H, W] to raw scores [N], no sigmoid.  Also called the discriminator."""
 
+    unmixed_by: ClassVar[str] = 'batch norm does: set critic.norm to "layer"'
+    """What makes it score each sample by itself, in words."""
+
     @property
     @abstractmethod
     def mixes_samples(self) -> bool:
@@ -344,8 +347,8 @@ class Recipe(Part):
                 if term.independent_samples and self.critic.mixes_samples:
                     yield Problem(
                         f"phases.{phase_name}.terms.{name}",
-                        "penalises the critic's gradient at single samples, which batch norm in the critic makes "
-                        'meaningless; set critic.norm to "layer" (Gulrajani et al. 2017, section 4)',
+                        "penalises the critic's gradient at single samples, which a critic that mixes samples makes "
+                        f"meaningless; {self.critic.unmixed_by} (Gulrajani et al. 2017, section 4)",
                     )
 
 
@@ -366,8 +369,9 @@ class Fitting:
         return not any(one.startswith(other) or other.startswith(one) for one, other in pairs)
 
     def choose(self, path: str, value: Json, why: str) -> None:
-        """Set one setting, with its reason, unless a person has set it."""
-        if self.is_free(path):
+        """Set one setting, with its reason, unless a person has set it or the recipe has none of that path."""
+        exists = any(f"{row}.".startswith(f"{path}.") for row in flatten(self.recipe))
+        if exists and self.is_free(path):
             self.recipe = edited(self.recipe, [Edit(path, value=value)], why)
 
 

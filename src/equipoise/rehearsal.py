@@ -74,7 +74,8 @@ def rehearse(recipe: Recipe, where: Where, budget: Budget | None = None) -> Rehe
         if isinstance(event, Tick):
             ticks.append(event)
 
-    short = replace(recipe, cadence=replace(recipe.cadence, tick_steps=REHEARSAL_STEPS // 2))
+    _, plan = prepare(recipe, where, budget)
+    short = replace(plan.recipe, cadence=replace(plan.recipe.cadence, tick_steps=REHEARSAL_STEPS // 2))
     with tempfile.TemporaryDirectory() as scratch:
         session = start(short, where, Path(scratch) / "rehearsal", Budget(Span(REHEARSAL_STEPS, "steps")), [listen])
         before = _weights(session.state)

@@ -50,6 +50,8 @@ from equipoise.record import Listener, Pace, Record
 from equipoise.spec import Json, encode
 
 STOPPED = "stopped as asked"
+UNEVEN = 2.0
+"""Times the share that was asked to be held out, beyond which a person is told."""
 
 
 class Session:
@@ -72,12 +74,16 @@ class Session:
         self._feed = self._feed_of(self._split.seen, recipe.seed)
         self._held_out_feed: Feed | None = None
         """Where adaptive augmentation looks how far the critic overfits."""
-        if recipe.augment is not None and recipe.augment.adaptive is not None and len(self._split.held_out):
+        adaptive = recipe.augment.adaptive if recipe.augment is not None else None
+        if adaptive is not None and adaptive.signal == "held_out" and len(self._split.held_out):
             self._held_out_feed = self._feed_of(self._split.held_out, mix(recipe.seed, "held out"))
         self._meter = Meter()
         self._score = Score.for_plan(plan, corpus, self._split)
         self._scoring_s = 0.0
         """Spent on scores in this session."""
+        self._scored_step = -1
+        self._seconds_before = 0.0
+        """Training time of earlier sessions."""
         latent = recipe.generator.latent
         self._sheet_latents = look.fixed_latents(recipe.seed, "sheet", look.sheet_size(plan.space), latent)
         self._listeners = tuple(listeners)
@@ -106,7 +112,7 @@ class Session:
         self.seconds = snapshot["seconds"]
         best = snapshot["best"]
         self._best = (best[0], best[1]) if best else None
-        self._saved_step = self.step
+        self._saved_step = self._scored_step = self.step
 
     def begin(self, event: Started | Resumed) -> None:
         """Announce the run.  A new one shows real and untrained samples, and saves, before its first step."""
@@ -125,6 +131,7 @@ class Session:
     def train(self, stop: StopRequest) -> str:
         """Train to the goal, or until asked to stop, and save.  Returns why it ended.  Raises `Fault`."""
         began, before = time.monotonic(), self.seconds
+        self._seconds_before = before
         self._pace.reset(self.state.counters.images, self._feed.waited_s)
         held_out = self._next_held_out if self._held_out_feed else None
         try:
@@ -210,7 +217,11 @@ class Session:
             self._tick()
         if self._record is None or (self.plan.world.size > 1 and self._is_between_ticks()):
             return
-        score = self._look() if (looked := self.step % cadence.sheet_steps == 0) else None
+        looked = self.step % cadence.sheet_steps == 0
+        score = None
+        if looked:
+            self._draw_sheet()
+            score = self._score_generator() if self._scores_are_affordable() else None
         due = looked or (cadence.checkpoint_steps is not None and self.step % cadence.checkpoint_steps == 0)
         if due or time.monotonic() - self._last_save > cadence.checkpoint_s:
             self._save(score)
@@ -219,11 +230,12 @@ class Session:
         """The last row, sheet and score, unless the run will go on; and the whole state."""
         if self._is_between_ticks() and reason != STOPPED and not self._meter.is_empty:
             self._tick()
-        if self._record is not None and self._saved_step != self.step:
-            if self.step % self.plan.recipe.cadence.sheet_steps != 0 and reason != STOPPED:
-                self._save(self._look(last=True))
-            else:
-                self._save(score=None)
+        if self._record is not None and reason != STOPPED and self._scored_step != self.step:
+            if self.step % self.plan.recipe.cadence.sheet_steps != 0:
+                self._draw_sheet()
+            self._save(self._score_generator())
+        elif self._record is not None and self._saved_step != self.step:
+            self._save(score=None)
         self._report(self._checkpointer.wait())
         self._announce(Finished(step=self.step, reason=reason, seconds=round(self.seconds, 3)))
 
@@ -232,7 +244,7 @@ class Session:
         values = self._meter.read(self.plan.world)
         values |= {"lr_d": self.state.critic.learning_rate, "lr_g": self.state.generator.learning_rate}
         adaptation = self.state.adaptation
-        if not math.isnan(adaptation.overfitting):
+        if adaptation.overfitting is not None:
             values |= {"augment_p": adaptation.probability, "overfitting": adaptation.overfitting}
         counters = self.state.counters
         images_per_s, waiting = self._pace.since_reset(counters.images, self._feed.waited_s)
@@ -250,23 +262,28 @@ class Session:
             self._record.row(event)
         self._announce(event)
 
-    def _look(self, last: bool = False) -> float | None:
-        """Draw a sheet; score the averaged generator, and keep it if it is the best so far.
-
-        Scores must not take more than their share of the time: all but the last are left out when they would.
-        """
+    def _draw_sheet(self) -> None:
         fakes = self._fakes()
         if not np.isfinite(fakes).all():
             raise Fault(f"step {self.step}: samples are not finite; resume from an older checkpoint with a lower rate")
         self._picture(f"step-{self.step:08d}.png", fakes)
-        if not last and self._scoring_s > self.plan.recipe.cadence.measuring_share * self.seconds:
-            return None
+
+    def _scores_are_affordable(self) -> bool:
+        """Whether scores have taken no more than their share of this session's time so far."""
+        spent = self.seconds - self._seconds_before
+        return self._scoring_s <= self.plan.recipe.cadence.measuring_share * spent
+
+    def _score_generator(self) -> float:
+        """Score the averaged generator, and keep it if it is the best so far."""
         began = time.monotonic()
         numbers = self._score(self.state.average, self.plan.device)
         took = time.monotonic() - began
         self._scoring_s += took
+        self._scored_step = self.step
         name = self._score.best_by
         score = numbers.pop(name)
+        if not math.isfinite(score):
+            raise Fault(f"step {self.step}: samples are not finite; resume from an older checkpoint with a lower rate")
         self._announce(Measured(step=self.step, name=name, value=score, seconds=round(took, 3), beside=numbers))
         if self._best is None or score < self._best[0]:
             self._best = (score, self.step)
@@ -327,7 +344,12 @@ def describe_data(corpus: Corpus, path: str | None, recipe: Recipe) -> dict[str,
     if len(parts.held_out):
         notes.append(f"{len(parts.held_out)} of {len(corpus)} samples are held out, to measure by; held_out=0 uses all")
     elif recipe.held_out:
-        notes.append(f"{len(corpus)} samples are too few to hold some out: copies of them cannot be told from learning")
+        notes.append(
+            f"none of {len(corpus)} samples are held out: there are too few, or too few groups; "
+            "copies of them cannot be told from learning"
+        )
+    if len(parts.held_out) > UNEVEN * recipe.held_out * len(corpus):
+        notes.append("that is far more than was asked for: the groups that samples come from are few, or uneven")
     return {
         "path": path,
         "digest": corpus.digest,

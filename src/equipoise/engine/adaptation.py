@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,7 +16,6 @@ import torch
 
 from equipoise.augment import apply
 from equipoise.engine.plan import Plan
-from equipoise.recipe import Adaptive
 from equipoise.view import Samples, View
 
 
@@ -26,8 +24,8 @@ class Adaptation:
     """Part of a run's state."""
 
     probability: float = 0.0
-    overfitting: float = math.nan
-    """At the last adjustment."""
+    overfitting: float | None = None
+    """At the last adjustment; none before the first."""
     updates: int = 0
     """Of the critic, since then."""
 
@@ -55,8 +53,11 @@ def adapt(plan: Plan, adaptation: Adaptation, view: View, next_held_out: Callabl
     held_out = None
     if settings.signal == "held_out" and next_held_out is not None:
         held_out = apply(augment.operations, next_held_out(), adaptation.probability)
-    adaptation.overfitting = _overfitting(plan, view, held_out)
-    adaptation.probability = _moved(settings, adaptation, adaptation.updates * plan.recipe.batch)
+    overfitting = _overfitting(plan, view, held_out)
+    sign = (overfitting > settings.target) - (overfitting < settings.target)
+    moved = adaptation.probability + sign * adaptation.updates * plan.recipe.batch / settings.images
+    adaptation.probability = min(max(moved, 0.0), settings.most)
+    adaptation.overfitting = overfitting
     adaptation.updates = 0
 
 
@@ -67,9 +68,3 @@ def _overfitting(plan: Plan, view: View, held_out: Samples | None) -> float:
     means = torch.stack([real.mean(), fake.mean(), view.critic(held_out).mean()])
     of_real, of_fake, of_held_out = plan.world.average(means).tolist()
     return (of_real - of_held_out) / (of_real - of_fake) if of_real > of_fake else 0.0
-
-
-def _moved(settings: Adaptive, adaptation: Adaptation, samples: int) -> float:
-    """p after so many real samples on one side of the target."""
-    moved = adaptation.probability + math.copysign(samples / settings.images, adaptation.overfitting - settings.target)
-    return min(max(moved, 0.0), settings.most)

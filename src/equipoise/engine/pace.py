@@ -21,16 +21,19 @@ TIMED_STEPS = 4
 
 
 def step_seconds(plan: Plan, recipe: Recipe) -> float:
-    """Seconds for one step of a recipe on the plan's data and device, alone; of lazy terms, their share of a step.
+    """Seconds for one step of a recipe on the plan's data and device, of this process's share of the batch.
 
+    Lazy terms count by their share of the steps, and adaptive augmentation as if it were always made.
     Raises what building the networks raises.
     """
+    recipe = replace(recipe, batch=recipe.batch // plan.world.size)
     plan = replace(plan, recipe=recipe, world=World())
     with torch.random.fork_rng(devices=[plan.device] if plan.device.type == "cuda" else []):
         generator, critic = initial_networks(plan)
         arithmetic, _ = decide(recipe.precision, plan.space, generator, critic, recipe.generator.latent, plan.device)
         plan = replace(plan, arithmetic=arithmetic)
         state = initial_state(plan, generator, critic)
+        state.adaptation.probability = 1.0
         real = torch.rand(recipe.batch, *plan.space.shape, device=plan.device) * 2 - 1
         real = real.contiguous(memory_format=arithmetic.memory_format)
         often = max((term.every for phase in recipe.phases.values() for term in phase.terms.values()), default=1)

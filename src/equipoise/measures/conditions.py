@@ -30,7 +30,8 @@ class Probe:
 
 
 def probe(real: Vectors, real_conditions: Tensor, fake: Vectors, asked: Tensor) -> Probe:
-    """`real_conditions` [N, K] and `asked` [M, K] in the same units.  The first half of the reals fits the probe.
+    """`real_conditions` [N, K] and `asked` [M, K] in the same units.  The first half of the reals fits the probe, so
+    their order must be a random one.
 
     Raises `ValueError` below eight real samples.
     """

@@ -76,12 +76,12 @@ class Invalid:
 
 
 def standard(
-    real: Samples, fake: Samples, seed: int = 0, num_held_out: int = 0, more_seen: Samples | None = None
+    real: Samples, fake: Samples, seed: int = 0, num_held_out: int | None = None, more_seen: Samples | None = None
 ) -> list[Reading | Invalid]:
     """All numbers for two sets of samples in [-1, 1], in the order of `NUMBERS`.
 
     The first `num_held_out` reals were not trained on, and all others were, those in `more_seen` too, which serve to
-    find copies and nothing else.
+    find copies and nothing else; None where that is not known.
     """
     fault = fault_of(real, fake)
     if fault:
@@ -89,8 +89,8 @@ def standard(
     more = [] if more_seen is None or not len(more_seen) else [more_seen]
     of_real, of_fake, *of_more = features(real, fake, *more)
     found: dict[str, Reading | Invalid] = by_name(read(_on_features, of_real, of_fake, seed))
-    why_not = _why_copies_cannot_be_told(len(real), num_held_out)
-    if why_not:
+    why_not = _why_copies_cannot_be_told(len(real) + sum(map(len, more)), num_held_out)
+    if num_held_out is None or why_not:
         found |= {number.name: Invalid(number.name, why_not) for number in NUMBERS if number.space == "copying"}
     else:
         spaces = zip(of_real, of_fake, *of_more, strict=True)
@@ -115,9 +115,11 @@ def fault_of(real: Samples, fake: Samples) -> str:
     return "all real samples are the same" if bool((real == real[:1]).all()) else ""
 
 
-def _why_copies_cannot_be_told(num_real: int, num_held_out: int) -> str:
-    if num_held_out >= num_real:
+def _why_copies_cannot_be_told(num_known: int, num_held_out: int | None) -> str:
+    if num_held_out is None:
         return "which samples were trained on is not known for these data"
+    if num_held_out == num_known:
+        return "none of these real samples were trained on"
     if num_held_out < FEWEST_HELD_OUT:
         return f"{num_held_out} real samples were held out from training; {FEWEST_HELD_OUT} are needed"
     return ""

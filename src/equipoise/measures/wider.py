@@ -31,6 +31,7 @@ def wider(
 ) -> list[tuple[Number, Reading | Invalid]]:
     """All further numbers for two sets of samples in [-1, 1], whose channels have these names."""
     numbers = [*_general(), *_of_encoder(), *_of_traits(), *_of_levels(real), *_of_channels(channels)]
+    real, fake = (_shuffled(samples, seed) for samples in (real, fake))  # halves are taken by place
     fault = fault_of(real, fake)
     if fault:
         return [(number, Invalid(number.name, fault)) for number in numbers]
@@ -43,6 +44,10 @@ def wider(
         **_read_channels(real, fake, channels, seed, among),
     }
     return [(number, found[number.name]) for number in numbers]
+
+
+def _shuffled(samples: Samples, seed: int) -> Samples:
+    return samples[torch.randperm(len(samples), generator=torch.Generator().manual_seed(seed))]
 
 
 def _general() -> list[Number]:
@@ -82,7 +87,8 @@ def _of_channels(channels: tuple[str, ...]) -> list[Number]:
 def _read_general(real: Samples, fake: Samples, seed: int, among: int) -> Found:
     of_real, of_fake = features(real, fake)
     on_features = read(_classifier, of_real, of_fake, seed, among)
-    bins = [two_samples.binned(a, b) for a, b in zip(of_real, of_fake, strict=True)]
+    half = len(real) // 2  # bins are made for some reals and filled with others, as they are with fakes
+    bins = [two_samples.binned(a[half:], a[:half], b[:half])[1:] for a, b in zip(of_real, of_fake, strict=True)]
     on_bins = read(_bins, [reals for reals, _ in bins], [fakes for _, fakes in bins], seed, among)
     found = by_name([*on_features, *on_bins])
     if min(real.shape[2:]) < pairs.WINDOW:

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -70,6 +70,8 @@ class StyleCritic(Critic):
 
     Parameters for 3 channels: 2,265,889 at 32 px, 3,511,585 at 64 px.
     """
+
+    unmixed_by: ClassVar[str] = "its group does: set critic.group to 1"
 
     width: Width = 32
     widest: Widest = 256

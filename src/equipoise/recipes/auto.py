@@ -68,15 +68,13 @@ class FitToData(Tailor):
         step_s = at.step_seconds(fitting.recipe)
         steps = self._steps(fitting, step_s)
         measured = f"{step_s:.2g} s a step, measured"
-        fitting.choose("phases.main.length.amount", steps, measured)
+        fitting.choose("phases.main.length", encode(Span(steps, "steps")), measured)
         for schedule in SCHEDULES:
             fitting.choose(f"{schedule}.until", steps, "the end of the run")
         decay = 0.5 ** (1.0 / max(1.0, UNTIL_SETTLED * steps))
         fitting.choose("average.decay", round(decay, 6), f"forgets half in {UNTIL_SETTLED:.0%} of the run")
-        images = RISE * steps * fitting.recipe.batch
-        fitting.choose(
-            "augment.adaptive.images", round(min(images, 500_000.0)), f"{RISE:.0%} of the run, at most ADA's"
-        )
+        images = min(RISE * steps * fitting.recipe.batch, 500_000.0)
+        fitting.choose("augment.adaptive.images", round(images), f"{RISE:.0%} of the run, at most ADA's")
         fitting.choose("cadence.sheet_steps", max(1, math.ceil(steps / SHEETS)), f"{SHEETS} sheets a run")
         fitting.choose("cadence.tick_steps", max(1, round(2.0 / step_s)), "a line every two seconds")
 
@@ -108,11 +106,14 @@ class FitToData(Tailor):
     def _steps(self, fitting: Fitting, step_s: float) -> int:
         """How many the run will have."""
         budget = fitting.circumstances.budget
-        if budget is None or budget.span is None:
+        span = budget.span if budget is not None else None
+        if budget is None and not fitting.is_free("phases.main.length"):
+            span = fitting.recipe.phases["main"].length
+        if span is None:
             return max(1, round(self._seconds(fitting) / step_s))
         images = {"images": 1.0, "epochs": float(fitting.circumstances.num_samples)}
-        share = images.get(budget.span.unit, float(fitting.recipe.batch)) / fitting.recipe.batch
-        return max(1, round(budget.span.amount * share))
+        share = images.get(span.unit, float(fitting.recipe.batch)) / fitting.recipe.batch
+        return max(1, round(span.amount * share))
 
 
 def _of_width(recipe: Recipe, width: int) -> Recipe:

@@ -1,0 +1,133 @@
+"""Scores while a run trains: by which measure the best is chosen, what else is noted, and at what cost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import tiny
+from equipoise.engine.pace import step_seconds
+from equipoise.engine.plan import Plan
+from equipoise.engine.score import ON_FEATURES, Score
+from equipoise.errors import Fault
+from equipoise.journal import Event, Measured, read
+from equipoise.measures.features import features
+from equipoise.measures.kernel import kernel_distance
+from equipoise.recipe import BestBy, Recipe
+from equipoise.run import train
+from equipoise.sampling import open_run
+from equipoise.space import Channel, Space
+from equipoise.terms import R1
+
+CPU = torch.device("cpu")
+
+
+class Fixed(nn.Module):
+    """A generator whose samples are given."""
+
+    def __init__(self, samples: Tensor) -> None:
+        super().__init__()
+        self.samples = samples
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.samples[: len(z)]
+
+
+def noise(count: int, seed: int = 0) -> Tensor:
+    return torch.randn(count, 1, 16, 16, generator=torch.Generator().manual_seed(seed)).clamp(-1, 1)
+
+
+def score(real: Tensor, fake: Tensor, best_by: BestBy = "kernel") -> dict[str, float]:
+    return Score(real, torch.zeros(len(real), 2), best_by)(Fixed(fake), CPU)
+
+
+def test_the_score_is_the_measure_of_an_evaluation() -> None:
+    real, fake = noise(60), noise(60, 1) * 0.5
+    spaces = zip(*features(real, fake), strict=True)
+    expected = [kernel_distance(a, b) for a, b in spaces]
+    found = score(real, fake)
+    assert found["kernel"] == pytest.approx(sum(expected) / len(expected), rel=1e-4)
+    assert found.keys() == ON_FEATURES.keys()
+
+
+def test_another_measure_can_choose() -> None:
+    assert "sliced_wasserstein" in score(noise(60), noise(60, 1), "sliced_wasserstein")
+    assert "sliced_wasserstein" not in score(noise(60), noise(60, 1), "frechet")
+
+
+def test_few_samples_are_scored_by_what_is_honest_for_few() -> None:
+    few = Score(noise(20), torch.zeros(20, 2), "kernel")
+    assert few.best_by == "sliced_wasserstein"
+    assert few(Fixed(noise(20, 1)), CPU).keys() == {"sliced_wasserstein"}
+
+
+def test_what_is_not_finite_has_no_score() -> None:
+    bad = noise(60, 1)
+    bad[3, 0, 0, 0] = torch.nan
+    found = score(noise(60), bad)
+    assert list(found) == ["kernel"]
+    assert found["kernel"] != found["kernel"]
+
+
+def test_a_run_whose_score_is_not_finite_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Score, "__call__", lambda *_: {"kernel": float("inf")})
+    with pytest.raises(Fault, match="samples are not finite"):
+        train(tiny.points(20), out=tmp_path / "run", device="cpu")
+
+
+def measured(run: Path) -> list[Measured]:
+    return [event for event in read(run).events if isinstance(event, Measured)]
+
+
+def test_the_best_generator_is_that_of_the_lowest_score(tmp_path: Path) -> None:
+    run = train(tiny.points(100), out=tmp_path / "run", device="cpu")
+    scores = {event.step: event.value for event in measured(run)}
+    assert set(scores) == {20, 40, 60, 80, 100}
+    assert open_run(run, "cpu").step == min(scores, key=lambda step: scores[step])
+    assert {"frechet", "coverage"} <= measured(run)[0].beside.keys()
+
+
+def test_scores_that_would_take_too_long_are_left_out_but_for_the_last(tmp_path: Path) -> None:
+    recipe = tiny.points(100)
+    stingy = replace(recipe, cadence=replace(recipe.cadence, measuring_share=1e-9))
+    run = train(stingy, out=tmp_path / "run", device="cpu")
+    assert [event.step for event in measured(run)] == [20, 100]
+    assert len(list((run / "samples").glob("step-*.png"))) == 5, "sheets are drawn all the same"
+
+
+def test_a_score_changes_nothing_in_the_training(tmp_path: Path) -> None:
+    recipe = tiny.points(60)
+    ends = []
+    for name, steps in (("often", 5), ("seldom", 60)):
+        looked = replace(recipe, cadence=replace(recipe.cadence, sheet_steps=steps))
+        ends.append(final_losses(looked, tmp_path / name))
+    assert ends[0] == ends[1]
+
+
+def final_losses(recipe: Recipe, out: Path) -> str:
+    events: list[Event] = []
+    train(recipe, out=out, device="cpu", listeners=[events.append])
+    return (out / "losses.csv").read_text()
+
+
+def test_the_pace_of_a_recipe_is_measured_and_leaves_the_random_numbers_alone() -> None:
+    plan = Plan(tiny.points(), Space((Channel("x"), Channel("y")), 1, 1), 100, CPU)
+    before = torch.get_rng_state()
+    seconds = step_seconds(plan, tiny.points())
+    assert torch.equal(torch.get_rng_state(), before)
+    assert 0.0 < seconds < 1.0
+
+
+def test_a_lazy_term_counts_by_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step with the term takes 9 s, one without it 1 s; every fourth has it: 3 s."""
+    from equipoise.engine import pace
+
+    monkeypatch.setattr(pace, "_timed", lambda plan, state, real, updates: 9.0 if updates == 0 else 1.0)
+    recipe = tiny.points()
+    phase = replace(recipe.phases["main"], terms={**recipe.phases["main"].terms, "r1": R1(weight=0.1, every=4)})
+    plan = Plan(recipe, Space((Channel("x"), Channel("y")), 1, 1), 100, CPU)
+    assert step_seconds(plan, replace(recipe, phases={"main": phase})) == pytest.approx(3.0)
