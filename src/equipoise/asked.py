@@ -12,6 +12,7 @@ from equipoise.edit import Edit
 from equipoise.errors import RequestError
 from equipoise.folder import read_recipe_file
 from equipoise.recipe import Recipe, edited
+from equipoise.recipes.augmenting import with_ada
 
 MODULE_OF_FILE = "equipoise_recipe_file"
 
@@ -31,8 +32,9 @@ def find_recipe(text: str) -> Recipe:
     return recipes.load(text)
 
 
-def as_set(recipe: Recipe, changes: list[str]) -> Recipe:
-    """The recipe with ``--set path=value`` changes made.  Raises `equipoise.spec.SpecError`."""
+def as_set(recipe: Recipe, changes: list[str], *, ada: bool = False) -> Recipe:
+    """The recipe with ``--ada`` and then ``--set path=value`` changes made.  Raises `equipoise.spec.SpecError`."""
+    recipe = with_ada(recipe) if ada else recipe
     return edited(recipe, [Edit.parse(change) for change in changes])
 
 

@@ -80,6 +80,7 @@ def train(
     changes: Set = None,
     length: Length = None,
     autopilot: Autopilot = "off",
+    ada: Annotated[bool, flag("--ada", "adaptive augmentation in place of the recipe's own; for few samples")] = False,
     rehearse: Annotated[bool, flag("--rehearse", "a few steps of the real thing, thrown away afterwards")] = False,
     track: Track = None,
     device: Device = "auto",
@@ -90,7 +91,7 @@ def train(
     from equipoise.folder import next_free
     from equipoise.recipe import Budget
 
-    settings = asked.as_set(asked.find_recipe(recipe), changes or [])
+    settings = asked.as_set(asked.find_recipe(recipe), changes or [], ada=ada)
     budget = Budget.parse(length) if length is not None else None
     folder = out if out is not None else next_free(Path("runs"), _stem(recipe))
     with _reading_bar() as progress:

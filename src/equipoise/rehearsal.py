@@ -107,4 +107,4 @@ def _count(module: nn.Module) -> int:
 
 def _weights(state: State) -> dict[str, torch.Tensor]:
     players = {"generator": state.generator, "critic": state.critic}
-    return {name: nn.utils.parameters_to_vector(p.module.parameters()).detach().clone() for name, p in players.items()}
+    return {name: torch.cat([w.detach().reshape(-1) for w in player.parameters]) for name, player in players.items()}

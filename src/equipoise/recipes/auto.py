@@ -9,24 +9,11 @@ import math
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-from equipoise.augment import ColourJitter, Flip, QuarterTurns, Rotate, Scale, Translate
 from equipoise.data import Images
 from equipoise.networks.dcgan import DcganCritic, DcganGenerator
-from equipoise.recipe import (
-    Adam,
-    Adaptive,
-    Augment,
-    Average,
-    Cadence,
-    Fitting,
-    Operation,
-    Phase,
-    Recipe,
-    Span,
-    Tailor,
-)
+from equipoise.recipe import Adam, Average, Cadence, Fitting, Phase, Recipe, Span, Tailor
+from equipoise.recipes.augmenting import choose_operations, choose_rise, with_ada
 from equipoise.schedule import Cosine
-from equipoise.space import Space
 from equipoise.spec import Knob, encode
 from equipoise.terms import R1, R2, RelativisticPairing
 
@@ -36,8 +23,6 @@ WIDTHS = (96, 64, 48, 32, 24, 16)
 FIRST_WIDTH = 32
 UNTIL_SETTLED = 0.05
 """Share of the run over which the average of the weights forgets half."""
-RISE = 0.2
-"""Share of the run in which adaptive augmentation may go from never to always."""
 SMALL_BATCH, BATCH = 32, 64
 FEW_SAMPLES = 500
 SHEETS = 12
@@ -53,7 +38,7 @@ class FitToData(Tailor):
 
     steps: Annotated[
         int, Knob("steps that the time must suffice for", low=100, log=True, source="measured, LAB.md")
-    ] = 6000
+    ] = 2500
     seconds: Annotated[
         float, Knob("time there is, where nobody said", above=0, unit="s", source="guess: what one waits for")
     ] = 3600.0
@@ -62,8 +47,7 @@ class FitToData(Tailor):
         at = fitting.circumstances
         few = at.num_samples < FEW_SAMPLES
         fitting.choose("batch", SMALL_BATCH if few else BATCH, f"{at.num_samples} samples to train on")
-        operations = [encode(operation) for operation in valid_operations(at.space)]
-        fitting.choose("augment.operations", operations, f"what keeps {at.space} plausible")
+        choose_operations(fitting)
         self._choose_width(fitting)
         step_s = at.step_seconds(fitting.recipe)
         steps = self._steps(fitting, step_s)
@@ -73,8 +57,7 @@ class FitToData(Tailor):
             fitting.choose(f"{schedule}.until", steps, "the end of the run")
         decay = 0.5 ** (1.0 / max(1.0, UNTIL_SETTLED * steps))
         fitting.choose("average.decay", round(decay, 6), f"forgets half in {UNTIL_SETTLED:.0%} of the run")
-        images = min(RISE * steps * fitting.recipe.batch, 500_000.0)
-        fitting.choose("augment.adaptive.images", round(images), f"{RISE:.0%} of the run, at most ADA's")
+        choose_rise(fitting, steps)
         fitting.choose("cadence.sheet_steps", max(1, math.ceil(steps / SHEETS)), f"{SHEETS} sheets a run")
         fitting.choose("cadence.tick_steps", max(1, round(2.0 / step_s)), "a line every two seconds")
 
@@ -124,28 +107,11 @@ def _of_width(recipe: Recipe, width: int) -> Recipe:
     )
 
 
-def valid_operations(space: Space) -> tuple[Operation, ...]:
-    """The changes that adaptive augmentation may make to such samples.
-
-    Pixels may be moved whatever the channels mean; between them is interpolated, and colours are changed, only where
-    all channels are continuous.  Strengths are those of Karras et al. 2020 (arXiv:2006.06676, appendix B), or below.
-    """
-    moves: tuple[Operation, ...] = (Flip(), QuarterTurns(), Translate(padding="reflection"))
-    if any(channel.kind == "categorical" for channel in space.channels):
-        return moves
-    return (
-        *moves,
-        Scale(reach=0.2, padding="reflection"),
-        Rotate(degrees=180.0, padding="reflection"),
-        ColourJitter(brightness=0.2, contrast=0.5, saturation=0.5, hue=0.5, keep_range=False),
-    )
-
-
 def auto() -> Recipe:
     """Relativistic pairing with both zero-centred penalties, adaptive augmentation, and settings fitted to the data."""
-    gamma = Cosine(8.0, 2.0, until=STEPS)
-    adam = Adam(lr=Cosine(1e-3, 1e-4, until=STEPS), beta1=0.0, beta2=0.99)
-    return Recipe(
+    gamma = Cosine(8.0, 3.0, until=STEPS)
+    adam = Adam(lr=1e-3, beta1=0.0, beta2=0.99)
+    recipe = Recipe(
         summary="fits itself to 200 to 20 000 pictures of any channels, to the machine and to the time: begin here",
         source=Images(size=64),
         generator=DcganGenerator(latent=64, width=FIRST_WIDTH),
@@ -164,7 +130,6 @@ def auto() -> Recipe:
         g_optim=adam,
         d_optim=adam,
         average=Average(decay=0.998),
-        augment=Augment(valid_operations(Space((), 64, 64)), "both", Adaptive()),
         batch=BATCH,
         cadence=Cadence(tick_steps=20, sheet_steps=500),
         tailor=FitToData(),
@@ -179,14 +144,15 @@ def auto() -> Recipe:
                 f"phases.main.terms.{term}.every": "lazy regularisation, Karras et al. 2020, arXiv:1912.04958; LAB.md"
                 for term in ("r1", "r2")
             },
-            **{f"{side}_optim.lr.{name}": why for side in "gd" for name, why in RATE_REASONS.items()},
+            **{f"{side}_optim.lr": RATE for side in "gd"},
             **{f"{side}_optim.{name}": why for side in "gd" for name, why in ADAM_REASONS.items()},
             **{f"augment.operations.{path}": STRENGTH for path in STRENGTHS},
         },
     )
+    return with_ada(recipe)
 
 
-SCHEDULES = ("g_optim.lr", "d_optim.lr", "phases.main.terms.r1.weight", "phases.main.terms.r2.weight")
+SCHEDULES = ("phases.main.terms.r1.weight", "phases.main.terms.r2.weight")
 FITTED = (
     "generator.width",
     "critic.width",
@@ -197,14 +163,10 @@ FITTED = (
     "cadence.tick_steps",
     "cadence.sheet_steps",
 )
-RATE_REASONS = {
-    "start": "measured, LAB.md: five times DCGAN's; the penalties hold it",
-    "end": "guess: a tenth, so that the average settles",
-    "begin": "from the first step",
-}
+RATE = "measured, LAB.md: five times DCGAN's, and constant: the average smooths more while the weights move"
 GAMMA = {
     "start": "measured, LAB.md: 2, 8 and 30 learn faster than 0.5; strong at first, while modes are found",
-    "end": "guess: weak enough at the end for details; as strong as 2 was good throughout",
+    "end": "guess: weak enough at the end for details; 2 and 4 were good throughout",
     "begin": "from the first step",
 }
 ADAM_REASONS = {

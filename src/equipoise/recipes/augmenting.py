@@ -1,0 +1,63 @@
+"""Adaptive augmentation for any recipe: which changes are valid for which samples, and how fast they may come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from equipoise.augment import ColourJitter, Flip, QuarterTurns, Rotate, Scale, Translate
+from equipoise.recipe import Adaptive, Augment, Fitting, Operation, Recipe, Tailor
+from equipoise.space import Space
+from equipoise.spec import encode
+
+RISE = 0.2
+"""Share of the run in which augmentation may go from never to always."""
+SLOWEST = 500_000.0
+"""Samples over which it may do so at the most (Karras et al. 2020, arXiv:2006.06676, section 3)."""
+
+
+@dataclass(frozen=True)
+class FitAugmentation(Tailor):
+    """Chooses the operations that are valid for the data, and leaves everything else as it is."""
+
+    def fit(self, fitting: Fitting) -> None:
+        choose_operations(fitting)
+
+
+def with_ada(recipe: Recipe) -> Recipe:
+    """The recipe with adaptive augmentation in place of its own, fitted to the data before the first step.
+
+    Strengths, operations and pace stay open to edits.  A recipe that fits itself anyway goes on doing so.
+    """
+    augment = Augment(valid_operations(Space((), 0, 0)), "both", Adaptive())
+    return replace(recipe, augment=augment, tailor=recipe.tailor or FitAugmentation())
+
+
+def choose_operations(fitting: Fitting) -> None:
+    space = fitting.circumstances.space
+    operations = [encode(operation) for operation in valid_operations(space)]
+    fitting.choose("augment.operations", operations, f"what keeps {space} plausible")
+
+
+def choose_rise(fitting: Fitting, steps: int) -> None:
+    """How fast augmentation may rise in a run of so many steps."""
+    images = min(RISE * steps * fitting.recipe.batch, SLOWEST)
+    fitting.choose("augment.adaptive.images", round(images), f"{RISE:.0%} of the run, at most ADA's")
+
+
+def valid_operations(space: Space) -> tuple[Operation, ...]:
+    """The changes that adaptive augmentation may make to such samples.
+
+    Pixels may be moved whatever the channels mean; between them is interpolated, and colours are changed, only where
+    all channels are continuous.  Strengths are those of Karras et al. 2020 (appendix B), or below.  Points have none.
+    """
+    if space.is_points:
+        return ()
+    moves: tuple[Operation, ...] = (Flip(), QuarterTurns(), Translate(padding="reflection"))
+    if any(channel.kind == "categorical" for channel in space.channels):
+        return moves
+    return (
+        *moves,
+        Scale(reach=0.2, padding="reflection"),
+        Rotate(degrees=180.0, padding="reflection"),
+        ColourJitter(brightness=0.2, contrast=0.5, saturation=0.5, hue=0.5, keep_range=False),
+    )
