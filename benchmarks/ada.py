@@ -29,7 +29,7 @@ from equipoise.run import Where, carry_out, start
 from results import Result, report
 
 FEW = 200
-SHOWN = ("kernel", "frechet", "coverage", "precision", "diversity", "copying")
+SHOWN = ("kernel", "frechet", "coverage", "precision", "diversity", "memory")
 
 
 def recipe_of(problem: str, augmented: bool) -> Recipe:

@@ -32,7 +32,7 @@ SOURCES: dict[str, tuple[str, Images]] = {
     "mon": ("sprites/crawl_tiles/mon", Images(size=32, fit="pad", filter="pixel")),
     "eurosat": ("sentinel2/eurosat", Images(size=32)),
 }
-SHOWN = ("kernel", "coverage", "precision", "diversity", "copying")
+SHOWN = ("kernel", "coverage", "precision", "diversity", "memory")
 
 
 def ours(name: str) -> Callable[[Source], Recipe]:

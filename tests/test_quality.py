@@ -15,7 +15,7 @@ from sklearn.metrics.pairwise import polynomial_kernel
 from torch import Tensor
 
 from equipoise.data import Digits
-from equipoise.measures.copying import c_t, copying, placed
+from equipoise.measures.copying import c_t, copying, placed, remembered
 from equipoise.measures.diversity import diversity
 from equipoise.measures.features import DIMENSIONS, NUM_NETWORKS, Extractor, features
 from equipoise.measures.frechet import frechet
@@ -217,7 +217,7 @@ def digits() -> tuple[Tensor, Tensor, np.ndarray]:
 def told(real: Tensor, fake: Tensor) -> dict[str, Interval]:
     """Excess over the floor, of every number that tells the two sets apart."""
     found = standard(real, fake)
-    assert {r.name for r in found if isinstance(r, Invalid)} == {"copying", "nearest"}, "nothing was held out"
+    assert {r.name for r in found if isinstance(r, Invalid)} == {"copying", "nearest", "memory"}, "nothing was held out"
     return {r.name: r.excess for r in found if isinstance(r, Reading) and r.tells}
 
 
@@ -362,7 +362,11 @@ def test_copies_are_told_and_the_more_the_surer(digits: tuple[Tensor, Tensor, np
     assert copied[0] < copied[1] < copied[2]
     assert copied[2] > 0.95
     assert distance[0] > distance[1] > distance[2]
-    assert [is_closer(numbers["copying"]) for numbers in found] == [False, True, True]
+    memory = [numbers["memory"] for numbers in found]
+    assert [is_closer(reading) for reading in memory][::2] == [False, True]
+    assert memory[0].value.mean < memory[1].value.mean < memory[2].value.mean
+    assert memory[0].value.mean == pytest.approx(0.0, abs=0.15)
+    assert memory[2].value.mean > 0.95
 
 
 def test_samples_unlike_the_data_are_far_from_it_and_no_copies(digits: tuple[Tensor, Tensor, np.ndarray]) -> None:
@@ -371,7 +375,24 @@ def test_samples_unlike_the_data_are_far_from_it_and_no_copies(digits: tuple[Ten
     found = {r.name: r for r in noisy if isinstance(r, Reading)}
     assert found["copying"].value.mean < 0.2
     assert found["nearest"].value.mean > 1.2
-    assert not is_closer(found["copying"])
+    assert not is_closer(found["memory"])
+
+
+def test_blur_is_near_to_everything_and_yet_no_copy(digits: tuple[Tensor, Tensor, np.ndarray]) -> None:
+    real, _, other = split_digits(digits)
+    found = {r.name: r for r in standard(real, blurred(other, 7), num_held_out=150) if isinstance(r, Reading)}
+    assert abs(found["memory"].value.mean) < 0.3
+    assert not is_closer(found["memory"])
+
+
+def test_memory_is_its_definition() -> None:
+    train, held_out, fake = normal(30, 4), normal(10, 4, seed=1), normal(20, 4, seed=2)
+    memory, (of_held_out, of_fake) = remembered(train, held_out, fake)
+    both = torch.cat([train, held_out])
+    share = sum(int((both - sample).norm(dim=1).argmin() < 30) for sample in fake) / 20
+    assert memory(of_held_out, of_fake)["memory"] == pytest.approx((share - 0.75) / 0.25)
+    copies = remembered(train, held_out, train.clone())[1]
+    assert memory(*copies)["memory"] == pytest.approx(1.0)
 
 
 def test_what_else_was_trained_on_counts_for_copies_alone(
@@ -381,9 +402,14 @@ def test_what_else_was_trained_on_counts_for_copies_alone(
     copies = other + 0.02 * normal(*other.shape, seed=4)
     without, with_them = (standard(real, copies, num_held_out=150, more_seen=more) for more in (None, other))
     for a, b in zip(without, with_them, strict=True):
-        if a.name in ("copying", "nearest"):
+        if a.name == "memory":
             assert isinstance(b, Reading)
             assert is_closer(b)
+        elif a.name in ("copying", "nearest"):
+            assert isinstance(a, Reading)
+            assert isinstance(b, Reading)
+            assert b.tells
+            assert not a.tells or abs(a.excess.mean) < abs(b.excess.mean)
         else:
             assert a == b
 
@@ -392,7 +418,7 @@ def test_copies_are_told_where_all_reals_were_held_out(digits: tuple[Tensor, Ten
     real, seen, other = split_digits(digits)
     copies = other + 0.02 * normal(*other.shape, seed=4)
     found = {r.name: r for r in standard(real, copies, num_held_out=len(real), more_seen=other)}
-    assert isinstance(found["copying"], Reading)
-    assert is_closer(found["copying"])
+    assert isinstance(found["memory"], Reading)
+    assert is_closer(found["memory"])
     nothing = {r.name: r for r in standard(real, seen, num_held_out=len(real))}
     assert nothing["copying"] == Invalid("copying", "none of these real samples were trained on")

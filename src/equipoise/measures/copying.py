@@ -7,18 +7,50 @@ Samples that lie nearer are copied; samples that lie farther are unlike the data
   the training data by itself; 0.5 for real data, 1 for copies.  It is the C_T of Meehan et al. 2020 (arXiv:2004.05675,
   section 3) before their normal approximation, which would make it depend on the number of samples; `c_t` is theirs.
 - nearest: the median distance of fakes to their nearest training sample, against that of held-out samples.
+- memory: the share of fakes whose nearest real sample is a training sample and not a held-out one, beyond what chance
+  gives: of T training samples and H held-out ones it is a training sample in T / (T + H) of all cases, whatever the
+  fakes are like, unless they know the training samples.  0 for real data, 1 for copies.
+
+The first two are also moved by blur: a sample without details is near to everything, training data included.  Only
+memory is not, so that it alone speaks of copies.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from equipoise.measures.features import Vectors
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The third number as a measure of halves: rows are vectors with the distance to the training data as last column.
+
+    Made by `remembered`.
+    """
+
+    num_train: int
+
+    def __call__(self, held_out: Vectors, fake: Vectors) -> Mapping[str, float]:
+        of_train = fake[:, -1]
+        of_held_out = torch.cat(
+            [torch.cdist(part, held_out[:, :-1]).amin(1) for part in torch.split(fake[:, :-1], CHUNK)]
+        )
+        nearer = (of_train < of_held_out).double() + 0.5 * (of_train == of_held_out).double()
+        by_chance = self.num_train / (self.num_train + len(held_out))
+        return {"memory": (nearer.mean().item() - by_chance) / (1.0 - by_chance)}
+
+
+def remembered(train: Vectors, *others: Vectors) -> tuple[Memory, list[Vectors]]:
+    """The measure for these training samples, and the rows that it takes for each other set."""
+    return Memory(len(train)), [torch.cat([set_, _nearest(train, set_)[:, None]], dim=1) for set_ in others]
+
 
 Placed = Float[Tensor, "n 2"]
 """For each sample, the distance to the nearest training sample, and the number of its cell."""

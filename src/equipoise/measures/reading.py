@@ -29,7 +29,7 @@ from equipoise.randomness import mix
 
 ROUNDS = 20
 """The spread is then known to 16 % (1 / sqrt(2 * 19)), which Student's t makes up for."""
-DEFAULT_NUMBERS = 11
+DEFAULT_NUMBERS = 12
 """In an evaluation, where nothing more is asked for."""
 
 Measure = Callable[[Vectors, Vectors], Mapping[str, float]]
@@ -49,7 +49,7 @@ class Interval:
         """From the numbers of all rounds; one that is not finite makes all three NaN.
 
         As one `among` so many it is wider (Bonferroni), so that one evaluation in twenty raises a false alarm by any of
-        eleven numbers, and not two in five.
+        twelve numbers, and not two in five.
         """
         if not all(map(math.isfinite, rounds)):
             return cls(math.nan, math.nan, math.nan)

@@ -8,7 +8,7 @@ from typing import Literal
 
 import torch
 
-from equipoise.measures.copying import copying, placed
+from equipoise.measures.copying import copying, placed, remembered
 from equipoise.measures.diversity import diversity
 from equipoise.measures.features import Vectors, features
 from equipoise.measures.frechet import frechet
@@ -61,8 +61,9 @@ NUMBERS = (
         "spectrum",
         "neither",
     ),
-    Number("copying", "share of fakes nearer to the training data than unseen reals", "copying", "neither", "higher"),
-    Number("nearest", "distance to the training data against that of unseen reals", "copying", "neither", "lower"),
+    Number("copying", "share of fakes nearer to the training data than unseen reals; blur too", "copying", "neither"),
+    Number("nearest", "distance to the training data against that of unseen reals; blur too", "copying", "neither"),
+    Number("memory", "fakes nearest to a training sample, beyond chance; 1 for copies", "copying", "neither", "higher"),
 )
 BY_NAME: Mapping[str, Number] = {number.name: number for number in NUMBERS}
 
@@ -93,9 +94,15 @@ def standard(
     if num_held_out is None or why_not:
         found |= {number.name: Invalid(number.name, why_not) for number in NUMBERS if number.space == "copying"}
     else:
-        spaces = zip(of_real, of_fake, *of_more, strict=True)
-        pairs = [placed(torch.cat([a[num_held_out:], *rest]), a[:num_held_out], b) for a, b, *rest in spaces]
-        found |= by_name(read(copying, [held_out for held_out, _ in pairs], [made for _, made in pairs], seed))
+        spaces = [
+            (torch.cat([a[num_held_out:], *rest]), a[:num_held_out], b)
+            for a, b, *rest in zip(of_real, of_fake, *of_more, strict=True)
+        ]
+        places = [placed(*vectors) for vectors in spaces]
+        found |= by_name(read(copying, [held_out for held_out, _ in places], [made for _, made in places], seed))
+        memory, _ = remembered(*spaces[0])
+        rows = [remembered(*vectors)[1] for vectors in spaces]
+        found |= by_name(read(memory, [held_out for held_out, _ in rows], [made for _, made in rows], seed))
     if min(real.shape[2:]) < FEWEST_PIXELS:
         reason = "points have no spectrum" if real.shape[2:] == (1, 1) else f"below {FEWEST_PIXELS} pixels a side"
         found |= {number.name: Invalid(number.name, reason) for number in NUMBERS if number.space == "spectrum"}
