@@ -104,7 +104,7 @@ class Reading:
 def student(among: int) -> float:
     """Quantile of Student's t with `ROUNDS` - 1 degrees of freedom: in 95 % of evaluations none of `among` numbers is
     farther out than this."""
-    from scipy.special import stdtrit  # type: ignore[import-untyped]
+    from scipy.special import stdtrit
 
     return float(stdtrit(ROUNDS - 1, 1 - 0.025 / among))
 
