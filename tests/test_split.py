@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests import tiny
 
+import tiny
 from equipoise.data import Corpus, Images
 from equipoise.data.feed import Feed
 from equipoise.data.split import FEWEST, identity, split
