@@ -7,6 +7,8 @@ them knows what is right: a pixel-art sprite is blocky by nature.  What counts i
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -23,6 +25,12 @@ FLAT_STEP = 2.5 / 127.5
 END = 0.99
 """Values beyond are at the end of the range."""
 FEWEST_PIXELS = 16
+HIGHEST, BELOW_HIGHEST = 0.47, (0.36, 0.44)
+"""In cycles a pixel: where a checkerboard has its power (0.5, less half a step of a spectrum of 16), and nearby."""
+MIDDLE = (0.1, 0.4)
+"""In cycles a pixel: between the layout of a picture and its finest details."""
+BATCH_VALUES = 2**22
+"""In samples looked at together."""
 
 MEANINGS: dict[str, str] = {
     "checkerboard": "power at a period of two pixels against that nearby, dB; up-sampling by transposed convolution",
@@ -42,7 +50,7 @@ def traits(samples: Samples) -> Vectors:
     """One column for each of `MEANINGS`: [N, C, H, W] in [-1, 1] to [N, 9].  Raises `ValueError` below 16 pixels."""
     if min(samples.shape[2:]) < FEWEST_PIXELS:
         raise ValueError(f"{samples.shape[2]}x{samples.shape[3]} pixels are too few; {FEWEST_PIXELS} a side are needed")
-    parts = [_traits(part.float()) for part in torch.split(samples, max(1, 2**22 // samples[0].numel()))]
+    parts = [_traits(part.float()) for part in torch.split(samples, max(1, BATCH_VALUES // samples[0].numel()))]
     return torch.cat(parts)
 
 
@@ -96,7 +104,8 @@ def _checkerboard(power: Tensor) -> PerSample:
     """At the highest frequency of either direction, or both, against four fifths of it."""
     down, across = (part.abs() for part in _frequencies(power))
     highest = torch.maximum(down, across)
-    return _decibels(power, highest > 0.47, (highest > 0.36) & (highest < 0.44))
+    low, high = BELOW_HIGHEST
+    return _decibels(power, highest > HIGHEST, (highest > low) & (highest < high))
 
 
 def _star(power: Tensor) -> PerSample:
@@ -104,8 +113,8 @@ def _star(power: Tensor) -> PerSample:
     down, across = _frequencies(power)
     radius = (down.square() + across.square()).sqrt()
     slant = torch.minimum(down.abs(), across.abs()) / torch.maximum(down.abs(), across.abs()).clamp_min(1e-6)
-    middle = (radius > 0.1) & (radius < 0.4)
-    diagonal = slant > 0.4142135  # tan(pi / 8)
+    middle = (radius > MIDDLE[0]) & (radius < MIDDLE[1])
+    diagonal = slant > math.tan(math.pi / 8)
     return _decibels(power, middle & diagonal, middle & ~diagonal)
 
 
