@@ -421,3 +421,17 @@ def test_copies_are_looked_for_where_samples_were_held_out(tmp_path: Path, capsy
     other = coloured(tmp_path / "other", 60, seed=1)
     assert run_command(["evaluate", out, "--data", str(other), "--device", "cpu"]) == 0
     assert "which samples were trained on is not known" in capsys.readouterr().out
+
+
+def test_points_cannot_be_augmented(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["train", f"{TINY}:points", "--ada", "--out", str(tmp_path / "run"), "--device", "cpu"]
+    assert "has no change that keeps 2 channels of 1x1 plausible" in refused(words, capsys)
+    assert not (tmp_path / "run").exists()
+
+
+def test_adaptive_augmentation_is_a_word_away(tmp_path: Path) -> None:
+    out, data = tmp_path / "run", coloured(tmp_path / "data", 60)
+    assert train(f"{TINY}:images", "--data", str(data), "--out", str(out), "--for", "2steps", "--ada") == 0
+    written = json.loads((out / "recipe.json").read_text())["augment"]
+    assert written["applies_to"] == "both"
+    assert len(written["operations"]) == 6

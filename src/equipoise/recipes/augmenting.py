@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from equipoise.augment import ColourJitter, Flip, QuarterTurns, Rotate, Scale, Translate
 from equipoise.recipe import Adaptive, Augment, Fitting, Operation, Recipe, Tailor
 from equipoise.space import Space
-from equipoise.spec import encode
+from equipoise.spec import Problem, SpecError, encode
 
 RISE = 0.2
 """Share of the run in which augmentation may go from never to always."""
@@ -33,7 +33,10 @@ def with_ada(recipe: Recipe) -> Recipe:
 
 
 def choose_operations(fitting: Fitting) -> None:
+    """Raises `SpecError` for points: nothing would be augmented, and in silence."""
     space = fitting.circumstances.space
+    if fitting.recipe.augment is not None and not valid_operations(space):
+        raise SpecError([Problem("augment", f"has no change that keeps {space} plausible; leave augmentation away")])
     operations = [encode(operation) for operation in valid_operations(space)]
     fitting.choose("augment.operations", operations, f"what keeps {space} plausible")
 
