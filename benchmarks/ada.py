@@ -21,11 +21,12 @@ from typing import Any
 
 from contest import number
 from equipoise import recipes
-from equipoise.data import Images
+from equipoise.edit import Edit
 from equipoise.evaluating import evaluate
 from equipoise.networks import StyleCritic, StyleGenerator
-from equipoise.recipe import Budget, Recipe
+from equipoise.recipe import Budget, Recipe, edited
 from equipoise.run import Where, carry_out, start
+from equipoise.spec import Json, encode
 from results import Result, report
 
 FEW = 200
@@ -33,19 +34,13 @@ SHOWN = ("kernel", "frechet", "coverage", "precision", "diversity", "memory")
 
 
 def recipe_of(problem: str, augmented: bool) -> Recipe:
-    auto = recipes.load("auto")
-    if problem == "eurosat":
-        auto = replace(auto, source=Images(size=32), held_out=0.2)
-    else:
-        auto = replace(
-            auto,
-            source=Images(size=64),
-            held_out=0.2,
-            generator=StyleGenerator(latent=64, width=16, widest=128),
-            critic=StyleCritic(width=16, widest=128),
-            reasons={**auto.reasons, "generator": "set by hand", "critic": "set by hand"},
-        )
-    return auto if augmented else replace(auto, augment=None)
+    settings: dict[str, Json] = {"held_out": 0.2, "source.size": 32}
+    if problem == "landscapes":
+        generator, critic = StyleGenerator(latent=64, width=16, widest=128), StyleCritic(width=16, widest=128)
+        settings |= {"source.size": 64, "generator": encode(generator), "critic": encode(critic)}
+    if not augmented:
+        settings["augment"] = None
+    return edited(recipes.load("auto"), [Edit(path, value=value) for path, value in settings.items()])
 
 
 def folders(problem: str, options: argparse.Namespace) -> tuple[Path, Path | None]:

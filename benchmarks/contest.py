@@ -23,9 +23,11 @@ from scipy.stats import t
 from contenders import plain_dcgan
 from equipoise import recipes
 from equipoise.data import Images
+from equipoise.edit import Edit
 from equipoise.evaluating import evaluate
-from equipoise.recipe import Budget, Recipe, Source
+from equipoise.recipe import Budget, Recipe, Source, edited
 from equipoise.run import Where, carry_out, start
+from equipoise.spec import encode
 from results import Result, report
 
 SOURCES: dict[str, tuple[str, Images]] = {
@@ -36,7 +38,7 @@ SHOWN = ("kernel", "coverage", "precision", "diversity", "memory")
 
 
 def ours(name: str) -> Callable[[Source], Recipe]:
-    return lambda source: replace(recipes.load(name), source=source)
+    return lambda source: edited(recipes.load(name), [Edit("source", value=encode(source))])
 
 
 CONTENDERS: dict[str, Callable[[Source], Recipe]] = {

@@ -15,7 +15,7 @@ from equipoise.asked import as_set
 from equipoise.augment import ColourJitter, Rotate
 from equipoise.folder import RunFolder
 from equipoise.networks.dcgan import DcganGenerator
-from equipoise.recipe import Budget, Circumstances, Recipe, fitted
+from equipoise.recipe import Budget, Circumstances, Recipe, fitted, source_fitted
 from equipoise.recipes.augmenting import valid_operations, with_ada
 from equipoise.recipes.auto import WIDTHS
 from equipoise.rehearsal import rehearse
@@ -100,13 +100,39 @@ def test_few_samples_get_small_batches() -> None:
     assert fit(samples=200).batch < fit(samples=2000).batch
 
 
+def save_noise(folder: Path, count: int, size: tuple[int, int]) -> None:
+    folder.mkdir(exist_ok=True)
+    for number in range(count):
+        picture = np.random.default_rng(number).integers(0, 256, (*size, 3), np.uint8)
+        Image.fromarray(picture).save(folder / f"{number}.png")
+
+
+@pytest.mark.parametrize(("own", "expected"), [((12, 30), 16), ((28, 28), 32), ((40, 60), 32), ((50, 48), 64)])
+def test_samples_are_about_as_large_as_the_pictures(tmp_path: Path, own: tuple[int, int], expected: int) -> None:
+    save_noise(tmp_path, 9, own)
+    (tmp_path / "broken.png").write_bytes(b"no picture at all")
+    recipe = source_fitted(recipes.load("auto"), tmp_path)
+    assert recipe.source == replace(recipes.load("auto").source, size=expected)  # type: ignore[call-arg]
+    assert "own" in recipe.reasons["source.size"]
+
+
+def test_large_pictures_and_unreadable_ones_become_64_pixels(tmp_path: Path) -> None:
+    save_noise(tmp_path / "large", 2, (300, 200))
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "0.png").write_bytes(b"no picture at all")
+    auto = recipes.load("auto")
+    assert source_fitted(auto, tmp_path / "large").source == source_fitted(auto, tmp_path / "broken").source
+
+
+def test_a_size_set_by_hand_stays(tmp_path: Path) -> None:
+    save_noise(tmp_path, 2, (16, 16))
+    recipe = as_set(recipes.load("auto"), ["source.size=64"])
+    assert source_fitted(recipe, tmp_path) == recipe
+
+
 def test_it_trains_and_its_recipe_says_what_it_decided(tmp_path: Path) -> None:
-    for number in range(40):
-        source = np.random.default_rng(number)
-        (tmp_path / "data").mkdir(exist_ok=True)
-        Image.fromarray(source.integers(0, 256, (16, 16, 3), np.uint8)).save(tmp_path / "data" / f"{number}.png")
-    recipe = as_set(recipes.load("auto"), ["source.size=16"])
-    out = train(recipe, tmp_path / "data", out=tmp_path / "run", budget="3steps", device="cpu")
+    save_noise(tmp_path / "data", 40, (16, 16))
+    out = train(recipes.load("auto"), tmp_path / "data", out=tmp_path / "run", budget="3steps", device="cpu")
     written = recipes_of(out)
     assert written.tailor is None
     assert written.phases["main"].length.amount == 3
@@ -130,9 +156,7 @@ def test_a_recipe_without_augmentation_is_fitted_too() -> None:
 
 
 def test_it_is_rehearsed_as_it_would_be_trained(tmp_path: Path) -> None:
-    for number in range(40):
-        source = np.random.default_rng(number)
-        Image.fromarray(source.integers(0, 256, (16, 16, 3), np.uint8)).save(tmp_path / f"{number}.png")
+    save_noise(tmp_path, 40, (16, 16))
     recipe = as_set(recipes.load("auto"), ["source.size=16", "generator.width=16", "critic.width=16"])
     done = rehearse(recipe, Where(tmp_path, device="cpu"), Budget.parse("200steps"))
     assert done.steps == 20

@@ -15,7 +15,7 @@ from equipoise.data.check import examine
 from equipoise.edit import Edit, apply
 from equipoise.errors import RequestError
 from equipoise.finding import Finding
-from equipoise.recipe import Recipe
+from equipoise.recipe import Recipe, source_fitted
 from equipoise.spec import Json
 
 CONTACTS = 64
@@ -60,6 +60,8 @@ def check(
 ) -> Checked:
     """Check a folder, as plain images or as a recipe reads it.  Raises `equipoise.errors.RequestError`."""
     chosen = as_set(find_recipe(recipe), changes) if recipe else None
+    if chosen is not None and chosen.source.needs_path:
+        chosen = source_fitted(chosen, data)
     source = chosen.source if chosen else apply(Images(), [Edit.parse(change) for change in changes])
     if not source.needs_path:
         raise RequestError(f"{recipe} brings its own data and would not read {data}; check it as another recipe")

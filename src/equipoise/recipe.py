@@ -42,6 +42,13 @@ class Source(Part):
         Raises `equipoise.data.DataError`, one clear line, when nothing can be trained on.
         """
 
+    @abstractmethod
+    def native_side(self, path: Path | None) -> int | None:
+        """The shorter side of a typical sample before it is scaled, in pixels; None where samples have no such size.
+
+        Raises `equipoise.data.DataError` as `corpus` does.
+        """
+
 
 @dataclass(frozen=True)
 class Network(Part):
@@ -303,11 +310,15 @@ class Circumstances:
 
 @dataclass(frozen=True)
 class Tailor(Part):
-    """A way to fit a recipe to its circumstances."""
+    """A way to fit a recipe to its circumstances.  Both methods make their choices by `Fitting.choose`."""
 
     @abstractmethod
-    def fit(self, fitting: Fitting) -> None:
-        """Make all choices, by `Fitting.choose`."""
+    def fit_source(self, fitting: Fitting, native_side: int | None) -> None:
+        """Before the data are read: how to read them.  `native_side` is what the source says."""
+
+    @abstractmethod
+    def fit(self, fitting: Fitting, at: Circumstances) -> None:
+        """Everything else."""
 
 
 @dataclass(frozen=True)
@@ -358,9 +369,8 @@ BY_HAND = "set by hand"
 class Fitting:
     """A recipe while it is being fitted.  What a person has set stays."""
 
-    def __init__(self, recipe: Recipe, circumstances: Circumstances) -> None:
-        self.recipe = replace(recipe, tailor=None)
-        self.circumstances = circumstances
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
         self._by_hand = [path for path, reason in recipe.reasons.items() if reason == BY_HAND]
 
     def is_free(self, path: str) -> bool:
@@ -375,12 +385,21 @@ class Fitting:
             self.recipe = edited(self.recipe, [Edit(path, value=value)], why)
 
 
-def fitted(recipe: Recipe, circumstances: Circumstances) -> Recipe:
-    """The recipe for these circumstances; one without a tailor as it is."""
+def source_fitted(recipe: Recipe, path: Path | None) -> Recipe:
+    """The recipe with a source that suits what lies at the path; one without a tailor as it is."""
     if recipe.tailor is None:
         return recipe
-    fitting = Fitting(recipe, circumstances)
-    recipe.tailor.fit(fitting)
+    fitting = Fitting(recipe)
+    recipe.tailor.fit_source(fitting, recipe.source.native_side(path))
+    return fitting.recipe
+
+
+def fitted(recipe: Recipe, circumstances: Circumstances) -> Recipe:
+    """The recipe for these circumstances, without its tailor; one without a tailor as it is."""
+    if recipe.tailor is None:
+        return recipe
+    fitting = Fitting(replace(recipe, tailor=None))
+    recipe.tailor.fit(fitting, circumstances)
     return fitting.recipe
 
 

@@ -27,7 +27,7 @@ from equipoise.folder import RunFolder, next_free
 from equipoise.goal import Goal
 from equipoise.interrupt import stop_on_signal
 from equipoise.journal import Resumed, Started
-from equipoise.recipe import Budget, Circumstances, Recipe, edited, fitted
+from equipoise.recipe import Budget, Circumstances, Recipe, edited, fitted, source_fitted
 from equipoise.record import Listener
 from equipoise.session import Session, describe_data
 from equipoise.spec import Json, SpecError, decode, digest, encode
@@ -196,6 +196,8 @@ def prepare(recipe: Recipe, where: Where, budget: Budget | None = None) -> tuple
     world = join_world(device.type)
     if not world.leads:
         world.wait()
+    _refuse_wrong_path(recipe, where)
+    recipe = source_fitted(recipe, where.data)
     corpus = open_corpus(recipe, where)
     if world.leads:
         world.wait()
@@ -210,11 +212,15 @@ def prepare(recipe: Recipe, where: Where, budget: Budget | None = None) -> tuple
 
 def open_corpus(recipe: Recipe, where: Where) -> Corpus:
     """The recipe's data.  Raises `RequestError`."""
+    _refuse_wrong_path(recipe, where)
+    return recipe.source.corpus(where.data, where.cache, where.progress)
+
+
+def _refuse_wrong_path(recipe: Recipe, where: Where) -> None:
     if recipe.source.needs_path and where.data is None:
         raise RequestError("this recipe needs data: add --data FOLDER")
     if where.data is not None and not recipe.source.needs_path:
         raise RequestError("this recipe brings its own data: leave --data away")
-    return recipe.source.corpus(where.data, where.cache, where.progress)
 
 
 def refuse_misfits(plan: Plan, corpus: Corpus) -> None:

@@ -37,6 +37,9 @@ class Digits(Source):
     ) -> Corpus:
         return generated(self, cache, self._draw)
 
+    def native_side(self, path: Path | None = None) -> int | None:
+        return None
+
     @staticmethod
     def labels() -> NDArray[np.int64]:
         """The digit, 0 to 9, that each sample [1797] shows, in the corpus's order."""
@@ -75,6 +78,9 @@ class StackedDigits(Source):
         self, path: Path | None = None, cache: Path | None = None, progress: Callable[[int, int], None] | None = None
     ) -> Corpus:
         return generated(self, cache, self._draw)
+
+    def native_side(self, path: Path | None = None) -> int | None:
+        return None
 
     def chosen(self) -> NDArray[np.int64]:
         """Which three of the digits each sample shows, [count, 3]."""

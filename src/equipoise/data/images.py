@@ -11,6 +11,7 @@ from equipoise.data.corpus import Corpus
 from equipoise.data.decode import Plan
 from equipoise.data.listing import Listing, fingerprints, list_pictures
 from equipoise.data.reading import Rules, build, digest_of
+from equipoise.data.sides import typical_side
 from equipoise.data.store import HEADER_BYTES, Store, key, settings_key
 from equipoise.data.workers import Crew
 from equipoise.recipe import Source
@@ -83,6 +84,9 @@ class Images(Source):
             if not store.any_named(settings[:NAMED_BY]):
                 crew.start(FIRST_CREW)  # there will be something to decode: they get ready while files are listed
             return self._opened(list_pictures(path), store, settings, crew, progress)
+
+    def native_side(self, path: Path | None) -> int | None:
+        return typical_side(list_pictures(path))
 
     def _opened(
         self,

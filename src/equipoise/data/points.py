@@ -44,6 +44,9 @@ class Points(Source):
     ) -> Corpus:
         return generated(self, cache, self._draw)
 
+    def native_side(self, path: Path | None = None) -> int | None:
+        return None
+
     def _draw(self) -> tuple[NDArray[Any], Description]:
         source, centres = np.random.Generator(np.random.PCG64(self.seed)), self.centres()
         chosen = centres[source.integers(len(centres), size=self.count)]

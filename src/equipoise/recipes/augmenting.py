@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from equipoise.augment import ColourJitter, Flip, QuarterTurns, Rotate, Scale, Translate
-from equipoise.recipe import Adaptive, Augment, Fitting, Operation, Recipe, Tailor
+from equipoise.recipe import Adaptive, Augment, Circumstances, Fitting, Operation, Recipe, Tailor
 from equipoise.space import Space
 from equipoise.spec import Problem, SpecError, encode
 
@@ -19,8 +19,11 @@ SLOWEST = 500_000.0
 class FitAugmentation(Tailor):
     """Chooses the operations that are valid for the data, and leaves everything else as it is."""
 
-    def fit(self, fitting: Fitting) -> None:
-        choose_operations(fitting)
+    def fit_source(self, fitting: Fitting, native_side: int | None) -> None:
+        pass
+
+    def fit(self, fitting: Fitting, at: Circumstances) -> None:
+        choose_operations(fitting, at.space)
 
 
 def with_ada(recipe: Recipe) -> Recipe:
@@ -32,9 +35,8 @@ def with_ada(recipe: Recipe) -> Recipe:
     return replace(recipe, augment=augment, tailor=recipe.tailor or FitAugmentation())
 
 
-def choose_operations(fitting: Fitting) -> None:
+def choose_operations(fitting: Fitting, space: Space) -> None:
     """Raises `SpecError` for points: nothing would be augmented, and in silence."""
-    space = fitting.circumstances.space
     if fitting.recipe.augment is not None and not valid_operations(space):
         raise SpecError([Problem("augment", f"has no change that keeps {space} plausible; leave augmentation away")])
     operations = [encode(operation) for operation in valid_operations(space)]

@@ -11,13 +11,16 @@ from typing import Annotated
 
 from equipoise.data import Images
 from equipoise.networks.dcgan import DcganCritic, DcganGenerator
-from equipoise.recipe import Adam, Average, Cadence, Fitting, Phase, Recipe, Span, Tailor
+from equipoise.recipe import Adam, Average, Cadence, Circumstances, Fitting, Phase, Recipe, Span, Tailor
 from equipoise.recipes.augmenting import choose_operations, choose_rise, with_ada
 from equipoise.schedule import Cosine
 from equipoise.spec import Knob, encode
 from equipoise.terms import R1, R2, RelativisticPairing
 
 STEPS = 8000
+SIZES = (16, 32, 64)
+"""In pixels.  Smaller pictures are not enlarged for nothing."""
+SIZE = "a CPU can still do 64"
 WIDTHS = (96, 64, 48, 32, 24, 16)
 """Of the networks, widest first."""
 FIRST_WIDTH = 32
@@ -43,14 +46,18 @@ class FitToData(Tailor):
         float, Knob("time there is, where nobody said", above=0, unit="s", source="guess: what one waits for")
     ] = 3600.0
 
-    def fit(self, fitting: Fitting) -> None:
-        at = fitting.circumstances
+    def fit_source(self, fitting: Fitting, native_side: int | None) -> None:
+        if native_side is not None:
+            size = min(SIZES, key=lambda size: abs(math.log2(size / native_side)))
+            fitting.choose("source.size", size, f"nearest to the pictures' own {native_side} pixels; {SIZE}")
+
+    def fit(self, fitting: Fitting, at: Circumstances) -> None:
         few = at.num_samples < FEW_SAMPLES
         fitting.choose("batch", SMALL_BATCH if few else BATCH, f"{at.num_samples} samples to train on")
-        choose_operations(fitting)
-        self._choose_width(fitting)
+        choose_operations(fitting, at.space)
+        self._choose_width(fitting, at)
         step_s = at.step_seconds(fitting.recipe)
-        steps = self._steps(fitting, step_s)
+        steps = self._steps(fitting, at, step_s)
         measured = f"{step_s:.2g} s a step, measured"
         fitting.choose("phases.main.length", encode(Span(steps, "steps")), measured)
         for schedule in SCHEDULES:
@@ -61,18 +68,18 @@ class FitToData(Tailor):
         fitting.choose("cadence.sheet_steps", max(1, math.ceil(steps / SHEETS)), f"{SHEETS} sheets a run")
         fitting.choose("cadence.tick_steps", max(1, round(2.0 / step_s)), "a line every two seconds")
 
-    def _choose_width(self, fitting: Fitting) -> None:
+    def _choose_width(self, fitting: Fitting, at: Circumstances) -> None:
         """The widest networks with which there is time for enough steps."""
         paths = ("generator.width", "critic.width")
         if not all(map(fitting.is_free, paths)):
             return
-        seconds = self._seconds(fitting)
-        pace = {FIRST_WIDTH: fitting.circumstances.step_seconds(_of_width(fitting.recipe, FIRST_WIDTH))}
+        seconds = self._seconds(at)
+        pace = {FIRST_WIDTH: at.step_seconds(_of_width(fitting.recipe, FIRST_WIDTH))}
         chosen, fits = FIRST_WIDTH, seconds / pace[FIRST_WIDTH] >= self.steps
         wider = [width for width in reversed(WIDTHS) if width > FIRST_WIDTH]
         narrower = [width for width in WIDTHS if width < FIRST_WIDTH]
         for width in wider if fits else narrower:
-            pace[width] = fitting.circumstances.step_seconds(_of_width(fitting.recipe, width))
+            pace[width] = at.step_seconds(_of_width(fitting.recipe, width))
             enough = seconds / pace[width] >= self.steps
             if fits and not enough:
                 break
@@ -82,19 +89,19 @@ class FitToData(Tailor):
         for path in paths:
             fitting.choose(path, chosen, f"the widest that makes {self.steps} steps in {seconds / 60:.0f} min")
 
-    def _seconds(self, fitting: Fitting) -> float:
-        budget = fitting.circumstances.budget
+    def _seconds(self, at: Circumstances) -> float:
+        budget = at.budget
         return budget.seconds if budget is not None and budget.seconds is not None else self.seconds
 
-    def _steps(self, fitting: Fitting, step_s: float) -> int:
+    def _steps(self, fitting: Fitting, at: Circumstances, step_s: float) -> int:
         """How many the run will have."""
-        budget = fitting.circumstances.budget
+        budget = at.budget
         span = budget.span if budget is not None else None
         if budget is None and not fitting.is_free("phases.main.length"):
             span = fitting.recipe.phases["main"].length
         if span is None:
-            return max(1, round(self._seconds(fitting) / step_s))
-        images = {"images": 1.0, "epochs": float(fitting.circumstances.num_samples)}
+            return max(1, round(self._seconds(at) / step_s))
+        images = {"images": 1.0, "epochs": float(at.num_samples)}
         share = images.get(span.unit, float(fitting.recipe.batch)) / fitting.recipe.batch
         return max(1, round(span.amount * share))
 
@@ -134,7 +141,7 @@ def auto() -> Recipe:
         cadence=Cadence(tick_steps=20, sheet_steps=500),
         tailor=FitToData(),
         reasons={
-            "source.size": "guess: what a CPU can still do; most small sets are not sharper",
+            "source.size": f"fitted to the pictures' own size; {SIZE}",
             "source.min_side": "no picture is too small to be enlarged",
             "generator.latent": "guess: enough for a few thousand pictures",
             **dict.fromkeys(FITTED, "fitted to the data, the machine and the time"),
