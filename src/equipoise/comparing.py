@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,7 +11,7 @@ from equipoise.edit import Change, diff
 from equipoise.errors import RequestError
 from equipoise.evaluating import MOST_SAMPLES, Evaluation, evaluate_all
 from equipoise.measures.reading import Interval, Reading
-from equipoise.measures.standard import Number
+from equipoise.measures.standard import Invalid, Number
 from equipoise.spec import Json
 
 SHOWN_CHANGES = 6
@@ -110,17 +110,19 @@ def compare(
 
 def _compared(first: Evaluation, other: Evaluation) -> Comparison:
     changes = tuple(change for change in diff(first.recipe, other.recipe) if not change.path.startswith(UNIMPORTANT))
-    return Comparison(other, changes, tuple(_differences(first, other)))
+    return Comparison(other, changes, tuple(differences(first.results, other.results, first.numbers)))
 
 
-def _differences(first: Evaluation, other: Evaluation) -> Iterator[Difference]:
-    """One for each number that both runs have."""
+def differences(
+    first: Sequence[Reading | Invalid], other: Sequence[Reading | Invalid], numbers: Mapping[str, Number]
+) -> Iterator[Difference]:
+    """One for each number that both have; both were measured against the same halves."""
     of_first, of_other = (
-        {result.name: result for result in one.results if isinstance(result, Reading)} for one in (first, other)
+        {result.name: result for result in results if isinstance(result, Reading)} for results in (first, other)
     )
     for name, mine in of_first.items():
         if name in of_other:
-            theirs, number = of_other[name], first.numbers[name]
+            theirs, number = of_other[name], numbers[name]
             rounds = [b - a for a, b in zip(_badness(mine, number), _badness(theirs, number), strict=True)]
             yield Difference(name, mine.value.mean, theirs.value.mean, Interval.of(rounds, mine.among))
 
