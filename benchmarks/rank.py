@@ -1,11 +1,14 @@
-"""Which measures track the truth: rank correlations over generators of many qualities, on stacked digits.
+"""Which measures track the truth: rank correlations over generators of many qualities.
 
-    python benchmarks/rank.py [--minutes 3] [--work FOLDER]
+    python benchmarks/rank.py [--problem stacked_digits] [--shared FOLDER] [--minutes 3] [--work FOLDER]
 
-The truth is exact there: modes are counted and their KL is computed from 26 000 samples by a classifier of the real
-digits.  Generators are the averages at every sheet of several runs: recipe auto, a DCGAN with cross-entropy, the same
-at five times the rate, and one that is starved of its critic; and each run's last one with half of its latents held at
-zero, which takes diversity away.  Every measure sees 2000 samples.  Stopped and started again, it goes on where it was.
+``stacked_digits``: the truth is exact, the KL over the thousand modes, counted in 26 000 samples by a classifier of
+the real digits.  ``eurosat`` and ``crawl_tiles``, in FOLDER, the real data: nobody knows the truth; in its place stands
+the distance in the features of a classifier that was trained on the labels, which no measure has seen (judge.py).
+
+Generators are the averages at eight sheets of several runs: recipe auto, a DCGAN with cross-entropy, the same at five
+times the rate, and one whose critic learns too slowly; and each run's last one with most of its latents held at zero,
+which takes diversity away.  Every measure sees 1000 samples.  Stopped and started again, it goes on where it was.
 """
 
 from __future__ import annotations
@@ -13,11 +16,12 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import torch
 from scipy.stats import spearmanr
@@ -25,23 +29,36 @@ from torch import Tensor, nn
 
 from contenders import plain_dcgan
 from equipoise import recipes
+from equipoise.data import Images
+from equipoise.data.corpus import Corpus
+from equipoise.edit import Edit
 from equipoise.engine.average import averaged_copy
 from equipoise.engine.look import draw, fixed_latents, reals
 from equipoise.journal import Event, Pictured
 from equipoise.measures.reading import Reading
 from equipoise.measures.sliced_wasserstein import sliced_wasserstein
-from equipoise.measures.standard import NUMBERS, standard
+from equipoise.measures.standard import BY_NAME, standard
 from equipoise.measures.wider import wider
-from equipoise.recipe import Adam, Budget, Recipe
+from equipoise.recipe import Adam, Budget, Recipe, Source, edited
 from equipoise.run import Where, carry_out, start
 from equipoise.session import Session
-from equipoise.space import Space
+from equipoise.spec import encode
+from judge import trained
 from results import Result, report
-from stacked import JUDGED_SAMPLES, SOURCE, classifier, judge, modes_of
+from stacked import JUDGED_SAMPLES, classifier, judge, modes_of
+from stacked import SOURCE as STACKED
 
-MEASURED_SAMPLES = 2000
+TRUTH = "truth"
+HELD_OUT = 0.1
+MEASURED_SAMPLES = 1000
+SHEET_STEPS = 40
 SHEETS = 8
+SEEN_LATENTS = 8
+"""One in so many of its latents does a narrowed generator see."""
 CPU = torch.device("cpu")
+
+Truth = Callable[[Tensor], float]
+"""How bad samples [N, C, H, W] in [-1, 1] are."""
 
 
 def faster(recipe: Recipe) -> Recipe:
@@ -53,15 +70,61 @@ def starved(recipe: Recipe) -> Recipe:
     return replace(recipe, d_optim=Adam(lr=2e-5, beta1=0.5, beta2=0.999))
 
 
-RUNS: dict[str, Callable[[], Recipe]] = {
-    "auto": lambda: replace(recipes.load("auto"), source=SOURCE),
-    "DCGAN": lambda: plain_dcgan(SOURCE),
-    "fast DCGAN": lambda: faster(plain_dcgan(SOURCE)),
-    "starved DCGAN": lambda: starved(plain_dcgan(SOURCE)),
+RUNS: dict[str, Callable[[Source], Recipe]] = {
+    "auto": lambda source: edited(recipes.load("auto"), [Edit("source", value=encode(source))]),
+    "DCGAN": plain_dcgan,
+    "fast DCGAN": lambda source: faster(plain_dcgan(source)),
+    "starved DCGAN": lambda source: starved(plain_dcgan(source)),
 }
 
 
-def generators(name: str, minutes: float, work: Path) -> list[tuple[str, nn.Module, int]]:
+@dataclass(frozen=True)
+class Problem:
+    """Data, and how to tell how far samples are from them."""
+
+    source: Source
+    path: Path | None
+    judged_samples: int
+    truth: Truth
+    remarks: str
+
+    @cached_property
+    def corpus(self) -> Corpus:
+        return self.source.corpus(self.path)
+
+
+def stacked_digits(_: Path | None) -> Problem:
+    machine, accuracy = classifier()
+
+    def kl(samples: Tensor) -> float:
+        return judge(modes_of(((samples + 1) * 127.5).numpy(), machine), 0).kl
+
+    remarks = f"Truth: KL(samples | data) over the thousand modes; the classifier is right on {accuracy:.1%}."
+    return Problem(STACKED, None, JUDGED_SAMPLES, kl, remarks)
+
+
+def of_labelled(place: str, source: Images) -> Callable[[Path | None], Problem]:
+    def problem(shared: Path | None) -> Problem:
+        if shared is None:
+            sys.exit("these data are read from a folder: add --shared FOLDER")
+        judge = trained(source.corpus(shared / place))
+        remarks = (
+            f"Truth: Fréchet distance of 2000 samples in the features of a classifier of {judge.num_classes} folders, "
+            f"right on {judge.accuracy:.0%} of the pictures it has not seen."
+        )
+        return Problem(source, shared / place, 2000, judge.distance, remarks)
+
+    return problem
+
+
+PROBLEMS: dict[str, Callable[[Path | None], Problem]] = {
+    "stacked_digits": stacked_digits,
+    "eurosat": of_labelled("sentinel2/eurosat", Images(size=32)),
+    "crawl_tiles": of_labelled("sprites/crawl_tiles", Images(size=32, fit="pad", filter="pixel")),
+}
+
+
+def generators(name: str, problem: Problem, minutes: float, work: Path) -> list[tuple[str, nn.Module, int]]:
     """The averaged generators of a run at its sheets, evenly chosen, and one with less diversity; with their latents'
     dimension."""
     kept: list[nn.Module] = []
@@ -72,9 +135,9 @@ def generators(name: str, minutes: float, work: Path) -> list[tuple[str, nn.Modu
             kept.append(averaged_copy(sessions[0].state.average))
 
     folder = work / name / f"run-{sum(1 for _ in (work / name).glob('run-*'))}"
-    recipe = RUNS[name]()
-    recipe = replace(recipe, cadence=replace(recipe.cadence, sheet_steps=100, measuring_share=0.01))
-    sessions.append(start(recipe, Where(device="cpu"), folder, Budget(seconds=60.0 * minutes), [keep]))
+    recipe = RUNS[name](problem.source)
+    recipe = replace(recipe, cadence=replace(recipe.cadence, sheet_steps=SHEET_STEPS, measuring_share=0.01))
+    sessions.append(start(recipe, Where(problem.path, device="cpu"), folder, Budget(seconds=60.0 * minutes), [keep]))
     carry_out(sessions[0])
     places = sorted({round(at * (len(kept) - 1) / (SHEETS - 1)) for at in range(SHEETS)})
     dimension = recipe.generator.latent
@@ -87,7 +150,7 @@ class Narrowed(nn.Module):
 
     def __init__(self, generator: nn.Module, dimension: int) -> None:
         super().__init__()
-        self.generator, self.seen = generator, dimension // 8
+        self.generator, self.seen = generator, dimension // SEEN_LATENTS
 
     def forward(self, z: Tensor) -> Tensor:
         narrowed = z.clone()
@@ -96,64 +159,67 @@ class Narrowed(nn.Module):
         return out
 
 
-def judged(module: nn.Module, dimension: int, real: Tensor, space: Space, machine: Any) -> dict[str, float]:
+def judged(module: nn.Module, dimension: int, problem: Problem, real: Tensor) -> dict[str, float]:
     """The truth about one generator, and what every measure says of it."""
-    samples = draw(module, fixed_latents(0, "judge", JUDGED_SAMPLES, dimension), CPU)
-    truth = judge(modes_of(((samples + 1) * 127.5).numpy(), machine), 0)
+    samples = draw(module, fixed_latents(0, "judge", problem.judged_samples, dimension), CPU)
     fake = samples[:MEASURED_SAMPLES]
-    names = tuple(channel.name for channel in space.channels)
-    results = [*standard(real, fake), *(result for _, result in wider(real, fake, names))]
-    found = {result.name: result.value.mean for result in results if isinstance(result, Reading)}
-    floors = {result.name: result.floor.mean for result in results if isinstance(result, Reading)}
-    for number in NUMBERS:
-        if number.better == "neither" and number.name in found:
-            found[number.name] = abs(found[number.name] - floors[number.name])
-    found["sliced_wasserstein"] = sliced_wasserstein(real, fake)
-    return {**asdict(truth), **found}
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=3.0, help="of training for each run")
-    parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "equipoise-rank")
-    options = parser.parse_args()
-    machine, _ = classifier()
-    corpus = SOURCE.corpus()
-    real = reals(corpus, corpus.split(0.1), MEASURED_SAMPLES, 0)
-    rows: dict[str, dict[str, float]] = {}
-    for name in RUNS:
-        kept = options.work / f"{name}.json"
-        if not kept.exists():
-            options.work.mkdir(parents=True, exist_ok=True)
-            made = generators(name, options.minutes, options.work)
-            kept.write_text(
-                json.dumps({label: judged(module, size, real, corpus.space, machine) for label, module, size in made})
-            )
-        rows |= json.loads(kept.read_text())
-    for label, row in rows.items():
-        print(f"{label:<22} modes {row['modes']:>5.0f}  KL {row['kl']:.3f}  kernel {row['kernel']:.4f}", flush=True)
-    report("Which measures track the truth, stacked digits", correlations(rows), REMARKS)
+    names = tuple(channel.name for channel in problem.corpus.space.channels)
+    more = wider(real, fake, names)
+    numbers = {**BY_NAME, **{number.name: number for number, _ in more}}
+    results = [*standard(real, fake), *(result for _, result in more)]
+    found = {
+        result.name: numbers[result.name].badness(result.value.mean, result.floor.mean)
+        for result in results
+        if isinstance(result, Reading)
+    }
+    return {TRUTH: problem.truth(samples), **found, "sliced_wasserstein": sliced_wasserstein(real, fake)}
 
 
 def correlations(rows: dict[str, dict[str, float]]) -> list[Result]:
-    """Spearman's, of each measure with the KL over modes; the best first.  Signs are as the measure has them."""
-    truth = [row["kl"] for row in rows.values()]
-    names = [name for name in next(iter(rows.values())) if name not in ("modes", "kl", "step")]
+    """Spearman's, of the badness by each measure with the truth; the best first, those that do not exist left out."""
+    truth = [row[TRUTH] for row in rows.values()]
+    names = [name for name in next(iter(rows.values())) if name != TRUTH]
     found = {name: float(spearmanr([row[name] for row in rows.values()], truth).statistic) for name in names}
     known = {name: value for name, value in found.items() if not math.isnan(value)}
-    ordered = sorted(known.items(), key=lambda item: -abs(item[1]))
-    return [
-        Result("generators", str(len(rows))),
-        *(Result(name, f"{value:+.2f}") for name, value in ordered),
-    ]
+    ordered = sorted(known.items(), key=lambda item: -item[1])
+    return [Result("generators", str(len(rows))), *(Result(name, f"{value:+.2f}") for name, value in ordered)]
 
 
 REMARKS = """
-Spearman's correlation of each measure with KL(samples | data) over the thousand modes, which is 0 for a perfect
-generator: near +1 for measures that fall with it, near -1 for shares that rise.  Numbers that should be what real data
-give (density, diversity, detail) are taken as their distance to that.  Those at the end of the list say nothing of
-modes: they are for other faults.
+Spearman's correlation of how bad each measure finds a generator with how bad it is: 1 for a measure that puts them in
+the right order.  Those at the end say nothing of it here: they are for other faults.
 """
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--problem", choices=PROBLEMS, nargs="+", default=["stacked_digits"])
+    parser.add_argument("--shared", type=Path, help="folder of the real data")
+    parser.add_argument("--minutes", type=float, default=3.0, help="of training for each run")
+    parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "equipoise-rank")
+    options = parser.parse_args()
+    for name in options.problem:
+        problem = PROBLEMS[name](options.shared)
+        rows = measured(problem, options.minutes, options.work / name)
+        for label, row in rows.items():
+            print(f"{label:<22} truth {row[TRUTH]:.3f}  kernel {row['kernel']:.4f}", flush=True)
+        report(f"Which measures track the truth, {name}", correlations(rows), f"{problem.remarks}  {REMARKS.strip()}")
+
+
+def measured(problem: Problem, minutes: float, work: Path) -> dict[str, dict[str, float]]:
+    """Truth and measures of all generators, by a label; those of an earlier call are read."""
+    corpus = problem.corpus
+    real = reals(corpus, corpus.split(HELD_OUT), MEASURED_SAMPLES, 0)
+    rows: dict[str, dict[str, float]] = {}
+    for name in RUNS:
+        kept = work / f"{name}.json"
+        if not kept.exists():
+            work.mkdir(parents=True, exist_ok=True)
+            made = generators(name, problem, minutes, work)
+            kept.write_text(json.dumps({label: judged(module, size, problem, real) for label, module, size in made}))
+        rows |= json.loads(kept.read_text())
+    return rows
+
 
 if __name__ == "__main__":
     main()

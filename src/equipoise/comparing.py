@@ -129,10 +129,8 @@ def differences(
 
 def _badness(reading: Reading, number: Number) -> list[float]:
     """How far from the best a number is, in each round: more is worse."""
-    better = number.better
-    if better == "neither":
-        return [abs(value - reading.floor.mean) for value in reading.values]
-    return list(reading.values) if better == "lower" else [-value for value in reading.values]
+    usual = reading.floor.mean
+    return [number.badness(value, usual) for value in reading.values]
 
 
 def _of_settings(changes: Sequence[Change]) -> str:

@@ -43,6 +43,10 @@ class Number:
     def closer(self) -> Better:
         return self.better if self.copies == "neither" else self.copies
 
+    def badness(self, value: float, usual: float) -> float:
+        """More is worse: the distance to what real data usually give where neither direction is better."""
+        return {"lower": value, "higher": -value, "neither": abs(value - usual)}[self.better]
+
 
 NUMBERS = (
     Number("frechet", "distance of means and covariances; 0 at best", "features", "lower"),
