@@ -50,7 +50,7 @@ def trained(corpus: Corpus, seed: int = 0) -> Judge:
         batch = seen[torch.randint(len(seen), (BATCH,))]
         flipped = torch.where(torch.rand(BATCH, 1, 1, 1) < 0.5, samples[batch], samples[batch].flip(3))
         optimiser.zero_grad()
-        F.cross_entropy(head(body(flipped)), labels[batch]).backward()
+        torch.autograd.backward(F.cross_entropy(head(body(flipped)), labels[batch]))
         optimiser.step()
         rates.step()
     body.eval()
@@ -69,4 +69,4 @@ def make_body(channels: int) -> nn.Module:
 
 @torch.no_grad()
 def look(body: nn.Module, samples: Tensor) -> Tensor:
-    return torch.cat([body(part) for part in samples.split(CHUNK)])
+    return torch.cat([body(part) for part in torch.split(samples, CHUNK)])
