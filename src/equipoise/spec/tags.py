@@ -1,5 +1,8 @@
 """Tags: the import path of a part's class, which stands for the class in JSON.
 
+Classes of a private module are tagged as their package exports them (``equipoise.recipe.Adam``), so that a class may
+move inside its package and what was written before is still understood.
+
 Importing runs code, so a tag is looked at before it is followed: it must be a plain public path into this package or
 into an installed package that declares an ``equipoise.parts`` entry point.
 """
@@ -20,7 +23,8 @@ ENTRY_POINT_GROUP = "equipoise.parts"
 
 
 def tag_of(kind: type) -> str:
-    return f"{kind.__module__}.{kind.__qualname__}"
+    public = [step for step in kind.__module__.split(".") if not step.startswith("_")]
+    return ".".join([*public, kind.__qualname__])
 
 
 def resolve(tag: str, base: type[B]) -> type[B]:
@@ -51,4 +55,8 @@ def _defined_in(module_name: str, tag: str, base: type[B]) -> dict[str, type[B]]
     except ImportError as error:
         raise LookupError(f"{tag!r} names no part: {error}") from error
     classes = {name: item for name, item in vars(module).items() if isinstance(item, type)}
-    return {name: item for name, item in classes.items() if issubclass(item, base) and item.__module__ == module_name}
+    return {
+        name: item
+        for name, item in classes.items()
+        if issubclass(item, base) and tag_of(item) == f"{module_name}.{name}"
+    }

@@ -1,0 +1,151 @@
+"""The abstract parts of a recipe; the concrete ones live in `terms`, `networks`, `data` and `augment`."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from equipoise.schedule import Rate
+from equipoise.space import Space
+from equipoise.spec import Knob, Part
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from equipoise.data.corpus import Corpus
+    from equipoise.recipe._fitting import Circumstances, Fitting
+    from equipoise.view import PerSample, Samples, View
+
+
+@dataclass(frozen=True)
+class Source(Part):
+    """Where samples come from and how they are read."""
+
+    needs_path: ClassVar[bool] = True
+
+    @abstractmethod
+    def corpus(
+        self, path: Path | None, cache: Path | None = None, progress: Callable[[int, int], None] | None = None
+    ) -> Corpus:
+        """Read everything once, or open what an earlier call has read.
+
+        `path` is None only where `needs_path` is false; `cache` is the folder for corpora, None for the user's own;
+        `progress` is called now and then with (files read, files in all).
+        Raises `equipoise.data.DataError`, one clear line, when nothing can be trained on.
+        """
+
+    @abstractmethod
+    def native_side(self, path: Path | None) -> int | None:
+        """The shorter side of a typical sample before it is scaled, in pixels; None where samples have no such size.
+
+        Raises `equipoise.data.DataError` as `corpus` does.
+        """
+
+
+@dataclass(frozen=True)
+class Network(Part):
+    """A network's settings.  `build` makes it for a given kind of sample."""
+
+    @abstractmethod
+    def faults(self, space: Space) -> Iterator[str]:
+        """Why it cannot be built for such samples, in words; nothing when it can."""
+
+
+@dataclass(frozen=True)
+class Generator(Network):
+    """Latents [N, latent] to samples [N, C, H, W] in [-1, 1]."""
+
+    latent: Annotated[int, Knob("dimension of the latent space", low=1, high=4096, source="notes: 128")] = 128
+
+    @abstractmethod
+    def build(self, space: Space) -> nn.Module: ...
+
+
+@dataclass(frozen=True)
+class Critic(Network):
+    """Samples [N, C, H, W] to raw scores [N], no sigmoid.  Also called the discriminator."""
+
+    unmixed_by: ClassVar[str] = 'batch norm does: set critic.norm to "layer"'
+    """What makes it score each sample by itself, in words."""
+
+    @property
+    @abstractmethod
+    def mixes_samples(self) -> bool:
+        """Whether one sample's score depends on the others in the batch, as with batch norm."""
+
+    @abstractmethod
+    def build(self, space: Space) -> nn.Module: ...
+
+
+@dataclass(frozen=True)
+class Term(Part):
+    """One summand of the losses.  Called with a `View`, it gives one number per sample; the engine reduces and weighs.
+
+    A term with ``every=k`` is computed at each k-th update of its side, weighted k times, so that its pull in
+    expectation is that of every update (lazy regularisation, Karras et al. 2020, arXiv:1912.04958, appendix B).
+    """
+
+    sides: ClassVar[frozenset[Literal["D", "G"]]]
+    differentiates: ClassVar[frozenset[Literal["real", "fake"]]] = frozenset()
+    independent_samples: ClassVar[bool] = False
+    """Whether its meaning needs a critic that scores each sample by itself."""
+    penalises_slope: ClassVar[bool] = False
+    """Whether it differentiates through the critic; the engine then gives it the precision for penalties."""
+
+    notes: ClassVar[tuple[str, ...]] = ()
+    """Names of the further numbers that it reports through `View.note`."""
+
+    weight: Annotated[Rate, Knob("factor of this term", low=0, log=True, source="as the paper has it")] = 1.0
+    every: Annotated[
+        int, Knob("computed at each k-th update", low=1, high=1024, unit="updates", source="every update")
+    ] = 1
+
+    @abstractmethod
+    def __call__(self, view: View) -> PerSample: ...
+
+
+@dataclass(frozen=True)
+class Adversarial(Term):
+    """The game itself: both objectives of the paper side by side.  `weight` scales the generator's side only."""
+
+    sides = frozenset({"D", "G"})
+
+    def __call__(self, view: View) -> PerSample:
+        return self.critic_loss(view) if view.side == "D" else self.generator_loss(view)
+
+    @abstractmethod
+    def critic_loss(self, view: View) -> PerSample: ...
+
+    @abstractmethod
+    def generator_loss(self, view: View) -> PerSample: ...
+
+    def probability(self, scores: PerSample) -> PerSample:
+        """What is shown as D(x): a probability where the loss defines one, the raw score otherwise."""
+        return scores
+
+
+@dataclass(frozen=True)
+class Operation(Part):
+    """One augmentation: differentiable, for any number of channels, drawn anew for each sample."""
+
+    valid_for: ClassVar[str]
+    """On which data it keeps a sample plausible, in words."""
+
+    @abstractmethod
+    def __call__(self, samples: Samples) -> Samples: ...
+
+
+@dataclass(frozen=True)
+class Tailor(Part):
+    """A way to fit a recipe to its circumstances.  Both methods make their choices by `Fitting.choose`."""
+
+    @abstractmethod
+    def fit_source(self, fitting: Fitting, native_side: int | None) -> None:
+        """Before the data are read: how to read them.  `native_side` is what the source says."""
+
+    @abstractmethod
+    def fit(self, fitting: Fitting, at: Circumstances) -> None:
+        """Everything else."""

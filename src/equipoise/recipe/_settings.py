@@ -1,0 +1,162 @@
+"""The settings of a recipe that are the same whatever its parts: lengths, optimisers, averaging, cadence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from equipoise.recipe._parts import Adversarial, Operation, Term
+from equipoise.schedule import Rate, Schedule, Unit
+from equipoise.spec import Knob, Part, Problem
+
+
+@dataclass(frozen=True)
+class Adaptive(Part):
+    """Adaptive discriminator augmentation (ADA; Karras et al. 2020, arXiv:2006.06676, section 3).
+
+    Every operation is made with a probability p that is raised while the critic overfits and lowered while it does not.
+    Two signs of overfitting, both 0 without any and 1 at the worst:
+
+    - ``held_out``, their r_v: (E D(train) - E D(held out)) / (E D(train) - E D(fake)).  Direct, whatever the loss; it
+      needs held-out samples, and ``sign`` takes its place where there are none.
+    - ``sign``: the mean sign of D(x) - D(G(z)) over all pairs, which is 2 AUC - 1.  Their r_t, freed of the critic's
+      zero, which a relativistic or Wasserstein loss leaves open.  A critic that is merely far ahead has it high too.
+
+    Over `images` real samples p may go from 0 to 1.  Above 0.8 the changes leak into the fakes (their section 2.2).
+    """
+
+    signal: Literal["held_out", "sign"] = "held_out"
+    target: Annotated[float, Knob("sign of overfitting that is let be", low=0, high=1, source="their section 3")] = 0.6
+    images: Annotated[
+        float, Knob("real samples over which p may go from 0 to 1", above=0, log=True, source="their section 3")
+    ] = 500_000.0
+    every: Annotated[int, Knob("critic updates between adjustments", low=1, high=1024, source="their section 3")] = 4
+    most: Annotated[float, Knob("largest p", low=0, high=1, source="their section 2.2: beyond, changes leak")] = 0.8
+
+
+@dataclass(frozen=True)
+class Augment(Part):
+    """Operations applied in order, to the real samples alone or to everything the critic sees."""
+
+    operations: tuple[Operation, ...]
+    applies_to: Literal["real", "both"] = "real"
+    adaptive: Adaptive | None = None
+
+    def problems(self) -> Iterator[Problem]:
+        if self.adaptive is not None and self.applies_to != "both":
+            yield Problem("applies_to", 'must be "both" when adaptive, or the generator learns the changes')
+
+
+@dataclass(frozen=True)
+class Adam(Part):
+    """Adam (Kingma & Ba 2015, arXiv:1412.6980); with `decoupled` decay AdamW (arXiv:1711.05101)."""
+
+    lr: Annotated[
+        Rate, Knob("learning rate", low=0, high=1, log=True, source="Radford et al. 2016, arXiv:1511.06434")
+    ] = 2e-4
+    beta1: Annotated[float, Knob("decay of the first moment", low=0, high=0.9999, source="Gulrajani et al. 2017")] = 0.0
+    beta2: Annotated[
+        float, Knob("decay of the second moment", low=0, high=0.999999, source="Karras et al. 2020, arXiv:1912.04958")
+    ] = 0.99
+    eps: Annotated[float, Knob("added to the denominator", above=0, high=1e-2, log=True, source="Kingma & Ba 2015")] = (
+        1e-8
+    )
+    weight_decay: Annotated[float, Knob("strength of weight decay", low=0, high=1, log=True, source="off")] = 0.0
+    decoupled: bool = False
+    clip_norm: Annotated[float | None, Knob("gradients are scaled down to this norm", above=0)] = None
+
+
+@dataclass(frozen=True)
+class Average(Part):
+    """Exponential moving average of the generator's weights and buffers, used for every sample that is shown.
+
+    With `ramp` the decay grows as (1 + t) / (10 + t) until it reaches `decay`, so that the first averages are not
+    dominated by the initial weights.
+    """
+
+    decay: Annotated[
+        float, Knob("share of the old average kept at each step", low=0, high=0.999999, source="notes: 0.999")
+    ] = 0.999
+    ramp: bool = True
+
+
+@dataclass(frozen=True)
+class Span(Part):
+    """A length of training."""
+
+    amount: Annotated[float, Knob("how much", above=0)]
+    unit: Unit = "steps"
+
+    def __str__(self) -> str:
+        return f"{self.amount:g} {self.unit}"
+
+
+@dataclass(frozen=True)
+class Phase(Part):
+    """A stretch of training with its own terms and its own rhythm of critic and generator updates.
+
+    Schedules inside a phase are measured from its beginning; those of the optimisers from the beginning of the run.
+    """
+
+    length: Span
+    terms: Mapping[str, Term]
+    d_updates: Annotated[
+        float | Schedule, Knob("critic updates a step", low=0, high=64, unit="updates", source="one each")
+    ] = 1.0
+    g_updates: Annotated[
+        float | Schedule, Knob("generator updates a step", low=0, high=64, unit="updates", source="one each")
+    ] = 1.0
+    share_fakes: bool = False
+    """Whether the generator's update scores the fakes that the critic has just learned from, as DCGAN does, which
+    saves one pass through the generator, rather than fresh ones."""
+
+    @property
+    def adversarial(self) -> Adversarial:
+        """The phase's game."""
+        return next(term for term in self.terms.values() if isinstance(term, Adversarial))
+
+    def problems(self) -> Iterator[Problem]:
+        games = [name for name, term in self.terms.items() if isinstance(term, Adversarial)]
+        if len(games) != 1:
+            yield Problem("terms", f"has {len(games)} adversarial losses; exactly one is needed")
+        for name in games:
+            if self.terms[name].every != 1:
+                yield Problem(f"terms.{name}.every", "must be 1: the game is played at every update")
+        if self.d_updates == 0 and self.g_updates == 0:
+            yield Problem("d_updates", "and g_updates are both 0; nothing would learn")
+
+
+@dataclass(frozen=True)
+class Precision(Part):
+    """How numbers are computed.  "auto" is decided by a measurement on the machine, recorded in the journal."""
+
+    compute: Literal["auto", "float32", "bfloat16"] = "auto"
+    layout: Literal["auto", "contiguous", "channels_last"] = "auto"
+    penalties: Literal["same", "float32"] = "same"
+    """The critic's precision inside gradient penalties; in bf16 they err no more than the loss itself (decision 5)."""
+
+
+BestBy = Literal["kernel", "frechet", "sliced_wasserstein"]
+OFTEN = "as often as one looks; it changes nothing in the training"
+
+
+@dataclass(frozen=True)
+class Cadence(Part):
+    """How often things are written down.  None of it changes the training."""
+
+    tick_steps: Annotated[int, Knob("steps between two rows of losses.csv", low=1, unit="steps", source=OFTEN)] = 10
+    sheet_steps: Annotated[
+        int, Knob("steps between two sample sheets and scores", low=1, unit="steps", source=OFTEN)
+    ] = 500
+    measuring_share: Annotated[
+        float, Knob("share of the time beyond which scores are left out", above=0, high=1, source="what nobody minds")
+    ] = 0.05
+    checkpoint_steps: Annotated[
+        int | None, Knob("steps between two checkpoints", low=1, unit="steps", source=OFTEN)
+    ] = None
+    checkpoint_s: Annotated[
+        float, Knob("longest time without a checkpoint", above=0, unit="s", source="guess: what one minds losing")
+    ] = 120.0
+    keep_recent: Annotated[int, Knob("recent checkpoints kept", low=1, high=100, source="one to fall back on")] = 2
+    keep_best: Annotated[int, Knob("best checkpoints kept beside them", low=1, high=100, source="one")] = 1
