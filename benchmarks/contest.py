@@ -25,6 +25,8 @@ from equipoise import recipes
 from equipoise.data import Images
 from equipoise.edit import Edit
 from equipoise.evaluating import evaluate
+from equipoise.folder import RunFolder
+from equipoise.journal import Measured, Tick
 from equipoise.recipe import Budget, Recipe, Source, edited
 from equipoise.run import Where, carry_out, start
 from equipoise.spec import encode
@@ -61,11 +63,19 @@ def trial(who: str, data: str, seed: int, options: argparse.Namespace) -> dict[s
         )
         found = evaluate(out, device="cpu").to_json()
         assert isinstance(found, dict)
+        found["scoring_share"] = scoring_share(out)
         verdict.write_text(json.dumps(found))
         numbers = {name: round(number(found, name), 4) for name in SHOWN}
         print(f"{data} {who} seed {seed}: best of step {found['step']}: {numbers}", flush=True)
     document: dict[str, Any] = json.loads(verdict.read_text())
     return document
+
+
+def scoring_share(run: Path) -> float:
+    """Of the time from the run's start to its end, what scores took."""
+    events = RunFolder(run).read_journal().events
+    spent = sum(event.seconds for event in events if isinstance(event, Measured))
+    return spent / max(event.seconds for event in events if isinstance(event, Tick))
 
 
 def number(verdict: dict[str, Any], name: str) -> float:
@@ -107,6 +117,8 @@ def main() -> None:
                 usual = statistics.fmean(floor(verdict, name) for verdict in verdicts)
                 rows.append(Result(f"{who}: {name} (real data {usual:.4f})", over_seeds(values)))
             steps = statistics.median(verdict["step"] for verdict in verdicts)
+            share = statistics.fmean(verdict["scoring_share"] for verdict in verdicts)
+            rows.append(Result(f"{who}: share of the time spent on scores", f"{share:.1%}", "below 5 %"))
             rows.append(Result(f"{who}: step of the best generator, median", f"{steps:.0f}"))
         report(f"Recipes on {data}, {options.minutes:g} minutes each, {options.seeds} seeds", rows)
 
