@@ -15,7 +15,7 @@ from sklearn.metrics.pairwise import polynomial_kernel
 from torch import Tensor
 
 from equipoise.data import Digits
-from equipoise.measures.copying import c_t, copying, placed, remembered
+from equipoise.measures.copying import beyond_chance, c_t, copying, memory, placed
 from equipoise.measures.diversity import diversity
 from equipoise.measures.features import DIMENSIONS, NUM_NETWORKS, Extractor, features
 from equipoise.measures.frechet import frechet
@@ -386,13 +386,24 @@ def test_blur_is_near_to_everything_and_yet_no_copy(digits: tuple[Tensor, Tensor
 
 
 def test_memory_is_its_definition() -> None:
-    train, held_out, fake = normal(30, 4), normal(10, 4, seed=1), normal(20, 4, seed=2)
-    memory, (of_held_out, of_fake) = remembered(train, held_out, fake)
+    """Against a loop; with few enough fakes that their halves can be listed."""
+    train, held_out, fake = normal(30, 4), normal(10, 4, seed=1), normal(2, 4, seed=2)
     both = torch.cat([train, held_out])
-    share = sum(int((both - sample).norm(dim=1).argmin() < 30) for sample in fake) / 20
-    assert memory(of_held_out, of_fake)["memory"] == pytest.approx((share - 0.75) / 0.25)
-    copies = remembered(train, held_out, train.clone())[1]
-    assert memory(*copies)["memory"] == pytest.approx(1.0)
+    alone = {beyond_chance(float((both - sample).norm(dim=1).argmin() < 30), 30, 10) for sample in fake}
+    assert set(memory([(train, held_out, fake)], seed=0).values) == alone
+    assert beyond_chance(0.75, 30, 10) == 0.0
+    copies = memory([(train, held_out, train.clone())], seed=0)
+    assert set(copies.values) == {1.0}
+    assert copies.floor.has_zero
+
+
+def test_a_real_sample_that_is_nearest_to_all_fakes_is_no_copy() -> None:
+    """As with blurred fakes: it lies among the training samples by chance, and one sample says nothing."""
+    train, held_out = normal(90, 4) + 9.0, normal(10, 4, seed=1) + 9.0
+    train[0] = 0.0
+    found = memory([(train, held_out, normal(200, 4, seed=2))], seed=0)
+    assert set(found.values) == {1.0}
+    assert not found.tells
 
 
 def test_what_else_was_trained_on_counts_for_copies_alone(

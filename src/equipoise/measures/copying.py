@@ -9,7 +9,9 @@ Samples that lie nearer are copied; samples that lie farther are unlike the data
 - nearest: the median distance of fakes to their nearest training sample, against that of held-out samples.
 - memory: the share of fakes whose nearest real sample is a training sample and not a held-out one, beyond what chance
   gives: of T training samples and H held-out ones it is a training sample in T / (T + H) of all cases, whatever the
-  fakes are like, unless they know the training samples.  0 for real data, 1 for copies.
+  fakes are like, unless they know the training samples.  0 for real data, 1 for copies.  Its floor is the same with T
+  samples dealt anew as training samples: a few real ones may be nearest to nearly all fakes, to blurred ones above all,
+  and lie on one side by chance.
 
 The first two are also moved by blur: a sample without details is near to everything, training data included.  Only
 memory is not, so that it alone speaks of copies.
@@ -18,39 +20,15 @@ memory is not, so that it alone speaks of copies.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from equipoise.measures.features import Vectors
-
-
-@dataclass(frozen=True)
-class Memory:
-    """The third number as a measure of halves: rows are vectors with the distance to the training data as last column.
-
-    Made by `remembered`.
-    """
-
-    num_train: int
-
-    def __call__(self, held_out: Vectors, fake: Vectors) -> Mapping[str, float]:
-        of_train = fake[:, -1]
-        of_held_out = torch.cat(
-            [torch.cdist(part, held_out[:, :-1]).amin(1) for part in torch.split(fake[:, :-1], CHUNK)]
-        )
-        nearer = (of_train < of_held_out).double() + 0.5 * (of_train == of_held_out).double()
-        by_chance = self.num_train / (self.num_train + len(held_out))
-        return {"memory": (nearer.mean().item() - by_chance) / (1.0 - by_chance)}
-
-
-def remembered(train: Vectors, *others: Vectors) -> tuple[Memory, list[Vectors]]:
-    """The measure for these training samples, and the rows that it takes for each other set."""
-    return Memory(len(train)), [torch.cat([set_, _nearest(train, set_)[:, None]], dim=1) for set_ in others]
-
+from equipoise.measures.reading import DEFAULT_NUMBERS, ROUNDS, Reading
+from equipoise.randomness import mix
 
 Placed = Float[Tensor, "n 2"]
 """For each sample, the distance to the nearest training sample, and the number of its cell."""
@@ -86,6 +64,29 @@ def copying(held_out: Placed, fake: Placed) -> Mapping[str, float]:
     }
 
 
+def memory(spaces: Sequence[tuple[Vectors, Vectors, Vectors]], seed: int, among: int = DEFAULT_NUMBERS) -> Reading:
+    """The third number, averaged over spaces: vectors of training samples, of held-out ones and of fakes for each."""
+    nearest = [_place_of_nearest(torch.cat([held_out, train]), fake) for train, held_out, fake in spaces]
+    train, held_out, fake = spaces[0]
+    is_train = torch.arange(len(held_out) + len(train)) >= len(held_out)
+    values: list[float] = []
+    floors: list[float] = []
+    for number in range(ROUNDS):
+        source = torch.Generator().manual_seed(mix(seed, "memory", number))
+        half = torch.randperm(len(fake), generator=source)[: len(fake) // 2]
+        dealt = is_train[torch.randperm(len(is_train), generator=source)]
+        for into, labels in ((values, is_train), (floors, dealt)):
+            share = torch.stack([labels[places[half]].double().mean() for places in nearest]).mean().item()
+            into.append(beyond_chance(share, len(train), len(held_out)))
+    return Reading("memory", tuple(values), tuple(floors), among)
+
+
+def beyond_chance(share: float, num_train: int, num_held_out: int) -> float:
+    """Of fakes that are nearest to a training sample: 0 for the share of training samples among all, 1 for 1."""
+    by_chance = num_train / (num_train + num_held_out)
+    return (share - by_chance) / (1.0 - by_chance)
+
+
 def c_t(held_out: Placed, fake: Placed) -> float:
     """Meehan et al. 2020, eq. 1 and section 3.2: the mean over cells of the Mann-Whitney statistic in units of its
     standard deviation.  Around 0 for real data; below -3 copies, above 3 samples unlike the data.  Grows with the root
@@ -117,6 +118,11 @@ def _share_nearer(real: Tensor, made: Tensor) -> float:
 
 def _nearest(train: Vectors, others: Vectors) -> Tensor:
     return torch.cat([torch.cdist(part, train).amin(1) for part in torch.split(others, CHUNK)])
+
+
+def _place_of_nearest(reals: Vectors, others: Vectors) -> Int[Tensor, " n"]:
+    """The earliest of several that are equally near."""
+    return torch.cat([torch.cdist(part, reals).argmin(1) for part in torch.split(others, CHUNK)])
 
 
 def _cell(centres: Vectors, others: Vectors) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import torch
 
-from equipoise.measures.copying import copying, placed, remembered
+from equipoise.measures.copying import copying, memory, placed
 from equipoise.measures.diversity import diversity
 from equipoise.measures.features import Vectors, features
 from equipoise.measures.frechet import frechet
@@ -104,9 +104,7 @@ def standard(
         ]
         places = [placed(*vectors) for vectors in spaces]
         found |= by_name(read(copying, [held_out for held_out, _ in places], [made for _, made in places], seed))
-        memory, _ = remembered(*spaces[0])
-        rows = [remembered(*vectors)[1] for vectors in spaces]
-        found |= by_name(read(memory, [held_out for held_out, _ in rows], [made for _, made in rows], seed))
+        found |= by_name([memory(spaces, seed)])
     if min(real.shape[2:]) < FEWEST_PIXELS:
         reason = "points have no spectrum" if real.shape[2:] == (1, 1) else f"below {FEWEST_PIXELS} pixels a side"
         found |= {number.name: Invalid(number.name, reason) for number in NUMBERS if number.space == "spectrum"}
