@@ -60,6 +60,18 @@ def test_without_held_out_samples_the_sign_of_differences_is_taken() -> None:
     assert play(adaptive(every=1, signal="sign"), [2.0, 4.0], [1.0, 3.0], [0.0], 1).overfitting == pytest.approx(0.5)
 
 
+def test_the_sign_is_that_of_averages_and_not_of_one_batch() -> None:
+    """One batch says 3 of 1, seven say 0 of 1: what is remembered of the first is a sixteenth less at each."""
+    recipe, column = adaptive(every=1), lambda value: torch.full((4, 1, 1, 1), value)
+    plan = Plan(recipe, SPACE, 100, torch.device("cpu"))
+    view = View("D", column(1.0), column(0.0), lambda samples: samples[:, 0, 0, 0])
+    state = Adaptation()
+    for held_out in (-2.0, *[1.0] * 7):
+        adapt(plan, state, view, lambda held_out=held_out: column(held_out))  # type: ignore[misc]
+    kept = 15 / 16
+    assert state.overfitting == pytest.approx(3 * kept**7 / sum(kept**at for at in range(8)))
+
+
 def test_a_constant_added_to_all_scores_changes_nothing() -> None:
     scores = [2.0, 4.0], [-1.0, 3.0], [0.0, 3.0]
     plain = play(adaptive(), *scores, 4)

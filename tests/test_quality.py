@@ -104,6 +104,16 @@ def test_a_wave_has_its_power_in_its_own_band() -> None:
         assert spectrum[0].argmax() == int(waves / 32 * BANDS)
 
 
+def test_a_checkerboard_is_among_the_finest_details() -> None:
+    rows, columns = torch.arange(32)[:, None], torch.arange(32)[None]
+    smooth = normal(4, 1, 1, 1) + torch.sin(rows / 5.0)
+    squares = 0.2 * (-1.0) ** (rows + columns)
+    stripes = 0.2 * (-1.0) ** columns
+    before = radial_spectrum(smooth.expand(4, 1, 32, 32))
+    for pattern in (squares, stripes):
+        assert detail(before, radial_spectrum(smooth + pattern)) > 10.0
+
+
 def test_the_spectrum_of_white_noise_is_flat_and_follows_its_power() -> None:
     noise = normal(200, 2, 32, 32)
     mean = radial_spectrum(noise).mean(0)

@@ -217,6 +217,13 @@ def test_moments_follow_a_change_of_memory_order(tmp_path: Path, digits_folder: 
     torch.testing.assert_close(*runs.values(), rtol=1e-3, atol=1e-4)
 
 
+def test_what_was_trained_on_cannot_be_held_out_afterwards(tmp_path: Path) -> None:
+    """It would count as never seen in every measure of copies."""
+    run = whole_run(tmp_path / "run", tiny.points())
+    with pytest.raises(RequestError, match="held_out cannot grow"):
+        resume(run, [Edit("held_out", value=0.4)], accept_changes=True)
+
+
 def test_changes_made_behind_its_back_are_refused_with_a_list(tmp_path: Path) -> None:
     crashed_run(tmp_path / "run", tiny.points(), Tick, 5)
     recipe_file = tmp_path / "run" / "recipe.json"

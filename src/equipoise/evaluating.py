@@ -17,9 +17,9 @@ from equipoise.engine.look import draw, fixed_latents, reals
 from equipoise.engine.machine import choose_device
 from equipoise.errors import RequestError
 from equipoise.folder import RunFolder
-from equipoise.measures.reading import Interval, Reading
+from equipoise.measures.reading import DEFAULT_NUMBERS, Interval, Reading
 from equipoise.measures.standard import BY_NAME, Invalid, Number, is_closer, standard
-from equipoise.measures.wider import wider
+from equipoise.measures.wider import further, wider
 from equipoise.recipe import Recipe
 from equipoise.run import Where, data_of, digest_of_data, open_corpus
 from equipoise.sampling import open_run
@@ -126,6 +126,7 @@ def evaluate_all(
     most = min(count, max(1, MOST_VALUES // math.prod(corpus.space.shape)))
     real = reals(corpus, split, most, seed)
     more_seen = reals(corpus, split, most, seed, skip=max(most, len(split.held_out)))
+    channels = tuple(channel.name for channel in corpus.space.channels)
     found = []
     for run, sampler in zip(runs, samplers, strict=True):
         began = time.monotonic()
@@ -133,9 +134,10 @@ def evaluate_all(
         fake = draw(sampler.module, latents, choose_device(device))
         same_split = sampler.recipe.held_out == samplers[0].recipe.held_out
         held_out = min(len(real), len(split.held_out)) if known and same_split else None
-        results, numbers = standard(real, fake, seed, held_out, more_seen), dict(BY_NAME)
+        among = DEFAULT_NUMBERS + (len(further(real, channels)) if everything else 0)
+        results, numbers = standard(real, fake, seed, held_out, more_seen, among), dict(BY_NAME)
         if everything:
-            more = wider(real, fake, tuple(channel.name for channel in corpus.space.channels), seed)
+            more = wider(real, fake, channels, seed)
             results += [result for _, result in more]
             numbers |= {number.name: number for number, _ in more}
         seconds = time.monotonic() - began

@@ -129,6 +129,7 @@ def resume(
     if not accept_changes:
         _refuse_changes(_unexplained(diff(recorded, asked), origin, entry.path.name), path / "recipe.json")
     recipe = edited(asked, edits)
+    _refuse_more_held_out(recorded, recipe)
     data = where.data or data_of(folder)
     corpus, plan = prepare(recipe, replace(where, data=data))
     if corpus.digest != origin.data["digest"] and not accept_changes:
@@ -287,6 +288,15 @@ def _refuse_changes(changes: Sequence[Change], where: Path) -> None:
         raise RequestError(
             f"{where} differs from what the checkpoint was made with ({shown}); "
             "undo that, or add --accept-changes, or use --set for a change that is meant"
+        )
+
+
+def _refuse_more_held_out(recorded: Recipe, recipe: Recipe) -> None:
+    """What has been trained on can never count as unseen again."""
+    if recipe.held_out > recorded.held_out:
+        raise RequestError(
+            f"held_out cannot grow from {recorded.held_out:g} to {recipe.held_out:g}: samples that were trained on "
+            "would count as never seen; begin a new run"
         )
 
 

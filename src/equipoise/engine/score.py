@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Mapping
 
 import torch
 from torch import nn
@@ -28,13 +27,17 @@ MOST_VALUES = 2**22
 """In all samples of a score together: 341 samples of 3x64x64, which take two cores about a second."""
 FEWEST_FOR_FEATURES = 4 * (NEIGHBOURS + 1)
 
-ON_FEATURES: Mapping[str, Callable[[Vectors, Vectors], float]] = {
-    "kernel": kernel_distance,
-    "frechet": frechet,
-    "precision": lambda real, fake: manifold(real, fake).precision,
-    "coverage": lambda real, fake: manifold(real, fake).coverage,
-    "diversity": diversity,
-}
+
+def on_features(real: Vectors, fake: Vectors) -> dict[str, float]:
+    """What a score says of two sets of vectors."""
+    found = manifold(real, fake)
+    return {
+        "kernel": kernel_distance(real, fake),
+        "frechet": frechet(real, fake),
+        "precision": found.precision,
+        "coverage": found.coverage,
+        "diversity": diversity(real, fake),
+    }
 
 
 class Score:
@@ -67,8 +70,8 @@ class Score:
         if self.best_by == "sliced_wasserstein":
             found["sliced_wasserstein"] = sliced_wasserstein(fake, self._real)
         if self._on_features:
-            pairs = list(zip(self._features, self._vectors(fake), strict=True))
-            found |= {name: statistics.fmean(measure(a, b) for a, b in pairs) for name, measure in ON_FEATURES.items()}
+            spaces = [on_features(a, b) for a, b in zip(self._features, self._vectors(fake), strict=True)]
+            found |= {name: statistics.fmean(space[name] for space in spaces) for name in spaces[0]}
         return found
 
     def _vectors(self, samples: Samples) -> list[Vectors]:

@@ -75,8 +75,8 @@ def memory(spaces: Sequence[tuple[Vectors, Vectors, Vectors]], seed: int, among:
         source = torch.Generator().manual_seed(mix(seed, "memory", number))
         half = torch.randperm(len(fake), generator=source)[: len(fake) // 2]
         dealt = is_train[torch.randperm(len(is_train), generator=source)]
-        for into, labels in ((values, is_train), (floors, dealt)):
-            share = torch.stack([labels[places[half]].double().mean() for places in nearest]).mean().item()
+        for into, labels, chosen in ((values, is_train, half), (floors, dealt, slice(None))):
+            share = torch.stack([labels[places[chosen]].double().mean() for places in nearest]).mean().item()
             into.append(beyond_chance(share, len(train), len(held_out)))
     return Reading("memory", tuple(values), tuple(floors), among)
 

@@ -16,7 +16,8 @@ from equipoise.measures.features import Vectors
 from equipoise.view import Samples
 
 BANDS = 8
-"""Rings of equal width from the mean to the highest frequency that all directions have."""
+"""Rings of equal width from the mean to the highest frequency that all directions have.  The last holds everything
+beyond it too: a checkerboard lies in the corner."""
 FINEST = 2
 """Bands that count as the finest details: beyond three quarters of the highest frequency."""
 QUIET = 1e-8
@@ -36,22 +37,22 @@ def radial_spectrum(samples: Samples) -> Float[Tensor, "n b"]:
     if min(height, width) < FEWEST_PIXELS:
         raise ValueError(f"{height}x{width} pixels have no {BANDS} bands; {FEWEST_PIXELS} a side are needed")
     ring = _rings(height, width)
-    count = torch.bincount(ring, minlength=BANDS + 1)[:BANDS]
+    count = torch.bincount(ring, minlength=BANDS)
     window = torch.hann_window(height)[:, None] * torch.hann_window(width)
     found = []
     for part in torch.split(samples.float(), max(1, BATCH_PIXELS // (height * width))):
         centred = (part - part.mean((2, 3), keepdim=True)) * window
         power = torch.fft.fft2(centred, norm="ortho").abs().square().mean(1).flatten(1)
-        sums = power.new_zeros(len(part), BANDS + 1).index_add_(1, ring, power)[:, :BANDS]
+        sums = power.new_zeros(len(part), BANDS).index_add_(1, ring, power)
         found.append(10.0 * torch.log10(sums / count + QUIET))
     return torch.cat(found)
 
 
 def _rings(height: int, width: int) -> Tensor:
-    """The band of each coefficient [H * W]; those beyond the highest common frequency get number `BANDS`."""
+    """The band of each coefficient [H * W]."""
     down, across = torch.fft.fftfreq(height)[:, None], torch.fft.fftfreq(width)[None]
     radius = (down.square() + across.square()).sqrt() / 0.5
-    rings: Tensor = (radius * BANDS).floor().long().clamp_max(BANDS)
+    rings: Tensor = (radius * BANDS).floor().long().clamp_max(BANDS - 1)
     return rings.flatten()
 
 

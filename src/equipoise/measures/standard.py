@@ -14,7 +14,7 @@ from equipoise.measures.features import Vectors, features
 from equipoise.measures.frechet import frechet
 from equipoise.measures.kernel import kernel_distance
 from equipoise.measures.manifold import NEIGHBOURS, manifold
-from equipoise.measures.reading import Reading, read
+from equipoise.measures.reading import DEFAULT_NUMBERS, Reading, read
 from equipoise.measures.spectrum import FEWEST_PIXELS, detail, radial_spectrum, spectral_gap
 from equipoise.view import Samples
 
@@ -37,24 +37,21 @@ class Number:
     space: Space
     better: Better
     copies: Better = "neither"
-    """Which way it goes beyond what real data give when samples are copies; where it is better, that way."""
-
-    @property
-    def closer(self) -> Better:
-        return self.better if self.copies == "neither" else self.copies
+    """Which way it goes beyond what real data give when samples are copies, and only then."""
 
     def badness(self, value: float, usual: float) -> float:
-        """More is worse: the distance to what real data usually give where neither direction is better."""
-        return {"lower": value, "higher": -value, "neither": abs(value - usual)}[self.better]
+        """How much worse than what real data usually give; what is better than real data is no better."""
+        beyond = value - usual
+        return {"lower": max(0.0, beyond), "higher": max(0.0, -beyond), "neither": abs(beyond)}[self.better]
 
 
 NUMBERS = (
-    Number("frechet", "distance of means and covariances; 0 at best", "features", "lower"),
-    Number("kernel", "distance of distributions, fair to small sets; around 0 at best", "features", "lower"),
+    Number("frechet", "distance of means and covariances; 0 at best", "features", "lower", "lower"),
+    Number("kernel", "distance of distributions, fair to small sets; around 0 at best", "features", "lower", "lower"),
     Number("precision", "share of fakes that lie among the reals", "features", "higher"),
     Number("density", "the same, robust: how crowded with reals the fakes' places are", "features", "neither"),
-    Number("recall", "share of reals that lie among the fakes", "features", "higher"),
-    Number("coverage", "share of reals that have a fake near; falls when modes are lost", "features", "higher"),
+    Number("recall", "share of reals that lie among the fakes", "features", "higher", "higher"),
+    Number("coverage", "share of reals with a fake near; falls when modes are lost", "features", "higher", "higher"),
     Number(
         "diversity", "distance between fakes against that between reals; falls in a collapse", "features", "neither"
     ),
@@ -81,19 +78,24 @@ class Invalid:
 
 
 def standard(
-    real: Samples, fake: Samples, seed: int = 0, num_held_out: int | None = None, more_seen: Samples | None = None
+    real: Samples,
+    fake: Samples,
+    seed: int = 0,
+    num_held_out: int | None = None,
+    more_seen: Samples | None = None,
+    among: int = DEFAULT_NUMBERS,
 ) -> list[Reading | Invalid]:
     """All numbers for two sets of samples in [-1, 1], in the order of `NUMBERS`.
 
     The first `num_held_out` reals were not trained on, and all others were, those in `more_seen` too, which serve to
-    find copies and nothing else; None where that is not known.
+    find copies and nothing else; None where that is not known.  `among` counts all numbers that are looked at together.
     """
     fault = fault_of(real, fake)
     if fault:
         return [Invalid(number.name, fault) for number in NUMBERS]
     more = [] if more_seen is None or not len(more_seen) else [more_seen]
     of_real, of_fake, *of_more = features(real, fake, *more)
-    found: dict[str, Reading | Invalid] = by_name(read(_on_features, of_real, of_fake, seed))
+    found: dict[str, Reading | Invalid] = by_name(read(_on_features, of_real, of_fake, seed, among))
     why_not = _why_copies_cannot_be_told(len(real) + sum(map(len, more)), num_held_out)
     if num_held_out is None or why_not:
         found |= {number.name: Invalid(number.name, why_not) for number in NUMBERS if number.space == "copying"}
@@ -103,13 +105,13 @@ def standard(
             for a, b, *rest in zip(of_real, of_fake, *of_more, strict=True)
         ]
         places = [placed(*vectors) for vectors in spaces]
-        found |= by_name(read(copying, [held_out for held_out, _ in places], [made for _, made in places], seed))
-        found |= by_name([memory(spaces, seed)])
+        found |= by_name(read(copying, [held_out for held_out, _ in places], [made for _, made in places], seed, among))
+        found |= by_name([memory(spaces, seed, among)])
     if min(real.shape[2:]) < FEWEST_PIXELS:
         reason = "points have no spectrum" if real.shape[2:] == (1, 1) else f"below {FEWEST_PIXELS} pixels a side"
         found |= {number.name: Invalid(number.name, reason) for number in NUMBERS if number.space == "spectrum"}
     else:
-        found |= by_name(read(_on_spectra, [radial_spectrum(real)], [radial_spectrum(fake)], seed))
+        found |= by_name(read(_on_spectra, [radial_spectrum(real)], [radial_spectrum(fake)], seed, among))
     return [found[number.name] for number in NUMBERS]
 
 
@@ -136,8 +138,8 @@ def _why_copies_cannot_be_told(num_known: int, num_held_out: int | None) -> str:
 
 def is_closer(reading: Reading, numbers: Mapping[str, Number] = BY_NAME) -> bool:
     """Whether the fakes are nearer to the reals than other reals are, as copies would be."""
-    closer = numbers[reading.name].closer
-    return reading.tells and closer != "neither" and (reading.excess.mean < 0) == (closer == "lower")
+    copies = numbers[reading.name].copies
+    return reading.tells and copies != "neither" and (reading.excess.mean < 0) == (copies == "lower")
 
 
 def by_name(readings: Sequence[Reading]) -> dict[str, Reading | Invalid]:

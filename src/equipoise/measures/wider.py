@@ -30,7 +30,7 @@ def wider(
     real: Samples, fake: Samples, channels: tuple[str, ...], seed: int = 0
 ) -> list[tuple[Number, Reading | Invalid]]:
     """All further numbers for two sets of samples in [-1, 1], whose channels have these names."""
-    numbers = [*_general(), *_of_encoder(), *_of_traits(), *_of_levels(real), *_of_channels(channels)]
+    numbers = further(real, channels)
     real, fake = (_shuffled(samples, seed) for samples in (real, fake))  # halves are taken by place
     fault = fault_of(real, fake)
     if fault:
@@ -44,6 +44,11 @@ def wider(
         **_read_channels(real, fake, channels, seed, among),
     }
     return [(number, found[number.name]) for number in numbers]
+
+
+def further(samples: Samples, channels: tuple[str, ...]) -> list[Number]:
+    """What `wider` has to say of such samples."""
+    return [*_general(), *_of_encoder(), *_of_traits(), *_of_levels(samples), *_of_channels(channels)]
 
 
 def _shuffled(samples: Samples, seed: int) -> Samples:
@@ -93,7 +98,7 @@ def _read_general(real: Samples, fake: Samples, seed: int, among: int) -> Found:
     found = by_name([*on_features, *on_bins])
     if min(real.shape[2:]) < pairs.WINDOW:
         return found | {"similarity": Invalid("similarity", f"below {pairs.WINDOW} pixels a side")}
-    similar = [_similarity(samples, seed)[:, None] for samples in (real, fake)]
+    similar = [_similarity(samples)[:, None] for samples in (real, fake)]
     return found | by_name(read(_mean_of_second, [similar[0]], [similar[1]], seed, among))
 
 
@@ -105,18 +110,13 @@ def _bins(real: Tensor, fake: Tensor) -> dict[str, float]:
     return {"bins": two_samples.different_bins(real, fake)}
 
 
-def _similarity(samples: Samples, seed: int) -> Tensor:
-    """Of each sample to another one, drawn by the seed."""
-    source = torch.Generator().manual_seed(seed)
-    order = torch.randperm(len(samples), generator=source)
-    partner = torch.empty_like(order)
-    partner[order] = order.roll(1)
-    return torch.cat(
-        [
-            pairs.ms_ssim(samples[part], samples[partner[part]])
-            for part in torch.split(torch.arange(len(samples)), SIMILAR_BATCH)
-        ]
+def _similarity(samples: Samples) -> Tensor:
+    """Of pairs; each sample is in one pair only, so that pairs tell nothing of one another."""
+    half = len(samples) // 2
+    parts = zip(
+        torch.split(samples[:half], SIMILAR_BATCH), torch.split(samples[half : 2 * half], SIMILAR_BATCH), strict=True
     )
+    return torch.cat([pairs.ms_ssim(one, other) for one, other in parts])
 
 
 def _mean_of_second(real: Tensor, fake: Tensor) -> dict[str, float]:

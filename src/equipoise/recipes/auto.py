@@ -86,8 +86,12 @@ class FitToData(Tailor):
             chosen = width
             if enough and not fits:
                 break
+        minutes = f"{seconds / 60:.0f} min"
+        why = f"the widest that makes {self.steps} steps in {minutes}"
+        if seconds / pace[chosen] < self.steps:
+            why = f"the narrowest; even so {minutes} are not enough for {self.steps} steps"
         for path in paths:
-            fitting.choose(path, chosen, f"the widest that makes {self.steps} steps in {seconds / 60:.0f} min")
+            fitting.choose(path, chosen, why)
 
     def _seconds(self, at: Circumstances) -> float:
         budget = at.budget
