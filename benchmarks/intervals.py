@@ -28,7 +28,7 @@ from equipoise.data import Digits
 from equipoise.measures.reading import Interval, Reading
 from equipoise.measures.standard import BY_NAME, Invalid, standard
 from measures import blurred
-from results import Result, report
+from results import Result, commit, report
 
 SIZE = 16
 HELD_OUT_SHARE = 0.1
@@ -86,7 +86,7 @@ def _ends(interval: Interval) -> list[float]:
 
 def trials(name: str, fake: Draw, real: Draw, options: argparse.Namespace) -> list[Trial]:
     """All trials of one kind; those of an earlier call are read."""
-    kept = options.work / f"{name.replace(' ', '-')}-{options.samples}.jsonl"
+    kept = options.work / f"{name.replace(' ', '-')}-{options.samples}-{commit()}.jsonl"
     options.work.mkdir(parents=True, exist_ok=True)
     found = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
     with kept.open("a") as file:
@@ -114,7 +114,9 @@ def main() -> None:
     rows = []
     for name, fake in ways.items():
         found = trials(name, fake, real, options)
-        shares = {number: coverage(found, number) for number in BY_NAME if number in found[0]["excess"]}
+        shares = {
+            number: coverage(found, number) for number in BY_NAME if any(number in one["excess"] for one in found)
+        }
         named = statistics.fmean(bool(one["tells"]) for one in found)
         apart = statistics.fmean(one["told apart"] > 0 for one in found)
         wanted = "0.05 at most" if name == "real samples" else ""

@@ -35,11 +35,13 @@ class Judge:
         return frechet(self.of_real, look(self.body, fake))
 
 
-def trained(corpus: Corpus, seed: int = 0) -> Judge:
-    """A classifier of the first folder in each sample's name."""
-    folders = sorted({name.split("/")[0] for name in corpus.names})
-    labels = torch.tensor([folders.index(name.split("/")[0]) for name in corpus.names])
-    samples = torch.from_numpy(corpus.samples[:]).float() / 127.5 - 1.0
+def train_judge(corpus: Corpus, seed: int = 0) -> Judge:
+    """A classifier of the first folder in each sample's name; pictures in no folder are contact sheets."""
+    in_folders = [at for at, name in enumerate(corpus.names) if "/" in name]
+    named = [corpus.names[at].split("/")[0] for at in in_folders]
+    folders = sorted(set(named))
+    labels = torch.tensor([folders.index(name) for name in named])
+    samples = torch.from_numpy(corpus.samples[in_folders]).float() / 127.5 - 1.0
     torch.manual_seed(seed)
     order = torch.randperm(len(labels))
     unseen, seen = order[: round(UNSEEN_SHARE * len(order))], order[round(UNSEEN_SHARE * len(order)) :]

@@ -101,8 +101,8 @@ def verdict(readings: Sequence[Reading]) -> str:
     if not readings[-1].tells:
         return ""
     means = [reading.excess.mean for reading in readings]
-    steps = np.sign(np.diff(means))
-    steady = "" if (steps == np.sign(means[-1] - means[0])).all() else ", not throughout"
+    with_it = np.sign(means[-1] - means[0]) * np.diff(means)
+    steady = "" if (with_it >= 0).all() else ", not throughout"
     first = next(at for at, reading in enumerate(readings) if reading.tells)
     return f"{'rises' if means[-1] > means[0] else 'falls'} from step {first} on{steady}"
 

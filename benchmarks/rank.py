@@ -14,7 +14,6 @@ which takes diversity away.  Every measure sees 1000 samples.  Stopped and start
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
 import tempfile
@@ -40,13 +39,14 @@ from equipoise.measures.sliced_wasserstein import sliced_wasserstein
 from equipoise.measures.standard import BY_NAME, standard
 from equipoise.measures.wider import wider
 from equipoise.recipe import Adam, Budget, Recipe, Source, edited
-from equipoise.run import Where, carry_out, start
+from equipoise.run import Where
 from equipoise.session import Session
 from equipoise.spec import encode
-from judge import trained
+from judge import train_judge
 from results import Result, report
 from stacked import JUDGED_SAMPLES, classifier, judge, modes_of
 from stacked import SOURCE as STACKED
+from trials import Verdict, kept, trained
 
 TRUTH = "truth"
 HELD_OUT = 0.1
@@ -107,7 +107,7 @@ def of_labelled(place: str, source: Images) -> Callable[[Path | None], Problem]:
     def problem(shared: Path | None) -> Problem:
         if shared is None:
             sys.exit("these data are read from a folder: add --shared FOLDER")
-        judge = trained(source.corpus(shared / place))
+        judge = train_judge(source.corpus(shared / place))
         remarks = (
             f"Truth: Fréchet distance of 2000 samples in the features of a classifier of {judge.num_classes} folders, "
             f"right on {judge.accuracy:.0%} of the pictures it has not seen."
@@ -124,25 +124,23 @@ PROBLEMS: dict[str, Callable[[Path | None], Problem]] = {
 }
 
 
-def generators(name: str, problem: Problem, minutes: float, work: Path) -> list[tuple[str, nn.Module, int]]:
+def generators(
+    name: str, recipe: Recipe, problem: Problem, budget: Budget, work: Path
+) -> list[tuple[str, nn.Module, int]]:
     """The averaged generators of a run at its sheets, evenly chosen, and one with less diversity; with their latents'
     dimension."""
-    kept: list[nn.Module] = []
+    made: list[nn.Module] = []
     sessions: list[Session] = []
 
     def keep(event: Event) -> None:
-        if isinstance(event, Pictured) and sessions and event.step > 0:
-            kept.append(averaged_copy(sessions[0].state.average))
+        if isinstance(event, Pictured) and event.step > 0:
+            made.append(averaged_copy(sessions[0].state.average))
 
-    folder = work / name / f"run-{sum(1 for _ in (work / name).glob('run-*'))}"
-    recipe = RUNS[name](problem.source)
-    recipe = replace(recipe, cadence=replace(recipe.cadence, sheet_steps=SHEET_STEPS, measuring_share=0.01))
-    sessions.append(start(recipe, Where(problem.path, device="cpu"), folder, Budget(seconds=60.0 * minutes), [keep]))
-    carry_out(sessions[0])
-    places = sorted({round(at * (len(kept) - 1) / (SHEETS - 1)) for at in range(SHEETS)})
+    trained(recipe, Where(problem.path, device="cpu"), work / name, budget, [keep], sessions.append)
+    places = sorted({round(at * (len(made) - 1) / (SHEETS - 1)) for at in range(SHEETS)})
     dimension = recipe.generator.latent
-    found = [(f"{name} {at + 1}/{len(kept)}", kept[at], dimension) for at in places]
-    return [*found, (f"{name} narrowed", Narrowed(kept[-1], dimension), dimension)]
+    found = [(f"{name} {at + 1}/{len(made)}", made[at], dimension) for at in places]
+    return [*found, (f"{name} narrowed", Narrowed(made[-1], dimension), dimension)]
 
 
 class Narrowed(nn.Module):
@@ -176,13 +174,23 @@ def judged(module: nn.Module, dimension: int, problem: Problem, real: Tensor) ->
 
 
 def correlations(rows: dict[str, dict[str, float]]) -> list[Result]:
-    """Spearman's, of the badness by each measure with the truth; the best first, those that do not exist left out."""
-    truth = [row[TRUTH] for row in rows.values()]
-    names = [name for name in next(iter(rows.values())) if name != TRUTH]
-    found = {name: float(spearmanr([row[name] for row in rows.values()], truth).statistic) for name in names}
-    known = {name: value for name, value in found.items() if not math.isnan(value)}
-    ordered = sorted(known.items(), key=lambda item: -item[1])
-    return [Result("generators", str(len(rows))), *(Result(name, f"{value:+.2f}") for name, value in ordered)]
+    """Spearman's, of the badness by each measure with the truth; the best first.
+
+    A number that is not valid for some generator is compared by the others, and says for how many.
+    """
+    names = sorted({name for row in rows.values() for name in row if name != TRUTH})
+    found: dict[str, tuple[float, int]] = {}
+    for name in names:
+        having = [row for row in rows.values() if name in row]
+        rank = float(spearmanr([row[name] for row in having], [row[TRUTH] for row in having]).statistic)
+        if not math.isnan(rank):
+            found[name] = rank, len(having)
+    ordered = sorted(found.items(), key=lambda item: -item[1][0])
+    listed = [
+        Result(name, f"{rank:+.2f}" + ("" if count == len(rows) else f" ({count} generators)"))
+        for name, (rank, count) in ordered
+    ]
+    return [Result("generators", str(len(rows))), *listed]
 
 
 REMARKS = """
@@ -211,13 +219,15 @@ def measured(problem: Problem, minutes: float, work: Path) -> dict[str, dict[str
     corpus = problem.corpus
     real = reals(corpus, corpus.split(HELD_OUT), MEASURED_SAMPLES, 0)
     rows: dict[str, dict[str, float]] = {}
-    for name in RUNS:
-        kept = work / f"{name}.json"
-        if not kept.exists():
-            work.mkdir(parents=True, exist_ok=True)
-            made = generators(name, problem, minutes, work)
-            kept.write_text(json.dumps({label: judged(module, size, problem, real) for label, module, size in made}))
-        rows |= json.loads(kept.read_text())
+    for name, recipe_for in RUNS.items():
+        recipe, budget = recipe_for(problem.source), Budget(seconds=60.0 * minutes)
+        recipe = replace(recipe, cadence=replace(recipe.cadence, sheet_steps=SHEET_STEPS, measuring_share=0.01))
+
+        def make(name: str = name, recipe: Recipe = recipe, budget: Budget = budget) -> Verdict:
+            made = generators(name, recipe, problem, budget, work)
+            return {"rows": {label: judged(module, size, problem, real) for label, module, size in made}}
+
+        rows |= kept(work / name, recipe, budget, make)["rows"]
     return rows
 
 
