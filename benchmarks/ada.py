@@ -57,7 +57,9 @@ class Problem:
     """Whether there is a run without augmentation too."""
 
     def recipe(self, augmented: bool, seed: int) -> Recipe:
-        settings: dict[str, Json] = {**SAME_EVERYWHERE, **self.settings} | ({} if augmented else {"augment": None})
+        settings: dict[str, Json] = {**SAME_EVERYWHERE, **self.settings}
+        if not augmented:
+            settings["augment"] = None
         edits = [Edit(path, value=value) for path, value in settings.items()]
         return replace(edited(recipes.load("auto"), edits), seed=seed)
 
