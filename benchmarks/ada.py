@@ -39,7 +39,11 @@ STYLE = {
     "critic": encode(StyleCritic(width=16, widest=128)),
 }
 NARROW = {"generator.width": 32, "critic.width": 32}
-SAME_EVERYWHERE: dict[str, Json] = {"precision.compute": "float32", "precision.layout": "contiguous", "cadence.measuring_share": 1.0}
+SAME_EVERYWHERE: dict[str, Json] = {
+    "precision.compute": "float32",
+    "precision.layout": "contiguous",
+    "cadence.measuring_share": 1.0,
+}
 
 
 @dataclass(frozen=True)
