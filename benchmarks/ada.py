@@ -118,9 +118,11 @@ def main() -> None:
         problem = PROBLEMS[name]
         seeds = min(options.seeds, problem.most_seeds)
         ways = {"ADA": True, "no augmentation": False} if problem.both else {"ADA": True}
+        jobs = [(seed, augmented) for seed in range(seeds) for augmented in ways.values()]
+        verdicts = {job: trial(name, job[1], job[0], options) for job in jobs}
         rows = []
         for who, augmented in ways.items():
-            found = [trial(name, augmented, seed, options) for seed in range(seeds)]
+            found = [verdicts[seed, augmented] for seed in range(seeds)]
             rows += [
                 Result(f"{who}: {measure}", over_seeds([number(verdict, measure) for verdict in found]))
                 for measure in SHOWN

@@ -4,8 +4,12 @@
 
     at every k-th critic update, before the critic moves:
         score held-out samples
-        r = how far the critic overfits: a ratio of two differences of scores, each averaged over some adjustments
-        p += sign(r - target) * (real samples since) / (samples from 0 to 1),  within 0 .. most
+        gap, lead = by how much training samples score above held-out ones, and above fakes
+        r = gap / lead, each averaged over some adjustments
+        p += clip((r - target) / SOFT, -1, 1) * (real samples since) / (samples from 0 to 1),  within 0 .. most
+
+Where the paper has differences of means, these are differences of ranks: the mean sign over all pairs, 2 AUC - 1.  With
+gradient penalties all scores are nearly equal, and a few outliers would make the means.
 """
 
 from __future__ import annotations
@@ -14,14 +18,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from equipoise.augment import apply
 from equipoise.engine.plan import Plan
-from equipoise.view import Samples, View
+from equipoise.view import PerSample, Samples, View
 
-REMEMBERED = 16
-"""Adjustments over which the differences are averaged.  In a well-kept game the scores of real samples and of fakes
-differ by little, and the ratio of two such differences of one batch each is mostly chance (LAB.md)."""
+REMEMBERED = 32
+"""Adjustments over which both differences are averaged: 128 updates, where one batch would say next to nothing."""
+LEAST_LEAD = 0.05
+"""A critic that ranks real samples above fakes by no more has no lead that could be told from chance."""
+SOFT = 0.2
+"""Within so much of the target p moves more slowly, and so settles.  A guess; the paper has the sign alone."""
 
 
 @dataclass(slots=True)
@@ -32,9 +40,10 @@ class Adaptation:
     overfitting: float | None = None
     """At the last adjustment; none before the first."""
     gap: float = 0.0
-    """Mean difference that tells of overfitting; that to held-out samples, or a sign."""
+    """Of training samples over held-out ones; without those, over fakes."""
     lead: float = 0.0
-    """Mean difference that it is measured by; that to fakes, or 1."""
+    """Of training samples over fakes; without held-out ones, 1."""
+    adjustments: int = 0
     updates: int = 0
     """Of the critic, since then."""
 
@@ -63,21 +72,28 @@ def adapt(plan: Plan, adaptation: Adaptation, view: View, next_held_out: Callabl
     if settings.signal == "held_out" and next_held_out is not None:
         held_out = apply(augment.operations, next_held_out(), adaptation.probability)
     gap, lead = _differences(plan, view, held_out)
-    adaptation.gap += (gap - adaptation.gap) / REMEMBERED
-    adaptation.lead += (lead - adaptation.lead) / REMEMBERED
-    overfitting = adaptation.gap / adaptation.lead if adaptation.lead > 0.0 else 0.0
-    sign = (overfitting > settings.target) - (overfitting < settings.target)
-    moved = adaptation.probability + sign * adaptation.updates * plan.recipe.batch / settings.images
+    adaptation.adjustments += 1
+    newest = 1.0 / min(adaptation.adjustments, REMEMBERED)
+    adaptation.gap += (gap - adaptation.gap) * newest
+    adaptation.lead += (lead - adaptation.lead) * newest
+    overfitting = adaptation.gap / max(adaptation.lead, LEAST_LEAD)
+    pull = min(max((overfitting - settings.target) / SOFT, -1.0), 1.0)
+    moved = adaptation.probability + pull * adaptation.updates * plan.recipe.batch / settings.images
     adaptation.probability = min(max(moved, 0.0), settings.most)
     adaptation.overfitting = overfitting
     adaptation.updates = 0
 
 
 def _differences(plan: Plan, view: View, held_out: Samples | None) -> tuple[float, float]:
-    """What `Adaptation` averages: both begin at 0, which their ratio does not show."""
-    real, fake = view.real_scores, view.fake_scores
+    """What `Adaptation` averages."""
+    over_fakes = _above(view.real_scores, view.fake_scores)
     if held_out is None:
-        return float(plan.world.average((real[:, None] - fake[None, :]).sign().mean()[None])), 1.0
-    means = torch.stack([real.mean(), fake.mean(), view.critic(held_out).mean()])
-    of_real, of_fake, of_held_out = plan.world.average(means).tolist()
-    return of_real - of_held_out, of_real - of_fake
+        return float(plan.world.average(over_fakes[None])), 1.0
+    over_held_out = _above(view.real_scores, view.critic(held_out))
+    gap, lead = plan.world.average(torch.stack([over_held_out, over_fakes])).tolist()
+    return gap, lead
+
+
+def _above(scores: PerSample, others: PerSample) -> Tensor:
+    """The mean sign of all differences: 1 where each score is above each other one."""
+    return (scores[:, None] - others[None, :]).sign().mean()

@@ -18,8 +18,9 @@ class Adaptive(Part):
     Every operation is made with a probability p that is raised while the critic overfits and lowered while it does not.
     Two signs of overfitting, both 0 without any and 1 at the worst:
 
-    - ``held_out``, their r_v: (E D(train) - E D(held out)) / (E D(train) - E D(fake)).  Direct, whatever the loss; it
-      needs held-out samples, and ``sign`` takes its place where there are none.
+    - ``held_out``: how much higher the critic ranks training samples than held-out ones, against how much higher than
+      fakes.  Their r_v, by ranks in place of means.  Direct, whatever the loss; it needs held-out samples, and ``sign``
+      takes its place where there are none.
     - ``sign``: the mean sign of D(x) - D(G(z)) over all pairs, which is 2 AUC - 1.  Their r_t, freed of the critic's
       zero, which a relativistic or Wasserstein loss leaves open.  A critic that is merely far ahead has it high too.
 
