@@ -28,7 +28,7 @@ REMEMBERED = 32
 """Adjustments over which both differences are averaged: 128 updates, where one batch would say next to nothing."""
 LEAST_LEAD = 0.05
 """A critic that ranks real samples above fakes by no more has no lead that could be told from chance."""
-SOFT = 0.2
+SOFT = 0.4
 """Within so much of the target p moves more slowly, and so settles.  A guess; the paper has the sign alone."""
 
 
