@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 import tiny
+from equipoise.data import Corpus
+from equipoise.data.split import identities
 from equipoise.engine.pace import step_seconds
 from equipoise.engine.plan import Plan
 from equipoise.engine.score import Score
@@ -63,6 +66,20 @@ def test_few_samples_are_scored_by_what_is_honest_for_few() -> None:
     few = Score(noise(20), torch.zeros(20, 2), "kernel")
     assert few.best_by == "sliced_wasserstein"
     assert few(Fixed(noise(20, 1)), CPU).keys() == {"sliced_wasserstein"}
+
+
+@pytest.mark.parametrize(("samples", "share"), [(3000, 0.1), (600, 0.1), (600, 0.0)])
+def test_samples_that_were_trained_on_choose_only_where_there_are_too_few_others(samples: int, share: float) -> None:
+    values = np.linspace(0.0, 255.0, samples, dtype=np.float32).reshape(-1, 1, 1, 1)
+    origins = identities(str(at).encode() for at in range(samples))
+    corpus = Corpus(Space((Channel("x"),), 1, 1), values, identities=origins)
+    split = corpus.split(share)
+    real = Score.for_plan(Plan(tiny.points(), corpus.space, len(split.seen), CPU), corpus, split).real
+    places = ((real.flatten().double() + 1) / 2 * (samples - 1)).round().long()
+    trained_on = int(torch.isin(places, torch.from_numpy(split.seen)).sum())
+    num_held_out = len(split.held_out)
+    assert trained_on == (max(0, 128 - num_held_out) if share else 600)
+    assert len(real) == (max(128, num_held_out) if share else 600)
 
 
 def test_what_is_not_finite_has_no_score() -> None:

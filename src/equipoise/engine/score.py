@@ -23,6 +23,9 @@ from equipoise.view import Latents, Samples
 
 MOST = 1024
 FEWEST = 128
+"""Of reals.  Where fewer are held out, others make them up, by which a generator that copies looks better."""
+FAKES_PER_REAL = 4
+"""Fakes cost little, and with four times as many nearly all that is left of chance is in the reals."""
 MOST_VALUES = 2**22
 """In all samples of a score together: 341 samples of 3x64x64, which take two cores about a second."""
 FEWEST_FOR_FEATURES = 4 * (NEIGHBOURS + 1)
@@ -41,7 +44,7 @@ def on_features(real: Vectors, fake: Vectors) -> dict[str, float]:
 
 
 class Score:
-    """Samples for fixed latents against as many fixed real ones, so that one ruler serves for a whole run.
+    """Samples for fixed latents against fixed real ones, held out if enough are: one ruler for a whole run.
 
     Where there are too few real samples for features, the sliced Wasserstein distance takes the place of `best_by`.
     """
@@ -49,7 +52,7 @@ class Score:
     def __init__(self, real: Samples, latents: Latents, best_by: BestBy) -> None:
         self._on_features = len(real) >= FEWEST_FOR_FEATURES
         self.best_by: BestBy = best_by if self._on_features else "sliced_wasserstein"
-        self._real, self._latents = real, latents
+        self.real, self._latents = real, latents
         is_points = real.shape[2] == real.shape[3] == 1
         self._extractor = Extractor.fitted(real) if self._on_features and not is_points else None
         self._features = self._vectors(real)
@@ -58,8 +61,11 @@ class Score:
     def for_plan(cls, plan: Plan, corpus: Corpus, split: Split) -> Score:
         recipe = plan.recipe
         count = max(FEWEST, min(MOST, MOST_VALUES // math.prod(plan.space.shape)))
-        real = reals(corpus, split, count, recipe.seed)
-        return cls(real, fixed_latents(recipe.seed, "score", len(real), recipe.generator.latent), recipe.best_by)
+        num_held_out = len(split.held_out)
+        num_reals = min(count, max(FEWEST, num_held_out)) if num_held_out else count
+        real = reals(corpus, split, num_reals, recipe.seed)
+        num_fakes = min(count, FAKES_PER_REAL * len(real))
+        return cls(real, fixed_latents(recipe.seed, "score", num_fakes, recipe.generator.latent), recipe.best_by)
 
     def __call__(self, average: nn.Module, device: torch.device) -> dict[str, float]:
         """Numbers by name, `best_by` among them; that one alone, and NaN, when a sample is not finite."""
@@ -68,7 +74,7 @@ class Score:
             return {self.best_by: math.nan}
         found = {}
         if self.best_by == "sliced_wasserstein":
-            found["sliced_wasserstein"] = sliced_wasserstein(fake, self._real)
+            found["sliced_wasserstein"] = sliced_wasserstein(fake, self.real)
         if self._on_features:
             spaces = [on_features(a, b) for a, b in zip(self._features, self._vectors(fake), strict=True)]
             found |= {name: statistics.fmean(space[name] for space in spaces) for name in spaces[0]}
