@@ -47,7 +47,7 @@ PROJECTED_FROM = 1000
 BATCH_PIXELS = 128 * 64 * 64
 """Pixels that go through a network at once, whatever the size of the samples."""
 
-Vectors = Float[Tensor, "n d"]
+Vectors = Float[Tensor, "_ d"]
 
 
 @dataclass(frozen=True)
