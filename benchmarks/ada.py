@@ -3,7 +3,7 @@
     python benchmarks/ada.py --shared FOLDER [--seeds 3] [--problem eurosat landscapes digits] [--work FOLDER]
 
 ``eurosat``: recipe auto at 32 pixels on 200 scenes, measured against the 1750 that were not in the folder.
-``landscapes``: the style networks at 64 pixels on 160 photographs, measured against the 57 others, once.
+``landscapes``: the style networks at 32 pixels on 160 photographs, measured against the 57 others, once.
 ``digits``: recipe auto on 20 000 stacked digits, once, with augmentation only: its p.
 
 A fifth of each folder is held out for the controller.  Copies are looked for by a second evaluation, on the run's own
@@ -71,7 +71,7 @@ class Problem:
 PROBLEMS = {
     "eurosat": Problem("sentinel2/eurosat", 250, {"held_out": HELD_OUT, "source.size": 32, **NARROW}, 4000, 3),
     "landscapes": Problem(
-        "landscapes/oasis_scenery/images", 160, {"held_out": HELD_OUT, "source.size": 64, **STYLE}, 1500, 1
+        "landscapes/oasis_scenery/images", 160, {"held_out": HELD_OUT, "source.size": 32, **STYLE}, 1000, 1
     ),
     "digits": Problem("", 0, {"source": encode(StackedDigits(count=20_000)), **NARROW}, 1500, 1, both=False),
 }
