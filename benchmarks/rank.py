@@ -161,8 +161,7 @@ def judged(module: nn.Module, dimension: int, problem: Problem, real: Tensor) ->
     """The truth about one generator, and what every measure says of it."""
     samples = draw(module, fixed_latents(0, "judge", problem.judged_samples, dimension), CPU)
     fake = samples[:MEASURED_SAMPLES]
-    names = tuple(channel.name for channel in problem.corpus.space.channels)
-    more = wider(real, fake, names)
+    more = wider(real, fake, problem.corpus.space)
     numbers = {**BY_NAME, **{number.name: number for number, _ in more}}
     results = [*standard(real, fake), *(result for _, result in more)]
     found = {

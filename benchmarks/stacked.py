@@ -27,7 +27,8 @@ from sklearn.svm import SVC
 from contenders import plain_dcgan
 from equipoise import recipes
 from equipoise.data import Digits, StackedDigits
-from equipoise.engine.look import draw, fixed_latents, to_stored
+from equipoise.data.codec import to_world
+from equipoise.engine.look import draw, fixed_latents
 from equipoise.recipe import Budget, Recipe
 from equipoise.run import Where, carry_out, start
 from equipoise.sampling import open_run
@@ -89,7 +90,7 @@ def trial(who: str, seed: int, budget: Budget, work: Path, machine: SVC) -> Verd
         carry_out(session)
         sampler = open_run(session.folder.path, "cpu")
         latents = fixed_latents(seed, "judge", JUDGED_SAMPLES, sampler.recipe.generator.latent)
-        samples = to_stored(draw(session.state.average, latents, torch.device("cpu")), sampler.space)
+        samples = to_world(draw(session.state.average, latents, torch.device("cpu")), sampler.space)
         found = judge(modes_of(samples, machine), session.step)
         verdict.write_text(json.dumps(asdict(found)))
         print(f"{who} seed {seed}: {found}", flush=True)

@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 
 from equipoise import recipes
 from equipoise.data import Grid, Ring
-from equipoise.engine.look import draw, fixed_latents, to_stored
+from equipoise.data.codec import to_world
+from equipoise.engine.look import draw, fixed_latents
 from equipoise.journal import read, ticks
 from equipoise.networks.mlp import MlpCritic, MlpGenerator
 from equipoise.recipe import Adam, Average, Phase, Recipe, Span
@@ -94,7 +95,7 @@ def trial(contender: str, name: str, seed: int, work: Path) -> Trial:
         sampler = open_run(session.folder.path, "cpu")
         latents = fixed_latents(seed, "judge", JUDGED_SAMPLES, recipe.generator.latent)
         last = draw(session.state.average, latents, torch.device("cpu"))
-        points = to_stored(last, sampler.space).reshape(JUDGED_SAMPLES, 2)
+        points = to_world(last, sampler.space).reshape(JUDGED_SAMPLES, 2)
         found = judge(points, PROBLEMS[name])
         verdict.write_text(json.dumps([found.modes, found.high_quality, found.reverse_kl]))
         print(f"{contender:>9} {name} seed {seed}: {found}", flush=True)

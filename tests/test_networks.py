@@ -22,6 +22,7 @@ from equipoise.networks import (
     NormFreeGenerator,
     StyleCritic,
     StyleGenerator,
+    TilesGenerator,
     WganLargeCritic,
     WganLargeGenerator,
     WganSmallCritic,
@@ -32,7 +33,7 @@ from equipoise.networks.layers import Conv, NearestConv, PooledConv, Stem, gloro
 from equipoise.networks.mlp import Maxout
 from equipoise.networks.spectral import SpectralNorm
 from equipoise.recipe import Critic, Generator, Network
-from equipoise.space import Channel, Space
+from equipoise.space import Channel, Class, Space
 from equipoise.spec import SpecError, decode, encode
 
 N = 3
@@ -42,7 +43,9 @@ def space(channels: int, height: int, width: int | None = None) -> Space:
     return Space(tuple(Channel(f"c{at}") for at in range(channels)), height, width or height)
 
 
-PICTURES = [space(3, 16), space(1, 32), space(5, 16, 64), space(2, 32, 16)]
+COVER = Channel("cover", 0, 2, "categorical", classes=tuple(Class(at, str(at), (0, 0, 0)) for at in range(3)))
+TILES = Space((Channel("height"), COVER, Channel("trees")), 16, 16)
+PICTURES = [space(3, 16), space(1, 32), space(5, 16, 64), space(2, 32, 16), TILES]
 POINTS = space(2, 1)
 
 GENERATORS: list[Generator] = [
@@ -54,6 +57,9 @@ GENERATORS: list[Generator] = [
     WganLargeGenerator(latent=6, width=4, attention=None),
     NormFreeGenerator(latent=6, width=4, widest=8, blocks=2),
     StyleGenerator(latent=6, width=4, widest=8),
+    TilesGenerator(latent=6, width=4),
+    TilesGenerator(latent=6, width=4, upsampling="bilinear", kernel=5, norm="batch", stem_norm="none"),
+    TilesGenerator(latent=6, width=4, upsampling="transposed", padding="zeros", norm="none", hard=True),
     MlpGenerator(latent=6, width=8, depth=2),
     MlpGenerator(latent=6, width=8, depth=1, activation="silu", norm="batch"),
     MlpGenerator(latent=6, depth=0),

@@ -13,8 +13,10 @@ from scipy.stats import spearmanr, wasserstein_distance
 from torch import Tensor
 
 from equipoise.measures import conditions, encoder, levels, marginals, pairs, traits, two_samples
+from equipoise.measures.reading import Reading
 from equipoise.measures.standard import Invalid
 from equipoise.measures.wider import wider
+from equipoise.space import Channel, Class, Space
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
@@ -220,9 +222,9 @@ def test_marginals_are_wasserstein_on_a_line() -> None:
 def test_shares_of_classes() -> None:
     codes = torch.tensor([[[0, 1], [1, 2]], [[1, 1], [1, 1]]])
     samples = torch.cat([torch.rand(2, 1, 2, 2), F.one_hot(codes, 3).permute(0, 3, 1, 2) * 2.0 - 1.0], dim=1)
-    shares = marginals.class_shares(samples, slice(1, 4))
-    torch.testing.assert_close(shares, torch.tensor([1, 6, 1]) / 8)
-    assert marginals.total_variation(shares, torch.tensor([0.0, 1.0, 0.0])) == pytest.approx(0.25)
+    shares = marginals.class_shares(samples[:, 1:])
+    torch.testing.assert_close(shares, torch.tensor([[1, 2, 1], [0, 4, 0]]) / 4)
+    assert marginals.total_variation(shares.mean(0), torch.tensor([0.0, 1.0, 0.0])) == pytest.approx(0.25)
 
 
 # An encoder
@@ -319,7 +321,7 @@ def test_trends_agree_disagree_or_are_not_there() -> None:
 # All together
 
 
-NAMES = ("red", "green", "blue")
+RGB = Space((Channel("red"), Channel("green"), Channel("blue")), 32, 32)
 
 
 @pytest.fixture
@@ -329,7 +331,7 @@ def _quick_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_quick_encoder")
 def test_other_samples_of_the_same_kind_are_told_by_none() -> None:
-    found = wider(scenes(200), scenes(200, seed=50), NAMES)
+    found = wider(scenes(200), scenes(200, seed=50), RGB)
     assert [number.name for number, result in found if not isinstance(result, Invalid) and result.tells] == []
 
 
@@ -337,7 +339,7 @@ def test_other_samples_of_the_same_kind_are_told_by_none() -> None:
 def test_each_fault_is_told_by_name() -> None:
     real, other = scenes(200), scenes(200, seed=50)
     told = {
-        name: {n.name for n, r in wider(real, fake, NAMES) if not isinstance(r, Invalid) and r.tells}
+        name: {n.name for n, r in wider(real, fake, RGB) if not isinstance(r, Invalid) and r.tells}
         for name, fake in {
             "checkerboard": checkerboard(other, 0.1),
             "grey": other.mean(1, keepdim=True).expand(-1, 3, -1, -1),
@@ -354,9 +356,9 @@ def test_each_fault_is_told_by_name() -> None:
 
 @pytest.mark.parametrize("shape", [(1, 16, 16), (5, 16, 64), (2, 1, 1), (3, 8, 8)])
 def test_any_samples_have_the_numbers_that_are_valid_for_them(shape: tuple[int, int, int]) -> None:
-    names = tuple(f"c{at}" for at in range(shape[0]))
-    found = wider(noise(48, *shape).clamp(-1, 1), noise(48, *shape, seed=1).clamp(-1, 1), names)
-    assert {f"values of {name}" for name in names} < {number.name for number, _ in found}
+    space = Space(tuple(Channel(f"c{at}") for at in range(shape[0])), *shape[1:])
+    found = wider(noise(48, *shape).clamp(-1, 1), noise(48, *shape, seed=1).clamp(-1, 1), space)
+    assert {f"values of c{at}" for at in range(shape[0])} < {number.name for number, _ in found}
     for number, result in found:
         assert result.name == number.name
         if isinstance(result, Invalid):
@@ -368,13 +370,33 @@ def test_the_order_of_the_reals_does_not_matter() -> None:
     """Held-out ones come first, and folders of one kind lie together."""
     real = torch.cat([scenes(150), -0.5 + 0.3 * scenes(150, seed=7)])
     fake = torch.cat([scenes(150, seed=50), -0.5 + 0.3 * scenes(150, seed=57)])
-    found = wider(real, fake, NAMES)
+    found = wider(real, fake, RGB)
     assert [number.name for number, result in found if not isinstance(result, Invalid) and result.tells] == []
+
+
+@pytest.mark.usefixtures("_quick_encoder")
+def test_the_shares_of_classes_are_told_by_name() -> None:
+    """A class that takes a third too much; heights beside it are as they should be."""
+    cover = Channel("cover", 0, 2, "categorical", classes=tuple(Class(at, str(at), (0, 0, 0)) for at in range(3)))
+    space = Space((Channel("height", 0, 1), cover), 16, 16)
+
+    def tiles(odds: tuple[float, ...], seed: int) -> Tensor:
+        source = torch.Generator().manual_seed(seed)
+        codes = torch.multinomial(torch.tensor(odds), 200 * 4, replacement=True, generator=source).view(200, 2, 2)
+        planes = F.one_hot(codes, 3).permute(0, 3, 1, 2).float().repeat_interleave(8, 2).repeat_interleave(8, 3)
+        return torch.cat([torch.rand(200, 1, 16, 16, generator=source) * 2 - 1, planes], dim=1)
+
+    even, uneven = tiles((1.0, 1.0, 1.0), 0), tiles((2.0, 1.0, 1.0), 1)
+    readings = {result.name: result for _, result in wider(even, uneven, space)}
+    assert isinstance(readings["shares of cover"], Reading)
+    assert readings["shares of cover"].tells
+    assert isinstance(readings["values of height"], Reading)
+    assert not readings["values of height"].tells
 
 
 def test_what_is_not_finite_is_said() -> None:
     bad = scenes(30)
     bad[3, 0, 0, 0] = math.nan
-    assert {r.reason for _, r in wider(scenes(30), bad, NAMES) if isinstance(r, Invalid)} == {
+    assert {r.reason for _, r in wider(scenes(30), bad, RGB) if isinstance(r, Invalid)} == {
         "1 of 30 fakes are not finite"
     }

@@ -12,6 +12,7 @@ from equipoise import pictures
 from equipoise.asked import as_set, find_recipe
 from equipoise.data import Corpus, Images
 from equipoise.data.check import examine
+from equipoise.data.codec import from_stored
 from equipoise.edit import Edit, apply
 from equipoise.errors import RequestError
 from equipoise.finding import Finding
@@ -69,7 +70,7 @@ def check(
     findings = [*examine(corpus), *(_misfits(chosen, corpus) if chosen else ())]
     shown = np.linspace(0, len(corpus) - 1, min(CONTACTS, len(corpus))).round().astype(int)
     sheet.parent.mkdir(parents=True, exist_ok=True)
-    pictures.save(pictures.sheet(corpus.samples[shown].astype(np.float32), corpus.space), sheet)
+    pictures.save(pictures.sheet(from_stored(corpus.samples[shown], corpus.space), corpus.space), sheet)
     return Checked(corpus, tuple(findings), sheet)
 
 

@@ -144,6 +144,15 @@ def sample(
     seed: Annotated[int, Parameter(name="--seed", help="start of the randomness; the same seed, the same samples")] = 0,
     interpolate: Annotated[bool, flag("--interpolate", "rows that walk from one sample to another")] = False,
     sheet: Annotated[bool, flag("--sheet", "only the sheet and the arrays, no single pictures")] = False,
+    tiles: Annotated[bool, flag("--tiles", "files in units of the world too: GeoTIFF, FITS or NPZ")] = False,
+    format_: Annotated[
+        Literal["tif", "npz", "csv", "fits"] | None,
+        Parameter(name="--format", help="of the tiles; default by the data"),
+    ] = None,
+    at: Annotated[
+        tuple[float, float] | None,
+        Parameter(name="--at", help="X Y of the first tile's upper left corner, for GeoTIFF"),
+    ] = None,
     out: Annotated[Path | None, Parameter(name="--out", help="folder; default RUN/samples/seed-S")] = None,
     device: Device = "auto",
 ) -> int:
@@ -152,10 +161,17 @@ def sample(
 
     if n < 1:
         raise RequestError(f"--n {n}: at least one sample is needed")
+    if (format_ or at) and not tiles:
+        raise RequestError(f"--{'format' if format_ else 'at'} is for tiles: add --tiles")
+    asked = sampling.Tiles(format_ or "", at) if tiles else None
     home = run_folder.parent if run_folder.suffix == ".safetensors" else run_folder
     folder = out or home / "samples" / (f"walk-{seed}" if interpolate else f"seed-{seed}")
-    written = sampling.sample(run_folder, folder, n, seed, walk=interpolate, singles=not sheet, device=device)
+    written = sampling.sample(
+        run_folder, folder, n, seed, walk=interpolate, singles=not sheet, tiles=asked, device=device
+    )
     showing.lines([f"{written.count} samples of step {written.step}: {written.sheet}"])
+    if tiles:
+        showing.lines([f"{written.tiles} files in {written.folder / 'tiles'}"])
     return OK
 
 

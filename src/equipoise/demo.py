@@ -13,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from equipoise import recipes
-from equipoise.engine.look import draw, fixed_latents, to_stored
+from equipoise.data.codec import to_world
+from equipoise.engine.look import draw, fixed_latents
 from equipoise.errors import RequestError
 from equipoise.record import Listener
 from equipoise.run import Where, carry_out, start
@@ -83,7 +84,7 @@ def generated_digits(run: Path, count: int = JUDGED_SAMPLES, seed: int = 1) -> N
     """Samples [N, H, W] of a run's best generator, in [0, 1]."""
     sampler = open_run(run, "cpu")
     latents = fixed_latents(seed, "judge", count, sampler.recipe.generator.latent)
-    stored = to_stored(draw(sampler.module, latents, torch.device("cpu")), sampler.space)
+    stored = to_world(draw(sampler.module, latents, torch.device("cpu")), sampler.space)
     return stored[:, 0] / np.float32(255.0)
 
 

@@ -126,7 +126,6 @@ def evaluate_all(
     most = min(count, max(1, MOST_VALUES // math.prod(corpus.space.shape)))
     real = reals(corpus, split, most, seed)
     more_seen = reals(corpus, split, most, seed, skip=max(most, len(split.held_out)))
-    channels = tuple(channel.name for channel in corpus.space.channels)
     found = []
     for run, sampler in zip(runs, samplers, strict=True):
         began = time.monotonic()
@@ -134,10 +133,10 @@ def evaluate_all(
         fake = draw(sampler.module, latents, choose_device(device))
         same_split = sampler.recipe.held_out == samplers[0].recipe.held_out
         held_out = min(len(real), len(split.held_out)) if known and same_split else None
-        among = DEFAULT_NUMBERS + (len(further(real, channels)) if everything else 0)
+        among = DEFAULT_NUMBERS + (len(further(corpus.space)) if everything else 0)
         results, numbers = standard(real, fake, seed, held_out, more_seen, among), dict(BY_NAME)
         if everything:
-            more = wider(real, fake, channels, seed)
+            more = wider(real, fake, corpus.space, seed)
             results += [result for _, result in more]
             numbers |= {number.name: number for number, _ in more}
         seconds = time.monotonic() - began

@@ -7,14 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from equipoise import pictures
+from equipoise.data.codec import to_world
+from equipoise.data.writing import Place, usual_format, write
 from equipoise.engine.export import Sampler, load_generator
-from equipoise.engine.look import draw, fixed_latents, to_stored
+from equipoise.engine.look import draw, fixed_latents
 from equipoise.engine.machine import choose_device
 from equipoise.errors import RequestError
 from equipoise.folder import RunFolder
+from equipoise.space import Space
 from equipoise.view import Latents
 
 WALK_STEPS = 8
@@ -26,6 +30,16 @@ SAME_DIRECTION = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
+class Tiles:
+    """Samples as files in units of the world, beside the pictures."""
+
+    format: str = ""
+    """tif, npz, csv or fits; empty for what users of such samples expect."""
+    at: Place | None = None
+    """Where on the ground the first one's upper left corner is to be; the others follow to the east."""
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """What `sample` has made."""
 
@@ -33,6 +47,8 @@ class Written:
     sheet: Path
     count: int
     step: int
+    tiles: int = 0
+    """Files in ``tiles/``."""
 
 
 def open_run(path: Path, device: str = "auto") -> Sampler:
@@ -56,14 +72,16 @@ def sample(
     *,
     walk: bool = False,
     singles: bool = True,
+    tiles: Tiles | None = None,
     device: str = "auto",
 ) -> Written:
-    """Write `count` samples of a run to the folder `out`: a sheet, the arrays in stored units, and single pictures."""
+    """Write `count` samples of a run to the folder `out`: a sheet, the arrays in units of the world, single pictures,
+    and with `tiles` single files in ``tiles/``.  Raises `RequestError`."""
     if out.exists() and not out.is_dir():
         raise RequestError(f"--out {out} is a file; give a folder")
     sampler = open_run(run, device)
     latents = _latents(sampler, count, seed, walk)
-    samples = to_stored(draw(sampler.module, latents, choose_device(device)), sampler.space)
+    samples = to_world(draw(sampler.module, latents, choose_device(device)), sampler.space)
     out.mkdir(parents=True, exist_ok=True)
     sheet = out / "sheet.png"
     pictures.save(pictures.sheet(samples, sampler.space), sheet)
@@ -71,7 +89,20 @@ def sample(
     if singles and not sampler.space.is_points:
         for index, item in enumerate(samples):
             pictures.save(pictures.picture(item, sampler.space), out / f"{index:05d}.png")
-    return Written(out, sheet, len(samples), sampler.step)
+    num_files = _write_tiles(samples, sampler.space, out / "tiles", tiles) if tiles is not None else 0
+    return Written(out, sheet, len(samples), sampler.step, num_files)
+
+
+def _write_tiles(samples: NDArray[np.float32], space: Space, folder: Path, tiles: Tiles) -> int:
+    """How many files were written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    kind = tiles.format or usual_format(space)
+    across = space.width * (space.columns.step if space.columns is not None else 1.0)
+    count = 0
+    for index, item in enumerate(samples):
+        place = None if tiles.at is None else (tiles.at[0] + index * across, tiles.at[1])
+        count += len(write(item, space, folder, f"{index:05d}", kind, place))
+    return count
 
 
 def _latents(sampler: Sampler, count: int, seed: int, walk: bool) -> Latents:

@@ -11,10 +11,10 @@ import itertools
 import math
 from abc import abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from dataclasses import dataclass, fields, replace
+from typing import Annotated, Literal, TypeVar
 
-from equipoise.spec import Knob, Problem, Quantity
+from equipoise.spec import Knob, Part, Problem, Quantity
 
 Unit = Literal["images", "steps", "epochs"]
 
@@ -46,6 +46,16 @@ Rate = float | Schedule
 def value_at(rate: Rate, progress: Progress) -> float:
     """The value of a number or a schedule at this point of the run."""
     return rate.at(progress) if isinstance(rate, Schedule) else rate
+
+
+P = TypeVar("P", bound=Part)
+
+
+def settled(part: P, progress: Progress) -> P:
+    """The part with the value at this point of the run in place of each schedule; the very part if it has none."""
+    schedules = {field.name: getattr(part, field.name) for field in fields(part)}
+    values = {name: rate.at(progress) for name, rate in schedules.items() if isinstance(rate, Schedule)}
+    return replace(part, **values) if values else part
 
 
 @dataclass(frozen=True)

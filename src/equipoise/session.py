@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from equipoise import pictures
+from equipoise.data.codec import to_world
 from equipoise.data.corpus import Corpus
 from equipoise.data.feed import Feed
 from equipoise.engine import checkpoint, look
@@ -123,7 +124,7 @@ class Session:
         if self.is_new and self._record is not None:
             plan = self.plan
             real = look.reals(self._corpus, self._split, look.sheet_size(plan.space), plan.recipe.seed)
-            self._picture("reals.png", look.to_stored(real, plan.space))
+            self._picture("reals.png", to_world(real, plan.space))
             self._picture("fakes_init.png", self._fakes())
             self._save(score=None)
             self._report(self._checkpointer.wait())
@@ -292,7 +293,7 @@ class Session:
         return score
 
     def _fakes(self) -> NDArray[np.float32]:
-        return look.to_stored(look.draw(self.state.average, self._sheet_latents, self.plan.device), self.plan.space)
+        return to_world(look.draw(self.state.average, self._sheet_latents, self.plan.device), self.plan.space)
 
     def _picture(self, name: str, samples: NDArray[np.float32]) -> None:
         pictures.save(pictures.sheet(samples, self.plan.space), self.folder.samples / name)

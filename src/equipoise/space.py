@@ -1,4 +1,13 @@
-"""What one sample is: its channels and its size.  Known once the data has been read; networks are built for it."""
+"""What one sample is: its channels and its size.  Known once the data has been read; networks are built for it.
+
+A channel is kept in one of two forms (`Channel.stored`) and seen by the networks in a third::
+
+    in the world      elevation in m, class codes, bytes      what people give and get
+    in the corpus     the same, or scaled to [-1, 1]; of categories the place in the table of classes
+    to the networks   one plane in [-1, 1]; of categories one plane a class, 1 where it is and 0 elsewhere
+
+`equipoise.data.codec` goes back and forth.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +16,63 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 Kind = Literal["continuous", "categorical"]
+Colour = tuple[int, int, int]
+Shown = Literal["picture", "terrain", "spectrogram"]
+
+
+@dataclass(frozen=True, slots=True)
+class Class:
+    """One category of a categorical channel."""
+
+    code: int
+    name: str
+    colour: Colour
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One channel of a sample.  Stored values `low` .. `high` become -1 .. 1 for the networks."""
+    """One channel of a sample.  Values `low` .. `high` become -1 .. 1 for the networks, or `classes` planes."""
 
     name: str
     low: float = 0.0
     high: float = 255.0
     kind: Kind = "continuous"
     unit: str = ""
+    stored: Literal["value", "scaled"] = "value"
+    """Whether the corpus holds the value itself, or what it becomes."""
+    classes: tuple[Class, ...] = ()
+
+    @property
+    def planes(self) -> int:
+        """How many planes the networks see of it."""
+        return len(self.classes) if self.kind == "categorical" else 1
+
+    @property
+    def stored_range(self) -> tuple[float, float]:
+        """The lowest and highest number that the corpus may hold of it."""
+        if self.kind == "categorical":
+            return 0.0, len(self.classes) - 1.0
+        return (-1.0, 1.0) if self.stored == "scaled" else (self.low, self.high)
+
+    @property
+    def float16_error(self) -> float:
+        """How far a value can be from what was read after it was kept as a float16 in [-1, 1], in its unit.
+
+        Half of the distance of neighbours below 1, which is 2^-11.
+        """
+        return (self.high - self.low) / 2 * 2.0**-12
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """What rows or columns of a sample are."""
+
+    name: str
+    unit: str
+    step: float
+    """From one row or column to the next."""
+    first: float | None = None
+    """Of the first row or column, where it is the same in all samples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,22 +82,59 @@ class Space:
     channels: tuple[Channel, ...]
     height: int
     width: int
+    shown: Shown = "picture"
+    rows: Axis | None = None
+    columns: Axis | None = None
+    crs: str = ""
+    """The reference system of places on the ground, where samples are pieces of it."""
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
         """The inverse of ``dataclasses.asdict``."""
-        return cls(tuple(Channel(**channel) for channel in document["channels"]), document["height"], document["width"])
+        channels = tuple(_channel(channel) for channel in document["channels"])
+        axes = {name: Axis(**document[name]) for name in ("rows", "columns") if document.get(name) is not None}
+        return cls(
+            channels,
+            document["height"],
+            document["width"],
+            document.get("shown", "picture"),
+            **axes,
+            crs=document.get("crs", ""),
+        )
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(channels, height, width)"""
-        return len(self.channels), self.height, self.width
+        """(planes, height, width), as the networks see a sample."""
+        return sum(channel.planes for channel in self.channels), self.height, self.width
 
     @property
     def is_points(self) -> bool:
         """Whether samples are plain vectors, one number a channel, rather than pictures."""
         return self.height == self.width == 1
 
+    @property
+    def is_direct(self) -> bool:
+        """Whether every channel is kept as its value and becomes one plane, as with pictures."""
+        return all(channel.kind == "continuous" and channel.stored == "value" for channel in self.channels)
+
+    @property
+    def has_categories(self) -> bool:
+        return any(channel.kind == "categorical" for channel in self.channels)
+
+    @property
+    def plane_names(self) -> tuple[str, ...]:
+        """Of each plane."""
+        names: list[str] = []
+        for channel in self.channels:
+            categories = [f"{channel.name} {item.name}" for item in channel.classes]
+            names += categories if channel.kind == "categorical" else [channel.name]
+        return tuple(names)
+
     def __str__(self) -> str:
         count = len(self.channels)
         return f"{count} channel{'s' if count > 1 else ''} of {self.height}x{self.width}"
+
+
+def _channel(document: Mapping[str, Any]) -> Channel:
+    classes = tuple(Class(item["code"], item["name"], tuple(item["colour"])) for item in document.get("classes", ()))
+    return Channel(**{**document, "classes": classes})

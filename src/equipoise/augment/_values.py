@@ -12,6 +12,7 @@ from torch import Tensor
 
 from equipoise.augment._chance import uniform
 from equipoise.recipe import Operation
+from equipoise.schedule import Rate, Schedule
 from equipoise.spec import Knob
 from equipoise.view import PerSample, Samples
 
@@ -80,9 +81,12 @@ class Noise(Operation):
 
     valid_for = "any continuous channels"
 
-    sigma: Annotated[float, Knob("standard deviation, where values span [-1, 1]", low=0, high=2, source="notes")] = 0.05
+    sigma: Annotated[Rate, Knob("standard deviation, where values span [-1, 1]", low=0, high=2, source="notes")] = 0.05
 
     def __call__(self, samples: Samples) -> Samples:
+        """Raises `TypeError` for a schedule: `equipoise.schedule.settled` makes a number of it."""
+        if isinstance(self.sigma, Schedule):
+            raise TypeError("noise whose strength is a schedule must be settled before it is made")
         return samples + self.sigma * torch.randn_like(samples) if self.sigma > 0.0 else samples
 
 

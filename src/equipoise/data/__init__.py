@@ -5,5 +5,21 @@ from equipoise.data.corpus import Corpus, DataError, LeftOut
 from equipoise.data.digits import Digits, StackedDigits
 from equipoise.data.images import Images
 from equipoise.data.points import Grid, Points, Ring
+from equipoise.data.raster import Layer, Limit, Raster
+from equipoise.data.spectrogram import Spectrogram
 
-__all__ = ["Corpus", "DataError", "Digits", "Grid", "Images", "LeftOut", "Points", "Ring", "StackedDigits"]
+__all__ = [
+    "Corpus",
+    "DataError",
+    "Digits",
+    "Grid",
+    "Images",
+    "Layer",
+    "LeftOut",
+    "Limit",
+    "Points",
+    "Raster",
+    "Ring",
+    "Spectrogram",
+    "StackedDigits",
+]

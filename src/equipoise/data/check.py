@@ -34,6 +34,8 @@ NARROW = 64.0 / 255.0
 """Share of the range that is reached at least by pictures that are merely dark: two bits of eight."""
 DOMINATING_SHARE = 0.9
 """Sprites on a plain ground show it in 50 to 80 % of their pixels; beyond 90 % a constant picture is nearly right."""
+MONOTONOUS_SHARE = 0.2
+"""A fifth of tiles that are nothing but water taught the notes' generator to make water only.  A guess."""
 NOISE_CORRELATION = 0.1
 """Neighbours in photographs correlate by 0.9 and more, in dithered pixel art by 0.3; in white noise by 0."""
 NOISE_SIDE = 16
@@ -164,6 +166,26 @@ def _dominating_value(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:
         yield Finding("one value fills nearly everything", "warning", evidence, advice)
 
 
+def _classes(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:
+    """What a categorical channel is made of, and whether one class is nearly all of many samples."""
+    for at, shares in seen.classes.items():
+        channel = corpus.space.channels[at]
+        overall = shares.mean(axis=0)
+        order = np.argsort(-overall)
+        listed = tuple(f"{channel.classes[place].name} {overall[place]:.1%}" for place in order if overall[place] > 0)
+        absent = int((overall == 0).sum())
+        title = f"channel {channel.name} has {len(listed)} of its {len(channel.classes)} classes"
+        yield Finding(title, "note", _some(listed), "classes that never occur cost a plane each" if absent else "")
+        alone = (shares > DOMINATING_SHARE).mean(axis=0)
+        place = int(alone.argmax())
+        if alone[place] > MONOTONOUS_SHARE:
+            item = channel.classes[place]
+            limit = {"layer": channel.name, "code": item.code, "above": DOMINATING_SHARE, "keep": 0.1}
+            evidence = (f"{alone[place]:.0%} of all samples are more than {DOMINATING_SHARE:.0%} {item.name}",)
+            advice = f"{item.name} alone is nearly right for a generator; keep fewer of them with source.limits {limit}"
+            yield Finding(f"channel {channel.name} is {item.name} in too many samples", "warning", evidence, advice)
+
+
 def _flat_samples(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:
     if corpus.space.is_points:
         return
@@ -207,6 +229,7 @@ LOOKS: tuple[Look, ...] = (
     _unused_range,
     _equal_channels,
     _dominating_value,
+    _classes,
     _flat_samples,
     _noise_samples,
     _duplicates,
@@ -222,7 +245,8 @@ def _about_samples(what: str, marked: Marks, corpus: Corpus, advice: str) -> Ite
 
 
 def _ranges(corpus: Corpus) -> NDArray[np.float64]:
-    return np.array([channel.high - channel.low for channel in corpus.space.channels])
+    """Of the stored values."""
+    return np.array([high - low for low, high in (channel.stored_range for channel in corpus.space.channels)])
 
 
 def _name(corpus: Corpus, at: int) -> str:

@@ -25,6 +25,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from equipoise.data.codec import to_planes
 from equipoise.data.corpus import Corpus
 from equipoise.randomness import mix
 from equipoise.space import Space
@@ -72,6 +73,7 @@ class Feed:
         self._order = lru_cache(ORDERS_KEPT)(self._order_of)
         self._channels_last = memory_format == torch.channels_last
         self._rows = corpus.samples.transpose(0, 2, 3, 1) if self._channels_last else corpus.samples
+        self._space = corpus.space
         self._middle, self._half = _scaling(corpus.space, self._channels_last, device)
         self._whole = _upload(self._rows if seen is None else self._rows[seen], device) if self.resident else None
         self._reader = ThreadPoolExecutor(1, "feed")
@@ -82,17 +84,25 @@ class Feed:
         return index / self.batches_per_epoch
 
     def batch(self, index: int) -> Samples:
-        """Batch number `index`: [batch / world, C, H, W], float32 in [-1, 1], on the device."""
+        """Batch number `index`: [batch / world, planes, H, W], float32 in [-1, 1], on the device."""
         began = time.perf_counter()
-        samples = self.rows(index).to(torch.float32).sub_(self._middle).div_(self._half)
+        samples = self._scaled(self.rows(index)) if self._space.is_direct else self._decoded(self.rows(index))
         self.waited_s += time.perf_counter() - began
-        return samples.permute(0, 3, 1, 2) if self._channels_last else samples
+        return samples
 
     def rows(self, index: int) -> Tensor:
         """The same batch as it is stored, a copy: bytes mostly, and [batch / world, H, W, C] if channels come last."""
         if self._whole is None:
             return self._streamed(index)
         return self._whole.index_select(0, self._places(index))
+
+    def _scaled(self, rows: Tensor) -> Samples:
+        samples = rows.to(torch.float32).sub_(self._middle).div_(self._half)
+        return samples.permute(0, 3, 1, 2) if self._channels_last else samples
+
+    def _decoded(self, rows: Tensor) -> Samples:
+        planes = to_planes(rows.permute(0, 3, 1, 2) if self._channels_last else rows, self._space)
+        return planes.contiguous(memory_format=torch.channels_last if self._channels_last else torch.contiguous_format)
 
     def close(self) -> None:
         """Stop reading ahead."""
@@ -180,7 +190,7 @@ def _scaling(space: Space, channels_last: bool, device: torch.device) -> tuple[T
     high = torch.tensor([channel.high for channel in space.channels], dtype=torch.float64)
 
     def spread(numbers: Tensor) -> Tensor:
-        full = numbers.float()[:, None, None].expand(space.shape)
+        full = numbers.float()[:, None, None].expand(len(space.channels), space.height, space.width)
         return (full.permute(1, 2, 0) if channels_last else full).contiguous().to(device)
 
     return spread((high + low) / 2), spread((high - low) / 2)

@@ -38,8 +38,24 @@ def identities(origins: Iterable[bytes]) -> Identities:
 
 
 def split(of: Identities, share: float) -> Split:
-    """Hold out the samples whose identity lies in the lowest `share` of all numbers; none when they are too few."""
+    """Hold out the samples whose identity lies in the lowest `share` of all numbers; none when they are too few.
+
+    Of few groups none may lie so low.  Then whole groups are held out, the lowest first, until there are enough samples
+    or half of all would go.
+    """
     low = of < np.uint64(share * 2.0**64)
+    if share > 0 and low.sum() < FEWEST:
+        low = _lowest_groups(of, max(FEWEST, share * len(of)))
     if min(low.sum(), (~low).sum()) < FEWEST:
         low[:] = False
     return Split(np.flatnonzero(~low), np.flatnonzero(low))
+
+
+def _lowest_groups(of: Identities, wanted: float) -> NDArray[np.bool_]:
+    """Groups of several samples, the lowest first; one that would take half of all samples is passed over."""
+    groups, counts = np.unique(of, return_counts=True)
+    chosen = np.zeros(len(of), dtype=np.bool_)
+    for group, count in zip(groups, counts, strict=True):
+        if chosen.sum() < wanted and count > 1 and chosen.sum() + count <= len(of) / 2:
+            chosen |= of == group
+    return chosen

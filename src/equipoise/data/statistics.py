@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -21,8 +22,10 @@ LEVELS = 256
 class Statistics:
     """What is known of each channel and of each sample.
 
-    Of channels: `low`, `high`, `bad` [C], the extremes and the count of non-finite values; `counts` [C, 256], how often
-    each level occurs, for corpora of bytes; `equal`, pairs of channels that are the same in all samples.
+    Of channels: `low`, `high`, `bad` [C], the extremes, in units of the world but for categories, and the count of
+    non-finite values; `counts` [C, 256], how often each level occurs, for corpora of bytes; `equal`, pairs of channels
+    that are the same in all samples; `classes`, by the place of a categorical channel, the share of each class in each
+    sample [N, K].
     Of samples: `std`, `along`, `down` [N, C], the spread and the correlation of neighbours along rows and down columns
     (0 without spread); `duplicates`, (later, earlier).
     """
@@ -36,6 +39,7 @@ class Statistics:
     counts: NDArray[np.int64] | None
     equal: tuple[tuple[int, int], ...]
     duplicates: tuple[tuple[int, int], ...]
+    classes: Mapping[int, NDArray[np.float64]]
 
 
 def measure(corpus: Corpus) -> Statistics:
@@ -48,6 +52,10 @@ def measure(corpus: Corpus) -> Statistics:
     low, high = np.full(channels, np.inf), np.full(channels, -np.inf)
     bad = np.zeros(channels, np.int64)
     insides, sums = [], []
+    categorical = {
+        at: channel.planes for at, channel in enumerate(corpus.space.channels) if channel.kind == "categorical"
+    }
+    shares: dict[int, list[NDArray[np.float64]]] = {at: [] for at in categorical}
     step = max(1, BLOCK_VALUES // max(1, stored[0].size))
     for start in range(0, len(stored), step):
         block = np.ascontiguousarray(stored[start : start + step])
@@ -60,6 +68,8 @@ def measure(corpus: Corpus) -> Statistics:
             low = np.minimum(low, block.min(axis=(0, 1, 2), where=sound, initial=np.inf))
             high = np.maximum(high, block.max(axis=(0, 1, 2), where=sound, initial=-np.inf))
             block = np.where(sound, block, np.float32(0))
+        for at, count in categorical.items():
+            shares[at].append(_shares(block[..., at], count))
         insides.append(_inside(block))
         sums.append(checksums(block))
     if bytewise:
@@ -67,7 +77,21 @@ def measure(corpus: Corpus) -> Statistics:
     std, along, down = (np.concatenate(parts) for parts in zip(*insides, strict=True))
     duplicates = _duplicates(stored, np.concatenate(sums))
     seen = counts if bytewise else None
-    return Statistics(low, high, bad, std, along, down, seen, tuple(sorted(equal)), duplicates)
+    for at, channel in enumerate(corpus.space.channels):
+        if channel.stored == "scaled":
+            low[at], high[at] = (
+                (end + 1.0) / 2.0 * (channel.high - channel.low) + channel.low for end in (low[at], high[at])
+            )
+    classes = {at: np.concatenate(parts) for at, parts in shares.items()}
+    return Statistics(low, high, bad, std, along, down, seen, tuple(sorted(equal)), duplicates, classes)
+
+
+def _shares(places: NDArray[Any], count: int) -> NDArray[np.float64]:
+    """Of each class in each sample: [n, H, W] to [n, K]."""
+    flat = places.reshape(len(places), -1).astype(np.intp)
+    offsets = flat + count * np.arange(len(flat))[:, None]
+    found: NDArray[np.float64] = np.bincount(offsets.ravel(), minlength=count * len(flat)) / flat.shape[1]
+    return found.reshape(len(flat), count)
 
 
 def _counted(block: NDArray[Any]) -> NDArray[np.int64]:

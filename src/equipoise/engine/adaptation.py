@@ -20,7 +20,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from equipoise.augment import apply
 from equipoise.engine.plan import Plan
 from equipoise.view import PerSample, Samples, View
 
@@ -58,8 +57,9 @@ def probability_of(plan: Plan, adaptation: Adaptation) -> float:
 def adapt(plan: Plan, adaptation: Adaptation, view: View, next_held_out: Callable[[], Samples] | None) -> None:
     """Count one critic update, and adjust the probability when it is time.
 
-    `view` is what the update sees.  The critic must not have moved since it gave the view's scores: compared with later
-    scores of held-out samples they would be too low, for a critic that learns.  All processes come to the same result.
+    `view` is what the update sees, and `next_held_out` gives samples as the critic is shown them.  The critic must not
+    have moved since it gave the view's scores: compared with later scores of held-out samples they would be too low,
+    for a critic that learns.  All processes come to the same result.
     """
     augment = plan.recipe.augment
     if augment is None or augment.adaptive is None:
@@ -70,7 +70,7 @@ def adapt(plan: Plan, adaptation: Adaptation, view: View, next_held_out: Callabl
         return
     held_out = None
     if settings.signal == "held_out" and next_held_out is not None:
-        held_out = apply(augment.operations, next_held_out(), adaptation.probability)
+        held_out = next_held_out()
     gap, lead = _differences(plan, view, held_out)
     adaptation.adjustments += 1
     newest = 1.0 / min(adaptation.adjustments, REMEMBERED)

@@ -1,12 +1,12 @@
-"""Looking at the averaged generator: fixed latents, samples in stored units.  Nothing here changes a run."""
+"""Looking at the averaged generator: fixed latents, and real samples beside it.  Nothing here changes a run."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
+from equipoise.data.codec import to_planes
 from equipoise.data.corpus import Corpus
 from equipoise.data.split import Split
 from equipoise.randomness import mix
@@ -32,20 +32,6 @@ def draw(module: nn.Module, latents: Latents, device: torch.device) -> Samples:
     return torch.cat(parts)
 
 
-def to_stored(samples: Samples, space: Space) -> NDArray[np.float32]:
-    """From the networks' [-1, 1] to the units in which samples are stored."""
-    low, high = bounds(space)
-    stored: NDArray[np.float32] = ((samples + 1.0) / 2.0 * (high - low) + low).numpy()
-    return stored
-
-
-def bounds(space: Space) -> tuple[Tensor, Tensor]:
-    """The stored values [C, 1, 1] that become -1 and 1."""
-    low = torch.tensor([channel.low for channel in space.channels])
-    high = torch.tensor([channel.high for channel in space.channels])
-    return low[:, None, None], high[:, None, None]
-
-
 def sheet_size(space: Space) -> int:
     return SHEET_POINTS if space.is_points else SHEET_SAMPLES
 
@@ -60,5 +46,4 @@ def reals(corpus: Corpus, split: Split, count: int, seed: int, skip: int = 0) ->
     chosen = np.concatenate(order)[skip : skip + count]
     num_held_out = max(0, len(split.held_out) - skip)
     places = np.concatenate([np.sort(chosen[:num_held_out]), np.sort(chosen[num_held_out:])])
-    low, high = bounds(corpus.space)
-    return (torch.from_numpy(corpus.samples[places]).float() - low) / (high - low) * 2.0 - 1.0
+    return to_planes(torch.from_numpy(corpus.samples[places]), corpus.space)

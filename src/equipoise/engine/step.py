@@ -16,11 +16,11 @@ import contextlib
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from equipoise.augment import apply
 from equipoise.engine.adaptation import adapt, probability_of
 from equipoise.engine.average import decay_at, update_average
 from equipoise.engine.finite import NonFinite, first_culprit
@@ -28,6 +28,7 @@ from equipoise.engine.meter import Meter
 from equipoise.engine.plan import Plan
 from equipoise.engine.precision import Compute, autocast
 from equipoise.engine.seeding import seed_everything
+from equipoise.engine.shown import shown, softened
 from equipoise.engine.state import Player, State
 from equipoise.randomness import mix
 from equipoise.recipe import Adversarial, Phase, Term
@@ -52,18 +53,17 @@ def step(
     progress = counters.progress_in_phase(plan.num_samples)
     d_turns, g_turns = round(value_at(phase.d_updates, progress)), round(value_at(phase.g_updates, progress))
     write_settings(plan, state)
+    watch = partial(adapt, plan, state.adaptation, next_held_out=_held_out(plan, state, next_held_out))
     real = fake = None
     for turn in range(d_turns):
-        real = next_real()
+        real = softened(next_real(), plan.space, plan.recipe.categories)
         with torch.set_grad_enabled(phase.share_fakes and turn == d_turns - 1):
             fake = generate(plan, state)
         view = _view("D", plan, state, real, fake.detach(), meter)
-        _update(
-            view, phase, progress, plan, state, meter, lambda shown: adapt(plan, state.adaptation, shown, next_held_out)
-        )
+        _update(view, phase, progress, plan, state, meter, watch)
     with _frozen(state.critic):
         for turn in range(g_turns):
-            real = next_real() if real is None else real
+            real = softened(next_real(), plan.space, plan.recipe.categories) if real is None else real
             if fake is None or turn > 0 or not phase.share_fakes:
                 fake = generate(plan, state)
             _update(_view("G", plan, state, real, fake, meter), phase, progress, plan, state, meter)
@@ -71,6 +71,13 @@ def step(
                 state.average, state.generator.module, decay_at(plan.recipe.average, state.generator.updates - 1)
             )
     counters.steps += 1
+
+
+def _held_out(plan: Plan, state: State, next_held_out: Callable[[], Samples] | None) -> Callable[[], Samples] | None:
+    """Held-out samples, as the critic is shown those that are trained on."""
+    if next_held_out is None:
+        return None
+    return lambda: _shown("D", plan, state, softened(next_held_out(), plan.space, plan.recipe.categories), is_real=True)
 
 
 def generate(plan: Plan, state: State) -> Samples:
@@ -82,10 +89,14 @@ def generate(plan: Plan, state: State) -> Samples:
 
 
 def write_settings(plan: Plan, state: State) -> None:
-    """Write the recipe's rates, which may be schedules, into both optimisers."""
+    """Write what the recipe says at this point of the run into both optimisers and the generator's buffers."""
     progress = state.counters.progress(plan.num_samples)
     for player in (state.critic, state.generator):
         player.write_settings(progress)
+    generator = plan.recipe.generator
+    for buffer, setting in generator.written.items():
+        for module in (state.generator.module, state.average):
+            module.get_buffer(buffer).fill_(value_at(getattr(generator, setting), progress))
 
 
 def _update(
@@ -123,12 +134,13 @@ def _update(
 
 def _view(side: Side, plan: Plan, state: State, real: Samples, fake: Samples, meter: Meter) -> View:
     """What the terms of one update see: augmented batches and a critic in the run's precision."""
-    augment = plan.recipe.augment
-    if augment is not None:
-        probability = probability_of(plan, state.adaptation)
-        real = apply(augment.operations, real, probability)
-        fake = apply(augment.operations, fake, probability) if augment.applies_to == "both" else fake
+    real, fake = _shown(side, plan, state, real, is_real=True), _shown(side, plan, state, fake, is_real=False)
     return View(side, real, fake, _scorer(plan, state, plan.arithmetic.compute), meter.add)
+
+
+def _shown(side: Side, plan: Plan, state: State, batch: Samples, *, is_real: bool) -> Samples:
+    progress, probability = state.counters.progress(plan.num_samples), probability_of(plan, state.adaptation)
+    return shown(plan, side, progress, probability, batch, is_real=is_real)
 
 
 def _for_gradients(view: View, due: Iterator[tuple[str, Term]]) -> View:

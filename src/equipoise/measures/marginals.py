@@ -7,6 +7,7 @@ a class that is too rare.
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from equipoise.randomness import mix
@@ -29,10 +30,9 @@ def marginal_distance(real: Tensor, fake: Tensor) -> float:
     return (a - b).abs().mean().item()
 
 
-def class_shares(samples: Samples, channels: slice) -> Tensor:
-    """How much of a set each class of a one-hot group of channels takes, by the largest channel of each pixel: [K]."""
-    group = samples[:, channels]
-    return torch.bincount(group.argmax(1).flatten(), minlength=group.shape[1]).float() / group[:, 0].numel()
+def class_shares(planes: Samples) -> Tensor:
+    """How much of each sample each class takes, by the largest of its planes in each pixel: [N, K, H, W] to [N, K]."""
+    return F.one_hot(planes.argmax(1), planes.shape[1]).float().mean((1, 2))
 
 
 def total_variation(real: Tensor, fake: Tensor) -> float:

@@ -18,6 +18,7 @@ from equipoise.measures.kernel import kernel_distance
 from equipoise.measures.manifold import manifold
 from equipoise.measures.reading import DEFAULT_NUMBERS, Reading, read
 from equipoise.measures.standard import BY_NAME, Invalid, Number, by_name, fault_of
+from equipoise.space import Channel, Space
 from equipoise.view import Samples
 
 MOST_CHANNELS = 24
@@ -26,11 +27,9 @@ SIMILAR_BATCH = 256
 Found = dict[str, Reading | Invalid]
 
 
-def wider(
-    real: Samples, fake: Samples, channels: tuple[str, ...], seed: int = 0
-) -> list[tuple[Number, Reading | Invalid]]:
-    """All further numbers for two sets of samples in [-1, 1], whose channels have these names."""
-    numbers = further(real, channels)
+def wider(real: Samples, fake: Samples, space: Space, seed: int = 0) -> list[tuple[Number, Reading | Invalid]]:
+    """All further numbers for two sets of samples of this space, as the networks see them."""
+    numbers = further(space)
     real, fake = (_shuffled(samples, seed) for samples in (real, fake))  # halves are taken by place
     fault = fault_of(real, fake)
     if fault:
@@ -40,15 +39,15 @@ def wider(
         **_read_general(real, fake, seed, among),
         **_read_encoder(real, fake, seed, among),
         **_read_traits(real, fake, seed, among),
-        **_read_levels(real, fake, seed, among),
-        **_read_channels(real, fake, channels, seed, among),
+        **_read_levels(real, fake, space, seed, among),
+        **_read_channels(real, fake, space, seed, among),
     }
     return [(number, found[number.name]) for number in numbers]
 
 
-def further(samples: Samples, channels: tuple[str, ...]) -> list[Number]:
+def further(space: Space) -> list[Number]:
     """What `wider` has to say of such samples."""
-    return [*_general(), *_of_encoder(), *_of_traits(), *_of_levels(samples), *_of_channels(channels)]
+    return [*_general(), *_of_encoder(), *_of_traits(), *_of_levels(space), *_of_channels(space)]
 
 
 def _shuffled(samples: Samples, seed: int) -> Samples:
@@ -75,18 +74,24 @@ def _of_traits() -> list[Number]:
     return [Number(name, meaning, "traits", "neither") for name, meaning in traits.MEANINGS.items()]
 
 
-def _of_levels(samples: Samples) -> list[Number]:
+def _of_levels(space: Space) -> list[Number]:
     return [
         Number(name, "sliced Wasserstein distance of patches at this size of detail", "levels", "lower")
-        for name in _level_names(samples)
+        for name in _level_names(space)
     ]
 
 
-def _of_channels(channels: tuple[str, ...]) -> list[Number]:
-    return [
-        Number(f"values of {name}", "distance of the distributions of values, in [-1, 1]", "channels", "lower")
-        for name in channels[:MOST_CHANNELS]
-    ]
+def _of_channels(space: Space) -> list[Number]:
+    return [_of_channel(channel) for channel in space.channels[:MOST_CHANNELS]]
+
+
+def _of_channel(channel: Channel) -> Number:
+    if channel.kind == "categorical":
+        meaning = "total variation between the shares of the classes; 1 where they have nothing in common"
+        return Number(f"shares of {channel.name}", meaning, "channels", "lower")
+    return Number(
+        f"values of {channel.name}", "distance of the distributions of values, in [-1, 1]", "channels", "lower"
+    )
 
 
 def _read_general(real: Samples, fake: Samples, seed: int, among: int) -> Found:
@@ -152,14 +157,15 @@ def _read_traits(real: Samples, fake: Samples, seed: int, among: int) -> Found:
     return found
 
 
-def _level_names(samples: Samples) -> list[str]:
-    return [f"level {min(level.shape[2:])}" for level in levels.pyramid(samples[:1])]
+def _level_names(space: Space) -> list[str]:
+    pyramid = levels.pyramid(torch.zeros(1, 1, space.height, space.width))
+    return [f"level {min(level.shape[2:])}" for level in pyramid]
 
 
-def _read_levels(real: Samples, fake: Samples, seed: int, among: int) -> Found:
+def _read_levels(real: Samples, fake: Samples, space: Space, seed: int, among: int) -> Found:
     found: Found = {}
     pyramids = zip(levels.pyramid(real), levels.pyramid(fake), strict=True)
-    for at, (name, (of_real, of_fake)) in enumerate(zip(_level_names(real), pyramids, strict=True)):
+    for at, (name, (of_real, of_fake)) in enumerate(zip(_level_names(space), pyramids, strict=True)):
         rows = [levels.projected(part, at) for part in (of_real, of_fake)]
         measure = partial(_named, name)
         found |= by_name(read(measure, [rows[0]], [rows[1]], seed, among))
@@ -170,14 +176,25 @@ def _named(name: str, real: Tensor, fake: Tensor) -> dict[str, float]:
     return {name: levels.distance(real, fake)}
 
 
-def _read_channels(real: Samples, fake: Samples, channels: tuple[str, ...], seed: int, among: int) -> Found:
+def _read_channels(real: Samples, fake: Samples, space: Space, seed: int, among: int) -> Found:
     found: Found = {}
-    for at, channel in enumerate(channels[:MOST_CHANNELS]):
-        rows = [marginals.values(samples, at) for samples in (real, fake)]
-        measure = partial(_channel, f"values of {channel}")
+    plane = 0
+    for channel in space.channels[:MOST_CHANNELS]:
+        name, planes = _of_channel(channel).name, slice(plane, plane + channel.planes)
+        if channel.kind == "categorical":
+            rows = [marginals.class_shares(samples[:, planes]) for samples in (real, fake)]
+            measure = partial(_shares, name)
+        else:
+            rows = [marginals.values(samples, plane) for samples in (real, fake)]
+            measure = partial(_values, name)
         found |= by_name(read(measure, [rows[0]], [rows[1]], seed, among))
+        plane = planes.stop
     return found
 
 
-def _channel(name: str, real: Tensor, fake: Tensor) -> dict[str, float]:
+def _values(name: str, real: Tensor, fake: Tensor) -> dict[str, float]:
     return {name: marginals.marginal_distance(real, fake)}
+
+
+def _shares(name: str, real: Tensor, fake: Tensor) -> dict[str, float]:
+    return {name: marginals.total_variation(real.mean(0), fake.mean(0))}

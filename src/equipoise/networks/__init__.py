@@ -1,7 +1,8 @@
 """Networks: one family a file.  A part's settings are here; `build` makes the `torch.nn.Module` for a given `Space`.
 
-Generators take latents [N, latent] and give samples [N, C, H, W] in [-1, 1]; critics take samples and give raw scores
-[N].  Samples are in the latents' precision and scores in the weights', also under autocast.
+Generators take latents [N, latent] and give samples [N, planes, H, W], in [-1, 1] and of classes in [0, 1]; critics
+take samples and give raw scores [N].  Samples are in the latents' precision and scores in the weights', also under
+autocast.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from equipoise.networks.dcgan import DcganCritic, DcganGenerator
 from equipoise.networks.mlp import MlpCritic, MlpGenerator
 from equipoise.networks.norm_free import NormFreeCritic, NormFreeGenerator
 from equipoise.networks.style import StyleCritic, StyleGenerator
+from equipoise.networks.tiles import TilesGenerator
 from equipoise.networks.wgan import WganLargeCritic, WganLargeGenerator, WganSmallCritic, WganSmallGenerator
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "NormFreeGenerator",
     "StyleCritic",
     "StyleGenerator",
+    "TilesGenerator",
     "WganLargeCritic",
     "WganLargeGenerator",
     "WganSmallCritic",

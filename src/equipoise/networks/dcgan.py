@@ -39,7 +39,7 @@ class DcganGenerator(Generator):
 
     def build(self, space: Space) -> nn.Module:
         refuse(type(self).__name__, self.faults(space))
-        return PlainGenerator(Pyramid.of(space), len(space.channels), self.latent, self.width, self.upsampling)
+        return PlainGenerator(Pyramid.of(space), space, self.latent, self.width, self.upsampling)
 
 
 @dataclass(frozen=True)
@@ -68,5 +68,5 @@ class DcganCritic(Critic):
 
     def build(self, space: Space) -> nn.Module:
         refuse(type(self).__name__, self.faults(space))
-        channels = len(space.channels)
-        return PlainCritic(Pyramid.of(space), channels, self.width, self.norm, self.spectral_norm, self.dropout)
+        planes = space.shape[0]
+        return PlainCritic(Pyramid.of(space), planes, self.width, self.norm, self.spectral_norm, self.dropout)

@@ -22,6 +22,7 @@ from equipoise.view import Scores
 Init = Callable[[Tensor], object]
 Upsampling = Literal["transposed", "nearest", "bilinear"]
 Norm = Literal["batch", "layer", "instance", "none"]
+Padding = Literal["zeros", "reflect"]
 
 SMALL_STD = 0.02
 """Spread of initial weights, and of initial batch-norm factors around 1 (Radford et al. 2016, section 3)."""
@@ -76,9 +77,10 @@ class Conv(nn.Module):
         stride: int = 1,
         bias: bool = True,
         spectral: bool = False,
+        padding_mode: Padding = "zeros",
     ) -> None:
         super().__init__()
-        self.stride, self.padding = stride, (kernel - 1) // 2
+        self.stride, self.padding, self.padding_mode = stride, (kernel - 1) // 2, padding_mode
         self.weight = nn.Parameter(torch.empty(outputs, inputs, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
         init(self.weight)
@@ -90,6 +92,8 @@ class Conv(nn.Module):
         return weight
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.padding_mode == "reflect":
+            return convolve(F.pad(x, (self.padding,) * 4, "reflect"), self.kernel(), self.bias, self.stride, 0)
         return convolve(x, self.kernel(), self.bias, self.stride, self.padding)
 
 
@@ -194,7 +198,7 @@ class Head(nn.Module):
             return F.linear(x.flatten(1).to(weight.dtype), weight, self.linear.bias).flatten()
 
 
-def norm(kind: Norm, channels: int, spread: float = 0.0) -> nn.Module:
+def norm(kind: Norm, channels: int, spread: float = 0.0, eps: float = 1e-5) -> nn.Module:
     """Normalisation of a feature map [N, C, H, W], with a factor and an offset per channel.
 
     "layer" takes mean and variance of each sample over (C, H, W), which Gulrajani et al. 2017 (arXiv:1704.00028,
@@ -204,12 +208,12 @@ def norm(kind: Norm, channels: int, spread: float = 0.0) -> nn.Module:
     group norm with a group for each channel.  `spread` is the standard deviation of batch norm's factors at first.
     """
     if kind == "batch":
-        layer = nn.BatchNorm2d(channels)
+        layer = nn.BatchNorm2d(channels, eps=eps)
         nn.init.normal_(layer.weight, 1.0, spread)
         return layer
     if kind == "none":
         return nn.Identity()
-    return nn.GroupNorm(1 if kind == "layer" else channels, channels)
+    return nn.GroupNorm(1 if kind == "layer" else channels, channels, eps=eps)
 
 
 def dropout(share: float) -> nn.Module:

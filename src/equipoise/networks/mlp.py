@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Literal
 
-import torch
 from torch import Tensor, nn
 
 from equipoise.networks.layers import LEAK, Head, named
+from equipoise.networks.output import Output
 from equipoise.recipe import Critic, Generator
 from equipoise.space import Space
 from equipoise.spec import Knob
@@ -89,14 +89,15 @@ class VectorGenerator(nn.Module):
 
     def __init__(self, body: nn.Module, features: int, space: Space) -> None:
         super().__init__()
-        self.shape, self.bounded = space.shape, not space.is_points
+        self.shape = space.shape
         self.blocks = body
         self.head = nn.Linear(features, math.prod(space.shape))
+        self.output = Output(space)
 
     def forward(self, z: Latents) -> Samples:
         x: Tensor = self.head(self.blocks(z))
-        x = x.to(z.dtype).reshape(-1, *self.shape)
-        return torch.tanh(x) if self.bounded else x
+        sample: Samples = self.output(x.to(z.dtype).reshape(-1, *self.shape))
+        return sample
 
 
 class VectorCritic(nn.Module):

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from equipoise.networks.grid import Pyramid, refuse, size_faults
 from equipoise.networks.layers import LEAK, Conv, Head, NearestConv, PooledConv, Stem, up_conv
+from equipoise.networks.output import Output
 from equipoise.recipe import Critic, Generator
 from equipoise.space import Space
 from equipoise.spec import Knob
@@ -55,7 +56,7 @@ class NormFreeGenerator(Generator):
         refuse(type(self).__name__, self.faults(space))
         pyramid = Pyramid.of(space)
         channels = _channels(pyramid, self.width, self.widest)
-        return Growing(pyramid, len(space.channels), self.latent, channels, self.blocks)
+        return Growing(pyramid, space, self.latent, channels, self.blocks)
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class NormFreeCritic(Critic):
     def build(self, space: Space) -> nn.Module:
         refuse(type(self).__name__, self.faults(space))
         pyramid = Pyramid.of(space)
-        return Shrinking(pyramid, len(space.channels), _channels(pyramid, self.width, self.widest), self.blocks)
+        return Shrinking(pyramid, space.shape[0], _channels(pyramid, self.width, self.widest), self.blocks)
 
 
 class Block(nn.Module):
@@ -98,9 +99,9 @@ class Block(nn.Module):
 
 
 class Growing(nn.Module):
-    """Latents [N, latent] to samples [N, C, H, W] in [-1, 1]."""
+    """Latents [N, latent] to samples [N, planes, H, W]."""
 
-    def __init__(self, pyramid: Pyramid, image_channels: int, latent: int, channels: Channels, blocks: int) -> None:
+    def __init__(self, pyramid: Pyramid, space: Space, latent: int, channels: Channels, blocks: int) -> None:
         super().__init__()
         self.stem = Stem(latent, channels[0], pyramid.base, he, bias=True)
         layers: list[nn.Module] = [Block(channels[0]) for _ in range(blocks)]
@@ -108,20 +109,22 @@ class Growing(nn.Module):
             layers.append(NearestConv(before, after, he))
             layers += [Block(after) for _ in range(blocks)]
         self.body = nn.Sequential(*layers)
-        self.head = up_conv(channels[-1], image_channels, "transposed", he)
+        self.head = up_conv(channels[-1], space.shape[0], "transposed", he)
+        self.output = Output(space)
 
     def forward(self, z: Latents) -> Samples:
         x: Tensor = self.head(F.leaky_relu(self.body(self.stem(z)), LEAK))
-        return torch.tanh(x.to(z.dtype))
+        sample: Samples = self.output(x.to(z.dtype))
+        return sample
 
 
 class Shrinking(nn.Module):
     """Samples [N, C, H, W] to scores [N]."""
 
-    def __init__(self, pyramid: Pyramid, image_channels: int, channels: Channels, blocks: int) -> None:
+    def __init__(self, pyramid: Pyramid, planes: int, channels: Channels, blocks: int) -> None:
         super().__init__()
         channels = channels[::-1]
-        self.stem = Conv(image_channels, channels[0], 4, he, stride=2)
+        self.stem = Conv(planes, channels[0], 4, he, stride=2)
         layers: list[nn.Module] = [Block(channels[0]) for _ in range(blocks)]
         for before, after in pairwise(channels):
             layers.append(PooledConv(before, after, he))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 
 from equipoise.networks.grid import Pyramid
@@ -25,13 +24,15 @@ from equipoise.networks.layers import (
     small_normal,
     up_conv,
 )
+from equipoise.networks.output import Output
+from equipoise.space import Space
 from equipoise.view import Latents, Samples, Scores
 
 
 class PlainGenerator(nn.Module):
-    """Latents [N, latent] to samples [N, C, H, W] in [-1, 1]: stem, batch norm, ReLU, up-sampling blocks, tanh."""
+    """Latents [N, latent] to samples [N, planes, H, W]: stem, batch norm, ReLU, up-sampling blocks, tanh."""
 
-    def __init__(self, pyramid: Pyramid, image_channels: int, latent: int, width: int, upsampling: Upsampling) -> None:
+    def __init__(self, pyramid: Pyramid, space: Space, latent: int, width: int, upsampling: Upsampling) -> None:
         super().__init__()
         channels = pyramid.channels(width)
         self.stem = named(
@@ -40,23 +41,25 @@ class PlainGenerator(nn.Module):
             act=nn.ReLU(inplace=True),
         )
         self.blocks = nn.Sequential(*(_up_block(before, after, upsampling) for before, after in pairwise(channels)))
-        self.head = up_conv(channels[-1], image_channels, upsampling, small_normal)
+        self.head = up_conv(channels[-1], space.shape[0], upsampling, small_normal)
+        self.output = Output(space)
 
     def forward(self, z: Latents) -> Samples:
         x: Tensor = self.head(self.blocks(self.stem(z)))
-        return torch.tanh(x.to(z.dtype))
+        sample: Samples = self.output(x.to(z.dtype))
+        return sample
 
 
 class PlainCritic(nn.Module):
     """Samples [N, C, H, W] to scores [N]: 4x4 convolutions of stride 2 with LeakyReLU, then one linear layer."""
 
     def __init__(
-        self, pyramid: Pyramid, image_channels: int, width: int, kind: Norm, spectral: bool = False, drop: float = 0.0
+        self, pyramid: Pyramid, planes: int, width: int, kind: Norm, spectral: bool = False, drop: float = 0.0
     ) -> None:
         super().__init__()
         channels = pyramid.channels(width)[::-1]
         self.stem = named(
-            conv=Conv(image_channels, channels[0], 4, small_normal, stride=2, spectral=spectral),
+            conv=Conv(planes, channels[0], 4, small_normal, stride=2, spectral=spectral),
             act=nn.LeakyReLU(LEAK, inplace=True),
             dropout=dropout(drop),
         )

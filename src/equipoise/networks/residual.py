@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from equipoise.networks.attention import SelfAttention
 from equipoise.networks.grid import Pyramid
 from equipoise.networks.layers import Conv, Head, NearestConv, PooledConv, Stem, glorot, glorot_relu, named, norm
+from equipoise.networks.output import Output
+from equipoise.space import Space
 from equipoise.view import Latents, Samples, Scores
 
 
@@ -60,9 +61,9 @@ class DownBlock(nn.Module):
 
 
 class ResidualGenerator(nn.Module):
-    """Latents [N, latent] to samples [N, C, H, W] in [-1, 1].  The grid with short side `attention` attends."""
+    """Latents [N, latent] to samples [N, planes, H, W].  The grid with short side `attention` attends."""
 
-    def __init__(self, pyramid: Pyramid, image_channels: int, latent: int, width: int, attention: int | None) -> None:
+    def __init__(self, pyramid: Pyramid, space: Space, latent: int, width: int, attention: int | None) -> None:
         super().__init__()
         channels = _channels(pyramid, width)
         self.stem = Stem(latent, channels[0], pyramid.base, glorot, bias=True)
@@ -74,26 +75,26 @@ class ResidualGenerator(nn.Module):
         self.head = named(
             norm=norm("batch", channels[-1]),
             act=nn.ReLU(inplace=True),
-            conv=Conv(channels[-1], image_channels, 3, glorot),
+            conv=Conv(channels[-1], space.shape[0], 3, glorot),
         )
+        self.output = Output(space)
 
     def forward(self, z: Latents) -> Samples:
         x: Tensor = self.stem(z)
         for block in self.blocks.values():
             x = block(x)
         x = self.head(x)
-        return torch.tanh(x.to(z.dtype))
+        sample: Samples = self.output(x.to(z.dtype))
+        return sample
 
 
 class ResidualCritic(nn.Module):
     """Samples [N, C, H, W] to scores [N].  The grid with short side `attention` attends."""
 
-    def __init__(
-        self, pyramid: Pyramid, image_channels: int, width: int, attention: int | None, spectral: bool
-    ) -> None:
+    def __init__(self, pyramid: Pyramid, planes: int, width: int, attention: int | None, spectral: bool) -> None:
         super().__init__()
         channels = _channels(pyramid, width)[::-1]
-        self.stem = Conv(image_channels, channels[0], 3, glorot, spectral=spectral)
+        self.stem = Conv(planes, channels[0], 3, glorot, spectral=spectral)
         self.blocks = nn.ModuleDict()
         for side, (before, after) in zip(pyramid.sides[::-1], pairwise(channels), strict=True):
             if side == attention:

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from equipoise.networks.grid import Pyramid, refuse, size_faults
 from equipoise.networks.layers import LEAK, convolve
+from equipoise.networks.output import Output
 from equipoise.recipe import Critic, Generator
 from equipoise.space import Space
 from equipoise.spec import Knob
@@ -58,7 +59,7 @@ class StyleGenerator(Generator):
         refuse(type(self).__name__, self.faults(space))
         pyramid = Pyramid.of(space)
         channels = _channels(pyramid, self.width, self.widest)
-        return StyledSynthesis(pyramid, len(space.channels), self.latent, channels, self.mapping)
+        return StyledSynthesis(pyramid, space, self.latent, channels, self.mapping)
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class StyleCritic(Critic):
     def build(self, space: Space) -> nn.Module:
         refuse(type(self).__name__, self.faults(space))
         pyramid = Pyramid.of(space)
-        return StyleJudge(pyramid, len(space.channels), _channels(pyramid, self.width, self.widest), self.group)
+        return StyleJudge(pyramid, space.shape[0], _channels(pyramid, self.width, self.widest), self.group)
 
 
 class Scaled(nn.Module):
@@ -181,24 +182,23 @@ class StyledLayer(nn.Module):
 
 
 class StyledSynthesis(nn.Module):
-    """Latents [N, latent] to samples [N, C, H, W] in [-1, 1]."""
+    """Latents [N, latent] to samples [N, planes, H, W]."""
 
-    def __init__(
-        self, pyramid: Pyramid, image_channels: int, latent: int, channels: tuple[int, ...], mapping: int
-    ) -> None:
+    def __init__(self, pyramid: Pyramid, space: Space, latent: int, channels: tuple[int, ...], mapping: int) -> None:
         super().__init__()
         rows, columns = pyramid.base
         self.mapping = Mapping(latent, mapping)
         self.start = nn.Parameter(torch.randn(1, channels[0], rows, columns))
         self.first = StyledLayer(channels[0], channels[0], latent, rows, columns)
         self.grows, self.refines = nn.ModuleList(), nn.ModuleList()
-        self.shows = nn.ModuleList([ModulatedConv(channels[0], image_channels, 1, latent, demodulate=False)])
+        self.shows = nn.ModuleList([ModulatedConv(channels[0], space.shape[0], 1, latent, demodulate=False)])
         for before, after in pairwise(channels):
             rows, columns = 2 * rows, 2 * columns
             self.grows.append(StyledLayer(before, after, latent, rows, columns))
             self.refines.append(StyledLayer(after, after, latent, rows, columns))
-            self.shows.append(ModulatedConv(after, image_channels, 1, latent, demodulate=False))
-        self.bias = nn.Parameter(torch.zeros(image_channels))
+            self.shows.append(ModulatedConv(after, space.shape[0], 1, latent, demodulate=False))
+        self.bias = nn.Parameter(torch.zeros(space.shape[0]))
+        self.output = Output(space)
 
     def forward(self, z: Latents) -> Samples:
         w = self.mapping(z)
@@ -207,7 +207,8 @@ class StyledSynthesis(nn.Module):
         for grow, refine, show in zip(self.grows, self.refines, self.shows[1:], strict=True):
             x = refine(grow(_doubled(x), w), w)
             sample = _doubled(sample) + show(x, w)
-        return torch.tanh(sample.to(z.dtype) + self.bias[:, None, None])
+        shown: Samples = self.output(sample.to(z.dtype) + self.bias[:, None, None])
+        return shown
 
 
 class ScaledConv(nn.Module):
@@ -242,11 +243,11 @@ class Shrink(nn.Module):
 class StyleJudge(nn.Module):
     """Samples [N, C, H, W] to scores [N]."""
 
-    def __init__(self, pyramid: Pyramid, image_channels: int, channels: tuple[int, ...], group: int) -> None:
+    def __init__(self, pyramid: Pyramid, planes: int, channels: tuple[int, ...], group: int) -> None:
         super().__init__()
         channels = channels[::-1]
         self.group = group
-        self.stem = ScaledConv(image_channels, channels[0], 1)
+        self.stem = ScaledConv(planes, channels[0], 1)
         self.blocks = nn.ModuleList(Shrink(before, after) for before, after in pairwise(channels))
         last = channels[-1]
         self.conv = ScaledConv(last + (1 if group > 1 else 0), last, 3)

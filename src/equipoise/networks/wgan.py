@@ -50,7 +50,7 @@ class WganSmallGenerator(Generator):
 
     def build(self, space: Space) -> nn.Module:
         refuse(type(self).__name__, self.faults(space))
-        return PlainGenerator(Pyramid.of(space), len(space.channels), self.latent, self.width, self.upsampling)
+        return PlainGenerator(Pyramid.of(space), space, self.latent, self.width, self.upsampling)
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class WganSmallCritic(Critic):
 
     def build(self, space: Space) -> nn.Module:
         refuse(type(self).__name__, self.faults(space))
-        return PlainCritic(Pyramid.of(space), len(space.channels), self.width, self.norm)
+        return PlainCritic(Pyramid.of(space), space.shape[0], self.width, self.norm)
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class WganLargeGenerator(Generator):
 
     def build(self, space: Space) -> nn.Module:
         refuse(type(self).__name__, self.faults(space))
-        return ResidualGenerator(Pyramid.of(space), len(space.channels), self.latent, self.width, self.attention)
+        return ResidualGenerator(Pyramid.of(space), space, self.latent, self.width, self.attention)
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,8 @@ class WganLargeCritic(Critic):
 
     def build(self, space: Space) -> nn.Module:
         refuse(type(self).__name__, self.faults(space))
-        channels = len(space.channels)
-        return ResidualCritic(Pyramid.of(space), channels, self.width, self.attention, self.spectral_norm)
+        planes = space.shape[0]
+        return ResidualCritic(Pyramid.of(space), planes, self.width, self.attention, self.spectral_norm)
 
 
 def _residual_faults(space: Space, attention: int | None) -> Iterator[str]:

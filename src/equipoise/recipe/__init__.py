@@ -6,7 +6,18 @@ Nothing here imports torch, so that a recipe can be read, checked and compared w
 from equipoise.recipe._budget import Budget
 from equipoise.recipe._fitting import Circumstances, Fitting, fitted, source_fitted
 from equipoise.recipe._parts import Adversarial, Critic, Generator, Network, Operation, Source, Tailor, Term
-from equipoise.recipe._settings import Adam, Adaptive, Augment, Average, BestBy, Cadence, Phase, Precision, Span
+from equipoise.recipe._settings import (
+    Adam,
+    Adaptive,
+    Augment,
+    Average,
+    BestBy,
+    Cadence,
+    Categories,
+    Phase,
+    Precision,
+    Span,
+)
 from equipoise.recipe._whole import BY_HAND, Recipe, edited, stale_reasons
 
 __all__ = [
@@ -19,6 +30,7 @@ __all__ = [
     "BestBy",
     "Budget",
     "Cadence",
+    "Categories",
     "Circumstances",
     "Critic",
     "Fitting",

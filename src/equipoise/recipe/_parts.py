@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
@@ -57,6 +57,9 @@ class Network(Part):
 @dataclass(frozen=True)
 class Generator(Network):
     """Latents [N, latent] to samples [N, C, H, W] in [-1, 1]."""
+
+    written: ClassVar[Mapping[str, str]] = {}
+    """Buffers of the module, and the setting, maybe a schedule, whose value is written into each before every step."""
 
     latent: Annotated[int, Knob("dimension of the latent space", low=1, high=4096, source="notes: 128")] = 128
 

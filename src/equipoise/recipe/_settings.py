@@ -37,11 +37,28 @@ class Adaptive(Part):
 
 
 @dataclass(frozen=True)
+class Categories(Part):
+    """How the classes of real samples are shown to the critic, whose planes are otherwise exactly 0 and 1.
+
+    A generator's shares never are, so a critic could tell the two apart by that alone (notes).
+    """
+
+    pull: Annotated[float, Knob("how far 0 and 1 are pulled towards even shares", low=0, high=0.5, source="notes")] = (
+        0.01
+    )
+    noise: Annotated[float, Knob("deviation of noise on the shares", low=0, high=0.5, source="notes")] = 0.01
+    span: Literal["0 to 1", "-1 to 1"] = "0 to 1"
+    """``-1 to 1`` is shown for fakes as well.  It did badly (notes) and is kept to be compared with."""
+
+
+@dataclass(frozen=True)
 class Augment(Part):
     """Operations applied in order, to the real samples alone or to everything the critic sees."""
 
     operations: tuple[Operation, ...]
-    applies_to: Literal["real", "both"] = "real"
+    applies_to: Literal["real", "both", "critic"] = "real"
+    """``critic``: to all that the critic learns from, and to nothing that the generator is scored by (notes: scored on
+    noisy samples, it learned to make up for noise that was not its own)."""
     adaptive: Adaptive | None = None
 
     def problems(self) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from equipoise.edit import Edit, apply, diff
 from equipoise.recipe._parts import Critic, Generator, Source, Tailor
-from equipoise.recipe._settings import Adam, Augment, Average, BestBy, Cadence, Phase, Precision
+from equipoise.recipe._settings import Adam, Augment, Average, BestBy, Cadence, Categories, Phase, Precision
 from equipoise.spec import Knob, Part, Problem, Prose, Table, flatten
 
 
@@ -24,6 +24,7 @@ class Recipe(Part):
     d_optim: Adam
     average: Average = Average()
     augment: Augment | None = None
+    categories: Categories | None = None
     batch: Annotated[
         int, Knob("samples in an update, over all processes", low=2, high=65536, unit="samples", source="guess")
     ] = 64

@@ -1,4 +1,4 @@
-"""Sample sheets: many samples in one picture, in their stored units."""
+"""Many samples side by side, and below them what is needed to read them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from equipoise.files import write_whole_unsynced
+from equipoise.pictures._legend import legend
+from equipoise.pictures._panels import Pixels, Sample, panels
 from equipoise.space import Space
 
 SMALLEST_TILE = 64
@@ -19,14 +21,15 @@ PLOT_SIZE = 480
 PAPER = 255
 INK = (31, 71, 136)
 
-Stored = NDArray[np.float32]
+Samples = NDArray[np.float32]
+"""[N, C, H, W] in units of the world."""
 
 
-def sheet(samples: Stored, space: Space, columns: int = 8) -> Image.Image:
-    """Samples [N, C, H, W] side by side, row by row; plain points as one scatter plot."""
+def sheet(samples: Samples, space: Space, columns: int = 8) -> Image.Image:
+    """Samples side by side, row by row, with a legend where colours have a meaning; plain points as one plot."""
     if space.is_points:
         return _scatter(samples, space)
-    tiles = [_tile(sample, space) for sample in samples]
+    tiles = [_enlarged(panels(sample, space), space) for sample in samples]
     height, width = tiles[0].shape[:2]
     rows = -(-len(tiles) // columns)
     canvas = np.full(
@@ -36,13 +39,14 @@ def sheet(samples: Stored, space: Space, columns: int = 8) -> Image.Image:
         top = GAP + index // columns * (height + GAP)
         left = GAP + index % columns * (width + GAP)
         canvas[top : top + height, left : left + width] = tile
-    return Image.fromarray(canvas[:, :, 0] if canvas.shape[2] == 1 else canvas)
+    whole = _image(canvas)
+    below = legend(samples, space, whole.width)
+    return whole if below is None else _stacked(whole, below)
 
 
-def picture(sample: Stored, space: Space) -> Image.Image:
+def picture(sample: Sample, space: Space) -> Image.Image:
     """One sample [C, H, W] at its own size."""
-    pixels = _pixels(sample, space)
-    return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+    return _image(panels(sample, space))
 
 
 def save(image: Image.Image, path: Path) -> None:
@@ -52,33 +56,23 @@ def save(image: Image.Image, path: Path) -> None:
     write_whole_unsynced(path, buffer.getvalue())
 
 
-def _tile(sample: Stored, space: Space) -> NDArray[np.uint8]:
-    pixels = _pixels(sample, space)
+def _image(pixels: Pixels) -> Image.Image:
+    return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+
+
+def _enlarged(pixels: Pixels, space: Space) -> Pixels:
     factor = max(1, SMALLEST_TILE // max(space.height, space.width))
     return pixels.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
-def _pixels(sample: Stored, space: Space) -> NDArray[np.uint8]:
-    """[H, W, 1 or 3]: grey, colour, colour on a chequered ground, or else all channels in a row as greys."""
-    low = np.array([channel.low for channel in space.channels], dtype=np.float32)[:, None, None]
-    high = np.array([channel.high for channel in space.channels], dtype=np.float32)[:, None, None]
-    scaled = ((sample - low) / (high - low) * 255.0).round().clip(0, 255)
-    if len(scaled) == 4:
-        scaled = _on_chequers(scaled)
-    if len(scaled) in (1, 3):
-        return scaled.transpose(1, 2, 0).astype(np.uint8)
-    return np.concatenate(list(scaled), axis=1)[:, :, None].astype(np.uint8)
+def _stacked(above: Image.Image, below: Image.Image) -> Image.Image:
+    both = Image.new("RGB", (max(above.width, below.width), above.height + below.height), (PAPER,) * 3)
+    both.paste(above, (0, 0))
+    both.paste(below, (0, above.height))
+    return both
 
 
-def _on_chequers(rgba: Stored) -> Stored:
-    rows, columns = np.indices(rgba.shape[1:])
-    ground = np.where((rows // 4 + columns // 4) % 2 == 0, 204.0, 255.0)
-    opacity = rgba[3] / 255.0
-    blended: Stored = (rgba[:3] * opacity + ground * (1.0 - opacity)).astype(np.float32)
-    return blended
-
-
-def _scatter(samples: Stored, space: Space) -> Image.Image:
+def _scatter(samples: Samples, space: Space) -> Image.Image:
     """The first two coordinates of every point as a dot."""
     points = samples.reshape(len(samples), -1)[:, :2]
     low = np.array([channel.low for channel in space.channels[:2]])

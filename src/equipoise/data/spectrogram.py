@@ -1,0 +1,339 @@
+"""Spectrograms, cut into windows of frequency and time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise.data.corpus import SAMPLES, Corpus, DataError, Description, LeftOut, checksums, describe
+from equipoise.data.recording import (
+    CSV_ENDINGS,
+    FITS_ENDINGS,
+    Recording,
+    UnreadableError,
+    read_csv,
+    read_fits,
+)
+from equipoise.data.split import identities
+from equipoise.data.store import HEADER_BYTES, Store, header, key, settings_key
+from equipoise.data.tiling import fingerprint
+from equipoise.recipe import Source
+from equipoise.space import Axis, Channel, Space
+from equipoise.spec import Knob, Problem, encode
+from equipoise.spec.knob import did_you_mean
+
+NAMED_BY = 8
+FEWEST = 2
+SAMPLED = 4096
+"""Values of each file from which the range is told."""
+PATCH = 8
+"""Pixels a side over which a peak is averaged: a burst is larger, a spark is not."""
+SAME_STEP = 1e-3
+"""Seconds by which two time steps may differ and be the same."""
+
+Pixels = Annotated[int, Knob("pixels", low=8, high=1024, unit="pixels")]
+Windows = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Spectrogram(Source):
+    """Windows of `size` (one number, or (frequencies, times)), one every `stride` columns, from the top row downwards.
+
+    FITS files of any length are cut; CSV files are a window each.  A folder that has both is read for its FITS files,
+    unless `files` says otherwise.  `folders` names the classes to read, folders of that name: one or several together;
+    none for all.
+
+    `background` is taken from each frequency of a FITS file: its median or mean over the file, so that what stays is
+    what rises above the quiet sun and the receiver.  CSV windows are taken as they are.  The range becomes -1 to 1:
+    `low` and `high`, or all but the share `cut` of values at either end; what lies beyond is cut off, and counted.
+
+    A window is left out when its brightest patch of 8 by 8 pixels stands less than `least_peak` above its median, in
+    the data's unit, so that a quiet sky does not outnumber bursts; 0 keeps all.  Files of another time step than
+    `step_s`, in another unit than most, or of polarisation are left out, and listed.  All windows of one hour are held
+    out together.
+    """
+
+    size: Pixels | tuple[Pixels, Pixels] = 128  # notes
+    stride: Annotated[int | None, Knob("columns from one window to the next", low=1, high=10**5, unit="columns")] = None
+    average: Annotated[int, Knob("pixels a side averaged into one", low=1, high=16, unit="pixels")] = 1
+    files: Literal["auto", "fits", "csv"] = "auto"
+    folders: tuple[str, ...] = ()
+    background: Literal["median", "mean", "none"] = "median"
+    step_s: Annotated[float | None, Knob("time step of FITS files", above=0, unit="s")] = 0.25
+    least_peak: Annotated[float, Knob("of the brightest patch above the median", low=0)] = 0.0
+    low: float | None = None
+    high: float | None = None
+    cut: Annotated[float, Knob("share of values cut off at either end", low=0, high=0.1)] = 0.001
+
+    def problems(self) -> Iterator[Problem]:
+        if self.low is not None and self.high is not None and self.low >= self.high:
+            yield Problem("low", f"is {self.low:g}, not below high, {self.high:g}")
+        for side in self.shape:
+            if side % self.average:
+                yield Problem("average", f"is {self.average}, which does not divide {side} pixels")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(frequencies, times) of a window before it is averaged."""
+        return (self.size, self.size) if isinstance(self.size, int) else self.size
+
+    def native_side(self, path: Path | None) -> int | None:
+        return None
+
+    def corpus(
+        self, path: Path | None, cache: Path | None = None, progress: Callable[[int, int], None] | None = None
+    ) -> Corpus:
+        paths, reads_csv = self._listed(path)
+        assert path is not None
+        store, settings = Store(cache), settings_key(self)
+        names = [file.relative_to(path).as_posix() for file in paths]
+        times = [(name, file.stat().st_size, file.stat().st_mtime_ns) for name, file in zip(names, paths, strict=True)]
+        seen_as = key(settings, repr(times))
+        known = store.remembered(seen_as)
+        if known is not None:
+            return known
+        digest = key(
+            settings, *(part for name, file in zip(names, paths, strict=True) for part in (name, fingerprint(file)))
+        )
+        name = f"{settings[:NAMED_BY]}-{digest}"
+        corpus = store.find(name)
+        if corpus is None:
+            job = Job(self, path, tuple(names), reads_csv)
+            with store.aside() as made:
+                build(made, job, digest, store.require, progress)
+                corpus = store.settle(made, name)
+        store.remember(seen_as, name)
+        return corpus
+
+    def _listed(self, path: Path | None) -> tuple[list[Path], bool]:
+        """The files to read, and whether they are CSV.  Raises `DataError`."""
+        if path is None:
+            raise DataError("no data given; name a folder of spectrograms with --data")
+        if not path.is_dir():
+            raise DataError(f"{path} is no folder; give the one that the spectrograms lie in")
+        everything = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
+        there = {part for file in everything for part in file.relative_to(path).parts[:-1]}
+        for folder in self.folders:
+            if folder not in there:
+                raise DataError(f"no folder {folder} in {path}{did_you_mean(folder, there)}")
+        if self.folders:
+            everything = [file for file in everything if set(self.folders) & set(file.relative_to(path).parts[:-1])]
+        of_fits, of_csv = (_ending(everything, endings) for endings in (FITS_ENDINGS, CSV_ENDINGS))
+        reads_csv = self.files == "csv" or (self.files == "auto" and not of_fits)
+        chosen = of_csv if reads_csv else of_fits
+        if not chosen:
+            wanted = "FITS or CSV" if self.files == "auto" else self.files.upper()
+            raise DataError(f"no {wanted} files in {path}; it has {len(everything)} files of other kinds")
+        return chosen, reads_csv
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to read, and how."""
+
+    source: Spectrogram
+    root: Path
+    names: tuple[str, ...]
+    reads_csv: bool
+
+    def read(self, name: str) -> Recording:
+        """With its background taken off.  Raises `UnreadableError`."""
+        if self.reads_csv:
+            return read_csv(self.root / name)
+        found = read_fits(self.root / name)
+        if self.source.background == "none":
+            return found
+        middle = np.median if self.source.background == "median" else np.mean
+        values = found.values - middle(found.values, axis=1, keepdims=True).astype(np.float32)
+        return Recording(values, found.unit, found.step_s, found.frequencies_mhz, found.event)
+
+
+@dataclass(slots=True)
+class Survey:
+    """What the first pass over the files has found."""
+
+    reasons: dict[str, str] = field(default_factory=dict)
+    """Why a file is not used."""
+    units: dict[str, str] = field(default_factory=dict)
+    sampled: list[NDArray[np.float32]] = field(default_factory=list)
+    axes: list[tuple[float, float] | None] = field(default_factory=list)
+    """First frequency and step of each file that is used, in MHz."""
+
+
+def build(
+    folder: Path, job: Job, digest: str, require: Callable[[int], None], progress: Callable[[int, int], None] | None
+) -> None:
+    """Fill an empty folder with the corpus.  Raises `DataError` where fewer than two windows remain."""
+    survey = _surveyed(job)
+    used = [name for name in job.names if name not in survey.reasons]
+    if not used:
+        raise DataError(_nothing(job, survey))
+    low, high = _range(job.source, np.concatenate(survey.sampled))
+    height, width = (side // job.source.average for side in job.source.shape)
+    left_out = [LeftOut(name, reason) for name, reason in survey.reasons.items()]
+    origins: list[str] = []
+    names: list[str] = []
+    sums: list[NDArray[np.uint32]] = []
+    quiet = beyond = total = 0
+    with (folder / SAMPLES).open("wb") as file:
+        file.write(bytes(HEADER_BYTES))
+        for done, name in enumerate(used):
+            recording = job.read(name)
+            windows, places = _windows(recording.values, job.source)
+            loud = (_peaks(windows) >= job.source.least_peak) | (job.source.least_peak == 0.0)
+            quiet += int((~loud).sum())
+            windows = _averaged(windows[loud], job.source.average)
+            require(windows.size * 2)
+            beyond += int(((windows < low) | (windows > high)).sum())
+            total += windows.size
+            scaled = ((windows.clip(low, high) - low) / (high - low) * 2.0 - 1.0).astype(np.float16)[..., None]
+            file.write(np.ascontiguousarray(scaled).tobytes())
+            sums.append(checksums(scaled))
+            kept = [place for place, is_loud in zip(places, loud, strict=True) if is_loud]
+            names += [f"{name} column {place}" for place in kept]
+            origins += [recording.event or name] * len(kept)
+            if progress is not None:
+                progress(done + 1, len(used))
+        if len(names) < FEWEST:
+            raise DataError(f"only {len(names)} windows can be used, and {FEWEST} are needed; {quiet} were too quiet")
+        file.seek(0)
+        file.write(header((len(names), height, width, 1), np.dtype(np.float16)))
+    unit = "" if job.reads_csv else next(iter(survey.units.values()))
+    if quiet:
+        left_out.append(LeftOut(f"{quiet} windows", f"no patch {job.source.least_peak:g} {unit} above the median"))
+    space = Space(
+        (Channel("intensity", low, high, "continuous", unit, "scaled"),),
+        height,
+        width,
+        "spectrogram",
+        *_axes(job, survey),
+    )
+    notes = (
+        f"{len(names)} windows from {len(used)} {'CSV' if job.reads_csv else 'FITS'} files",
+        f"{beyond / total:.2%} of all values lie beyond {low:g} to {high:g} {unit}".rstrip() + " and are cut off",
+        f"values are kept to within {space.channels[0].float16_error:.2g} {unit}".rstrip(),
+    )
+    description = Description(digest, space, names, tuple(left_out), notes, encode(job.source), str(job.root.resolve()))
+    describe(folder, description, np.concatenate(sums), identities(origin.encode() for origin in origins))
+
+
+def _surveyed(job: Job) -> Survey:
+    """The first pass."""
+    survey = Survey()
+    rows, columns = job.source.shape
+    for at, name in enumerate(job.names):
+        try:
+            recording = job.read(name)
+        except UnreadableError as error:
+            survey.reasons[name] = str(error)
+            continue
+        reason = _unsuitable(recording, job, rows, columns)
+        if reason:
+            survey.reasons[name] = reason
+            continue
+        survey.units[name] = recording.unit
+        chance = np.random.default_rng(at)
+        survey.sampled.append(chance.choice(recording.values[:rows].ravel(), SAMPLED))
+        survey.axes.append(_frequency_axis(recording, job.source))
+    _leave_out_other_units(survey)
+    return survey
+
+
+def _unsuitable(recording: Recording, job: Job, rows: int, columns: int) -> str:
+    height, width = recording.values.shape
+    if job.reads_csv and (height, width) != (rows, columns):
+        return f"has {height}x{width} values, not {rows}x{columns}"
+    if height < rows or width < columns:
+        return f"has {height}x{width} values: no window of {rows}x{columns} fits"
+    if not np.isfinite(recording.values).all():
+        return "has values that are no numbers"
+    if recording.is_polarisation:
+        return "is polarisation, not intensity"
+    wanted = job.source.step_s
+    if wanted is not None and recording.step_s is not None and abs(recording.step_s - wanted) > SAME_STEP:
+        return f"has a time step of {recording.step_s:g} s, not {wanted:g} s"
+    return ""
+
+
+def _leave_out_other_units(survey: Survey) -> None:
+    """One scale for all: files in another unit than most are left out."""
+    if not survey.units:
+        return
+    usual = Counter(survey.units.values()).most_common(1)[0][0]
+    names = list(survey.units)
+    keep = [survey.units[name] == usual for name in names]
+    survey.reasons |= {
+        name: f"is in {survey.units[name] or 'no unit'}, most are in {usual or 'none'}"
+        for name, kept in zip(names, keep, strict=True)
+        if not kept
+    }
+    survey.sampled = [values for values, kept in zip(survey.sampled, keep, strict=True) if kept]
+    survey.axes = [axis for axis, kept in zip(survey.axes, keep, strict=True) if kept]
+    survey.units = {name: usual for name, kept in zip(names, keep, strict=True) if kept}
+
+
+def _range(source: Spectrogram, values: NDArray[np.float32]) -> tuple[float, float]:
+    low, high = np.quantile(values, [source.cut, 1.0 - source.cut]).tolist()
+    low = low if source.low is None else source.low
+    high = high if source.high is None else source.high
+    if low >= high:
+        raise DataError(f"nearly all values are {low:g}: there is nothing to learn; look at the files")
+    return low, high
+
+
+def _windows(values: NDArray[np.float32], source: Spectrogram) -> tuple[Windows, list[int]]:
+    """[n, rows, columns] from the top rows, and the first column of each."""
+    rows, columns = source.shape
+    places = list(range(0, values.shape[1] - columns + 1, source.stride or columns))
+    return np.stack([values[:rows, place : place + columns] for place in places]), places
+
+
+def _peaks(windows: Windows) -> NDArray[np.float32]:
+    """How far the brightest patch of each window stands above its median."""
+    patches = _averaged(windows[:, : windows.shape[1] // PATCH * PATCH, : windows.shape[2] // PATCH * PATCH], PATCH)
+    peaks: NDArray[np.float32] = patches.max(axis=(1, 2)) - np.median(windows, axis=(1, 2))
+    return peaks
+
+
+def _averaged(windows: Windows, factor: int) -> Windows:
+    count, rows, columns = windows.shape
+    blocks = windows.reshape(count, rows // factor, factor, columns // factor, factor)
+    means: Windows = blocks.mean(axis=(2, 4), dtype=np.float32)
+    return means
+
+
+def _frequency_axis(recording: Recording, source: Spectrogram) -> tuple[float, float] | None:
+    if recording.frequencies_mhz is None:
+        return None
+    shown = recording.frequencies_mhz[: source.shape[0]]
+    return float(shown[0]), float((shown[-1] - shown[0]) / (len(shown) - 1))
+
+
+def _axes(job: Job, survey: Survey) -> tuple[Axis | None, Axis | None]:
+    """Frequencies, told exactly where all files have the same, and times."""
+    known = [axis for axis in survey.axes if axis is not None]
+    rows = None
+    if known:
+        first, step = (float(np.median([axis[at] for axis in known])) for at in (0, 1))
+        same = len(known) == len(survey.axes) and all(np.allclose(axis, known[0], atol=0.5) for axis in known)
+        rows = Axis("frequency", "MHz", step * job.source.average, first if same else None)
+    step_s = job.source.step_s
+    columns = None if job.reads_csv or step_s is None else Axis("time", "s", step_s * job.source.average)
+    return rows, columns
+
+
+def _ending(files: Sequence[Path], endings: Sequence[str]) -> list[Path]:
+    return [file for file in files if file.name.lower().endswith(tuple(endings))]
+
+
+def _nothing(job: Job, survey: Survey) -> str:
+    reasons = Counter(reason.partition(":")[0] for reason in survey.reasons.values()).most_common(2)
+    first = next(iter(survey.reasons.items()))
+    listed = ", ".join(f"{count} {reason}" for reason, count in reasons)
+    return f"none of {len(job.names)} files can be used ({listed}); {first[0]}: {first[1]}"

@@ -1,0 +1,210 @@
+"""Spectrograms: FITS recordings are cut into windows, CSV files are windows, and what does not belong is listed."""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import tiny
+from equipoise.data import Corpus, DataError, Spectrogram
+from equipoise.data.codec import from_stored
+from equipoise.errors import RequestError
+from equipoise.run import train
+from equipoise.sampling import Tiles, sample
+from equipoise.spec import SpecError
+
+fits = pytest.importorskip("astropy.io.fits", reason="FITS files need the extra equipoise[fits]")
+
+SMALL = Spectrogram(size=16, low=-20.0, high=60.0)
+
+
+def write(
+    path: Path, values: NDArray[Any], step_s: float = 0.25, unit: str = "digits", hour: int = 3, scale: float = 1.0
+) -> Path:
+    """As e-CALLISTO writes them: the picture, and a table with the frequency of each row."""
+    picture = fits.PrimaryHDU(values)
+    picture.header.update(
+        {"CDELT1": step_s, "BUNIT": unit, "DATE-OBS": "2015/11/04", "TIME-OBS": f"{hour:02d}:30:00.093"}
+    )
+    rows = np.linspace(400.0, 45.0, len(values))[None]
+    axes = fits.BinTableHDU.from_columns([fits.Column("FREQUENCY", f"{len(values)}D", array=rows)])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fits.HDUList([picture, axes]).writeto(path)
+    return path
+
+
+def sky(seed: int = 0, rows: int = 20, columns: int = 80) -> NDArray[np.uint8]:
+    """Each frequency at its own level, some noise, and a burst from column 34 to 43."""
+    chance = np.random.default_rng(seed)
+    values = 100 + 3 * np.arange(rows)[:, None] + chance.integers(-1, 2, (rows, columns))
+    values[:10, 34:44] += 30
+    return values.astype(np.uint8)
+
+
+def read(source: Spectrogram, folder: Path) -> Corpus:
+    return source.corpus(folder, folder.parent / "cache")
+
+
+def world(corpus: Corpus) -> NDArray[np.float32]:
+    return from_stored(corpus.samples, corpus.space)[:, 0]
+
+
+def test_a_recording_is_cut_and_its_background_taken_off(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    write(folder / "a.fit", sky())
+    corpus = read(SMALL, folder)
+    assert corpus.samples.shape == (5, 1, 16, 16)
+    values = world(corpus)
+    raw = sky()[:16].astype(float)
+    expected = raw - np.median(raw, axis=1, keepdims=True)
+    error = corpus.space.channels[0].float16_error
+    np.testing.assert_allclose(values[2], expected[:, 32:48], atol=1.01 * error)
+    assert abs(values[0].mean()) < 1.0
+    assert corpus.space.channels[0].unit == "digits"
+    assert corpus.space.rows is not None
+    assert corpus.space.rows.first == pytest.approx(400.0)
+    assert corpus.space.columns is not None
+    assert corpus.space.columns.step == 0.25
+
+
+def test_windows_may_overlap_be_averaged_and_must_stand_out(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    write(folder / "a.fit", sky())
+    assert len(read(replace(SMALL, stride=8), folder)) == 9
+    halved = read(replace(SMALL, average=2), folder)
+    np.testing.assert_allclose(
+        world(halved)[2], world(read(SMALL, folder))[2].reshape(8, 2, 8, 2).mean((1, 3)), atol=0.02
+    )
+    write(folder / "b.fit", sky(1))
+    loud = read(replace(SMALL, least_peak=15.0), folder)
+    assert len(loud) == 2
+    assert loud.left_out[-1].name == "8 windows"
+
+
+def test_what_does_not_belong_is_left_out_and_listed(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    for at in range(3):
+        write(folder / f"good{at}.fit", sky(at))
+    write(folder / "slow.fit", sky(), step_s=0.5)
+    write(folder / "left.fit", sky(), unit="% polarization (negative = left)")
+    write(folder / "flux.fit", sky(), unit="sfu")
+    write(folder / "short.fit", sky(columns=9))
+    (folder / "torn.fit.gz").write_bytes(gzip.compress((folder / "good0.fit").read_bytes())[:900])
+    (folder / "text.fit").write_text("no FITS at all")
+    corpus = read(SMALL, folder)
+    assert len(corpus) == 15
+    reasons = {item.name: item.reason for item in corpus.left_out}
+    assert reasons["slow.fit"] == "has a time step of 0.5 s, not 0.25 s"
+    assert reasons["left.fit"] == "is polarisation, not intensity"
+    assert reasons["flux.fit"] == "is in sfu, most are in digits"
+    assert "no window of 16x16 fits" in reasons["short.fit"]
+    assert reasons["torn.fit.gz"].startswith("unreadable")
+    assert reasons["text.fit"].startswith("unreadable")
+
+
+def test_all_kinds_of_numbers_are_read(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    write(folder / "bytes.fit", sky())
+    write(folder / "words.fit", sky().astype(">i2"))
+    write(folder / "floats.fit", sky().astype(np.float32))
+    write(folder / "packed.fit.gz", sky())
+    values = world(read(SMALL, folder)).reshape(4, 5, 16, 16)
+    for other in values[1:]:
+        np.testing.assert_array_equal(values[0], other)
+
+
+def test_windows_of_one_hour_are_held_out_together(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    for hour in range(4):
+        for station in ("a", "b"):
+            write(folder / f"{station}{hour}.fit", sky(hour), hour=hour)
+    corpus = read(SMALL, folder)
+    parts = corpus.split(0.2)
+    assert len(parts.held_out) == 10, "one of four events"
+    assert len({corpus.names[at].split(" ")[0][1] for at in parts.held_out}) == 1
+
+
+def save_csv(path: Path, values: NDArray[Any], mark: str = ",") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(mark.join(f"{x:.2f}" for x in row) for row in values) + "\n", encoding="utf-8-sig")
+
+
+def test_csv_windows_in_folders_of_classes(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    for at, kind in enumerate(("type2", "type3", "quiet")):
+        for number in range(4):
+            window = np.random.default_rng(10 * at + number).normal(at, 1.0, (16, 16))
+            save_csv(folder / kind / f"w{number}.csv", window, mark=(",", ";", "\t", " ")[number])
+    assert len(read(SMALL, folder)) == 12
+    some = read(replace(SMALL, folders=("type2", "type3")), folder)
+    assert {name.split("/")[0] for name in some.names} == {"type2", "type3"}
+    with pytest.raises(DataError, match=r"no folder typ2.*did you mean 'type2'"):
+        read(replace(SMALL, folders=("typ2",)), folder)
+
+
+def test_csv_files_that_are_no_windows_say_what_is_wrong(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    window = np.random.default_rng(0).normal(0, 1, (16, 16))
+    for name in ("a", "b"):
+        save_csv(folder / f"{name}.csv", window + ord(name))
+    rows = (folder / "a.csv").read_text().splitlines()
+    (folder / "missing.csv").write_text("\n".join([*rows[:2], rows[2].rpartition(",")[0], *rows[3:]]))
+    (folder / "hole.csv").write_text("\n".join([*rows[:2], rows[2].replace(rows[2].split(",")[4], "", 1), *rows[3:]]))
+    (folder / "nan.csv").write_text("\n".join([*rows[:2], rows[2].replace(rows[2].split(",")[4], "nan", 1), *rows[3:]]))
+    (folder / "small.csv").write_text("\n".join(rows[:9]))
+    (folder / "empty.csv").write_text("")
+    corpus = read(SMALL, folder)
+    reasons = {item.name: item.reason for item in corpus.left_out}
+    assert len(corpus) == 2
+    assert reasons["missing.csv"] == "line 3 has 15 values, and line 1 has 16"
+    assert reasons["hole.csv"] == "line 3 has '' where a number belongs"
+    assert reasons["nan.csv"] == "has values that are no numbers"
+    assert reasons["small.csv"] == "has 9x16 values, not 16x16"
+    assert reasons["empty.csv"] == "is empty"
+
+
+def test_the_range_is_that_of_nearly_all_values_or_what_was_declared(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    write(folder / "a.fit", sky())
+    found = read(replace(SMALL, low=None, high=None, cut=0.0), folder).space.channels[0]
+    assert found.low == pytest.approx(-2.0, abs=1.0)
+    assert found.high == pytest.approx(31.0, abs=1.5)
+    narrow = read(replace(SMALL, high=10.0), folder)
+    assert world(narrow).max() == 10.0
+    assert any("cut off" in note for note in narrow.notes)
+
+
+def test_nothing_to_read_is_one_clear_line(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    with pytest.raises(DataError, match="no FITS or CSV files"):
+        read(SMALL, folder)
+    with pytest.raises(DataError, match="is no folder"):
+        read(SMALL, tmp_path / "nowhere")
+    write(folder / "left.fit", sky(), unit="% polarization")
+    with pytest.raises(DataError, match=r"none of 1 files can be used.*polarisation"):
+        read(SMALL, folder)
+    with pytest.raises(SpecError, match="does not divide 16"):
+        replace(SMALL, average=3)
+
+
+def test_a_run_on_spectrograms_gives_fits_files_in_their_unit(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    for at in range(4):
+        write(folder / f"{at}.fit", sky(at), hour=at)
+    run = train(replace(tiny.images(3), source=SMALL), folder, out=tmp_path / "run", device="cpu")
+    written = sample(run, tmp_path / "out", 2, tiles=Tiles(), device="cpu")
+    assert written.tiles == 2
+    with fits.open(tmp_path / "out" / "tiles" / "00001.fits") as file:
+        assert file[0].data.shape == (16, 16)
+        assert file[0].header["BUNIT"] == "digits"
+        assert -20.0 <= file[0].data.min() <= file[0].data.max() <= 60.0
+        assert file[0].header["CRVAL2"] == pytest.approx(400.0)
+    with pytest.raises(RequestError, match="only GeoTIFF has a place"):
+        sample(run, tmp_path / "other", 2, tiles=Tiles(at=(0.0, 0.0)), device="cpu")
