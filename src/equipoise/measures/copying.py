@@ -14,7 +14,7 @@ Samples that lie nearer are copied; samples that lie farther are unlike the data
   and lie on one side by chance.
 
 The first two are also moved by blur: a sample without details is near to everything, training data included.  Only
-memory is not, so that it alone speaks of copies.
+memory is not told by it, so that it alone speaks of copies.
 """
 
 from __future__ import annotations
