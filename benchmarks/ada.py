@@ -24,13 +24,12 @@ from contest import over_seeds
 from equipoise import recipes
 from equipoise.data import StackedDigits
 from equipoise.edit import Edit
-from equipoise.evaluating import evaluate
 from equipoise.networks import StyleCritic, StyleGenerator
 from equipoise.recipe import Budget, Recipe, Span, edited
 from equipoise.run import Where
 from equipoise.spec import Json, encode
 from results import Result, report
-from trials import Verdict, kept, number, set_apart, trained
+from trials import Verdict, judged, kept, number, set_apart, trained
 
 HELD_OUT = 0.2
 SHOWN = ("kernel", "frechet", "precision", "recall", "coverage", "diversity")
@@ -88,13 +87,10 @@ def trial(name: str, augmented: bool, seed: int, options: argparse.Namespace) ->
 
     def make() -> Verdict:
         found = trained(recipe, Where(ours, device="cpu"), folder, budget)
-        verdict = evaluate(found.run, against, device="cpu").to_json()
-        own = evaluate(found.run, device="cpu").to_json()
-        assert isinstance(verdict, dict)
-        assert isinstance(own, dict)
+        verdict = judged(found.run, against)
         with (found.run / "losses.csv").open() as file:
             p = [float(row["augment_p"]) for row in csv.DictReader(file) if row.get("augment_p")]
-        verdict |= {"own": own["measures"], "p": list(p)}
+        verdict |= {"p": list(p)}
         numbers = {measure: round(number(verdict, measure), 4) for measure in SHOWN}
         print(f"{name} {'ADA' if augmented else 'plain'} seed {seed}, step {verdict['step']}: {numbers}", flush=True)
         return verdict

@@ -24,12 +24,11 @@ from contenders import plain_dcgan
 from equipoise import recipes
 from equipoise.data import Images
 from equipoise.edit import Edit
-from equipoise.evaluating import evaluate
 from equipoise.recipe import Budget, Recipe, Source, edited
 from equipoise.run import Where
 from equipoise.spec import encode
 from results import Result, report
-from trials import Verdict, floor, kept, number, set_apart, trained
+from trials import Verdict, floor, judged, kept, number, set_apart, trained
 
 SOURCES: dict[str, tuple[str, Images, int]] = {
     "mon": ("sprites/crawl_tiles/mon", Images(size=32, fit="pad", filter="pixel"), 579),
@@ -63,11 +62,8 @@ def trial(who: str, data: str, seed: int, options: argparse.Namespace) -> Verdic
 
     def make() -> Verdict:
         found = trained(recipe, Where(ours, device="cpu"), folder, budget)
-        verdict = evaluate(found.run, against, device="cpu").to_json()
-        own = evaluate(found.run, device="cpu").to_json()
-        assert isinstance(verdict, dict)
-        assert isinstance(own, dict)
-        verdict |= {"own": own["measures"], "starting_s": found.starting_s, "scoring_share": found.scoring_share}
+        verdict = judged(found.run, against)
+        verdict |= {"starting_s": found.starting_s, "scoring_share": found.scoring_share}
         numbers = {name: round(number(verdict, name), 4) for name in SHOWN}
         print(f"{data} {who} seed {seed}: best of step {verdict['step']}: {numbers}", flush=True)
         return verdict

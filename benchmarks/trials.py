@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from equipoise.data.listing import list_pictures
+from equipoise.evaluating import evaluate
 from equipoise.folder import RunFolder
 from equipoise.journal import Measured, Tick
 from equipoise.recipe import Budget, Recipe
@@ -78,6 +79,15 @@ def trained(
     scoring_s = sum(event.seconds for event in events if isinstance(event, Measured))
     spent_s = max(event.seconds for event in events if isinstance(event, Tick))
     return Trained(out, starting_s, scoring_s / spent_s)
+
+
+def judged(run: Path, against: Path | None) -> Verdict:
+    """What `evaluate` says of the run against pictures that nobody trained on, and, as ``own``, against its own data,
+    by which copies are told."""
+    verdict, own = (evaluate(run, data, device="cpu").to_json() for data in (against, None))
+    assert isinstance(verdict, dict)
+    assert isinstance(own, dict)
+    return {**verdict, "own": own["measures"]}
 
 
 def kept(folder: Path, recipe: Recipe, budget: Budget, make: Callable[[], Verdict]) -> Verdict:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from equipoise.data.band import Band, Frame, opened
 from equipoise.data.corpus import Corpus, DataError
+from equipoise.data.numbers import is_number
 from equipoise.data.store import Store, key, settings_key
 from equipoise.data.tables import classes_of, is_file
 from equipoise.data.tiling import Job, build, fingerprint
@@ -53,7 +54,7 @@ class Layer(Part):
         if self.low is not None and self.high is not None and self.low >= self.high:
             yield Problem("low", f"is {self.low:g}, not below high, {self.high:g}")
         for text in self.remap:
-            if not _is_number(text):
+            if not is_number(text):
                 yield Problem("remap", f"turns {text!r} into another value; it must be a number")
 
 
@@ -153,11 +154,3 @@ def _found(path: Path | None, name: str, layer: Layer) -> Path:
         meant = did_you_mean(layer.file, there) or f"; there are {', '.join(there[:8]) or 'no rasters'}"
         raise DataError(f"layer {name}: no file {layer.file} in {path}{meant}")
     return file
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

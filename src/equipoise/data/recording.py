@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.data.corpus import DataError
+from equipoise.data.numbers import is_number
 
 FITS_ENDINGS = (".fit", ".fits", ".fts", ".fit.gz", ".fits.gz", ".fts.gz")
 CSV_ENDINGS = (".csv",)
@@ -108,17 +109,9 @@ def read_csv(path: Path) -> Recording:
         try:
             values.append([float(cell) for cell in row])
         except ValueError:
-            bad = next(cell for cell in row if not _is_number(cell))
+            bad = next(cell for cell in row if not is_number(cell))
             raise UnreadableError(f"line {number} has {bad!r} where a number belongs") from None
     found = np.array(values, dtype=np.float32)
     if not np.isfinite(found).all():
         raise UnreadableError("has values that are no numbers")
     return Recording(found)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
