@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -238,6 +240,20 @@ def test_a_second_reading_is_found_and_a_changed_file_is_read_anew(area: Path) -
     rows, _ = np.indices((64, 80))
     write(area / "dem.tif", (rows + 5).astype(np.int16), -9999)
     assert read(BOTH, area).digest != first.digest
+
+
+def test_two_areas_with_files_of_the_same_name_size_and_time_are_two(area: Path, tmp_path: Path) -> None:
+    """As two archives unpack them."""
+    other = tmp_path / "other"
+    shutil.copytree(area, other)
+    rows, columns = np.indices((64, 80))
+    write(other / "dem.tif", (900 + 10 * columns + rows).astype(np.int16), -9999)
+    for file in area.iterdir():
+        for folder in (area, other):
+            os.utime(folder / file.name, ns=(10**18, 10**18))
+    assert (area / "dem.tif").stat().st_size == (other / "dem.tif").stat().st_size
+    assert read(BOTH, area).space.channels[0].low == 100.0
+    assert read(BOTH, other).space.channels[0].low == 900.0
 
 
 def tiny_terrain() -> Recipe:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from equipoise.data.band import Band, Frame, opened
 from equipoise.data.corpus import Corpus, DataError
 from equipoise.data.numbers import is_number
-from equipoise.data.store import Store, key, settings_key
+from equipoise.data.store import Store, files_key, key, settings_key
 from equipoise.data.tables import classes_of, is_file
 from equipoise.data.tiling import Job, build, fingerprint
 from equipoise.recipe import Source
@@ -107,8 +107,7 @@ class Raster(Source):
         tables = {name: classes_of(layer.table, folder, name) for name, layer in self.layers.items() if layer.table}
         files = [*rasters.values(), *(folder / layer.table for layer in self.layers.values() if is_file(layer.table))]
         store, settings = Store(cache), settings_key(self)
-        times = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-        seen_as = key(settings, repr(times))
+        seen_as = files_key(settings, files)
         known = store.remembered(seen_as)
         if known is not None:
             return known

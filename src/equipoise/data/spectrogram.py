@@ -21,7 +21,7 @@ from equipoise.data.recording import (
     read_fits,
 )
 from equipoise.data.split import identities
-from equipoise.data.store import HEADER_BYTES, Store, header, key, settings_key
+from equipoise.data.store import HEADER_BYTES, Store, files_key, header, key, settings_key
 from equipoise.data.tiling import fingerprint
 from equipoise.recipe import Source
 from equipoise.space import Axis, Channel, Space
@@ -93,8 +93,7 @@ class Spectrogram(Source):
         assert path is not None
         store, settings = Store(cache), settings_key(self)
         names = [file.relative_to(path).as_posix() for file in paths]
-        times = [(name, file.stat().st_size, file.stat().st_mtime_ns) for name, file in zip(names, paths, strict=True)]
-        seen_as = key(settings, repr(times))
+        seen_as = files_key(settings, paths)
         known = store.remembered(seen_as)
         if known is not None:
             return known

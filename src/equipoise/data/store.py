@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
@@ -52,6 +52,14 @@ def key(*parts: str | bytes) -> str:
         data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
         hasher.update(len(data).to_bytes(8, "little") + data)
     return hasher.hexdigest()
+
+
+def files_key(settings: str, files: Iterable[Path]) -> str:
+    """Settings with the place, size and times of each file: what is known of them without opening any."""
+    found = [
+        (str(file.resolve()), (status := file.stat()).st_size, status.st_mtime_ns, status.st_ctime_ns) for file in files
+    ]
+    return key(settings, repr(found))
 
 
 def settings_key(source: Source) -> str:
