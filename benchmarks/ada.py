@@ -1,8 +1,9 @@
 """Adaptive augmentation with and without, for the same number of steps.
 
-    python benchmarks/ada.py --shared FOLDER [--seeds 3] [--problem eurosat landscapes digits] [--work FOLDER]
+    python benchmarks/ada.py --shared FOLDER [--seeds 3] [--problem dcgan auto landscapes digits] [--work FOLDER]
 
-``eurosat``: recipe auto at 32 pixels on 200 scenes, measured against the 1750 that were not in the folder.
+``dcgan``: a DCGAN with cross-entropy at 32 pixels on 200 scenes, measured against the 1750 that were not in the folder.
+``auto``: recipe auto on the same scenes.
 ``landscapes``: the style networks at 32 pixels on 160 photographs, measured against the 57 others, once.
 ``digits``: recipe auto on 20 000 stacked digits, once, with augmentation only: its p.
 
@@ -17,15 +18,21 @@ import argparse
 import csv
 import statistics
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
+from contenders import plain_dcgan
 from contest import over_seeds
 from equipoise import recipes
-from equipoise.data import StackedDigits
+from equipoise.data import Images, StackedDigits
 from equipoise.edit import Edit
+from equipoise.folder import RunFolder
+from equipoise.journal import Measured
 from equipoise.networks import StyleCritic, StyleGenerator
 from equipoise.recipe import Budget, Recipe, Span, edited
+from equipoise.recipes.augmenting import with_ada
 from equipoise.run import Where
 from equipoise.spec import Json, encode
 from results import Result, report
@@ -49,6 +56,7 @@ SAME_EVERYWHERE: dict[str, Json] = {
 class Problem:
     """What is trained on and how."""
 
+    recipe: Callable[[], Recipe]
     place: str
     """Of the pictures; empty for a source that brings its own."""
     pictures: int
@@ -59,27 +67,36 @@ class Problem:
     both: bool = True
     """Whether there is a run without augmentation too."""
 
-    def recipe(self, augmented: bool, seed: int) -> Recipe:
-        settings: dict[str, Json] = {**SAME_EVERYWHERE, **self.settings}
-        if not augmented:
-            settings["augment"] = None
-        edits = [Edit(path, value=value) for path, value in settings.items()]
-        return replace(edited(recipes.load("auto"), edits), seed=seed)
+    def with_or_without(self, augmented: bool, seed: int) -> Recipe:
+        edits = [Edit(path, value=value) for path, value in {**SAME_EVERYWHERE, **self.settings}.items()]
+        recipe = edited(self.recipe(), edits)
+        recipe = with_ada(recipe) if augmented else replace(recipe, augment=None)
+        return replace(recipe, seed=seed)
 
+
+auto = partial(recipes.load, "auto")
 
 PROBLEMS = {
-    "eurosat": Problem("sentinel2/eurosat", 250, {"held_out": HELD_OUT, "source.size": 32, **NARROW}, 4000, 3),
-    "landscapes": Problem(
-        "landscapes/oasis_scenery/images", 160, {"held_out": HELD_OUT, "source.size": 32, **STYLE}, 1000, 1
+    "dcgan": Problem(
+        partial(plain_dcgan, Images(size=32)),
+        "sentinel2/eurosat",
+        250,
+        {"held_out": HELD_OUT, "batch": 32, "cadence.sheet_steps": 400, **NARROW},
+        4000,
+        3,
     ),
-    "digits": Problem("", 0, {"source": encode(StackedDigits(count=20_000)), **NARROW}, 1500, 1, both=False),
+    "auto": Problem(auto, "sentinel2/eurosat", 250, {"held_out": HELD_OUT, "source.size": 32, **NARROW}, 4000, 3),
+    "landscapes": Problem(
+        auto, "landscapes/oasis_scenery/images", 160, {"held_out": HELD_OUT, "source.size": 32, **STYLE}, 1000, 1
+    ),
+    "digits": Problem(auto, "", 0, {"source": encode(StackedDigits(count=20_000)), **NARROW}, 1500, 1, both=False),
 }
 
 
 def trial(name: str, augmented: bool, seed: int, options: argparse.Namespace) -> Verdict:
     """What evaluations say of the run's best generator, and p over the run."""
     problem = PROBLEMS[name]
-    recipe, budget = problem.recipe(augmented, seed), Budget(Span(problem.steps))
+    recipe, budget = problem.with_or_without(augmented, seed), Budget(Span(problem.steps))
     folder = options.work / f"{name}-{'ada' if augmented else 'plain'}-{seed}"
     ours = against = None
     if problem.place:
@@ -90,7 +107,8 @@ def trial(name: str, augmented: bool, seed: int, options: argparse.Namespace) ->
         verdict = judged(found.run, against)
         with (found.run / "losses.csv").open() as file:
             p = [float(row["augment_p"]) for row in csv.DictReader(file) if row.get("augment_p")]
-        verdict |= {"p": list(p)}
+        scores = [event.value for event in RunFolder(found.run).read_journal().events if isinstance(event, Measured)]
+        verdict |= {"p": p, "last": scores[-1]}
         numbers = {measure: round(number(verdict, measure), 4) for measure in SHOWN}
         print(f"{name} {'ADA' if augmented else 'plain'} seed {seed}, step {verdict['step']}: {numbers}", flush=True)
         return verdict
@@ -126,6 +144,8 @@ def main() -> None:
             memory = over_seeds([number({"measures": verdict["own"]}, "memory") for verdict in found])
             rows.append(Result(f"{who}: memory", memory))
             rows.append(Result(f"{who}: step of the best generator", f"{statistics.median(v['step'] for v in found)}"))
+            last = over_seeds([verdict["last"] for verdict in found])
+            rows.append(Result(f"{who}: kernel distance of the last generator to the few held out", last))
             if augmented:
                 rows.append(Result("p at each quarter of the run", "; ".join(over_the_run(v["p"]) for v in found)))
         report(f"Adaptive augmentation, {name}, {problem.steps} steps, {seeds} seeds", rows)

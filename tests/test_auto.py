@@ -17,7 +17,7 @@ from equipoise.folder import RunFolder
 from equipoise.networks.dcgan import DcganGenerator
 from equipoise.recipe import Budget, Circumstances, Recipe, fitted, source_fitted
 from equipoise.recipes.augmenting import valid_operations, with_ada
-from equipoise.recipes.auto import WIDTHS
+from equipoise.recipes.pacing import WIDTHS
 from equipoise.rehearsal import rehearse
 from equipoise.run import Where, train
 from equipoise.schedule import Cosine
@@ -55,6 +55,9 @@ def test_the_schedules_end_where_the_time_does() -> None:
     assert recipe.phases["main"].length.amount == 2500
     for name in ("r1", "r2"):
         assert until(recipe, name) == 2500
+    for rate in (recipe.g_optim.lr, recipe.d_optim.lr):
+        assert isinstance(rate, Cosine)
+        assert rate.until == 2500
     assert recipe.tailor is None
 
 

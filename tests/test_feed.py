@@ -58,6 +58,15 @@ def test_resident_and_streamed_batches_are_the_same_in_any_order_of_asking() -> 
         assert not streamed.resident
 
 
+def test_several_readers_give_the_batches_of_one() -> None:
+    corpus = numbered(40)
+    with (
+        closing(Feed(corpus, 8, 1, CPU, resident=False)) as one,
+        closing(Feed(corpus, 8, 1, CPU, resident=False, readers=3)) as several,
+    ):
+        assert [numbers(one.batch(at)) for at in range(25)] == [numbers(several.batch(at)) for at in range(25)]
+
+
 def test_the_batch_is_a_function_of_the_seed_alone() -> None:
     corpus = numbered(40)
     with closing(Feed(corpus, 8, 1, CPU)) as one, closing(Feed(corpus, 8, 1, CPU)) as same:

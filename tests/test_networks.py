@@ -31,6 +31,7 @@ from equipoise.networks import (
 from equipoise.networks.attention import SelfAttention
 from equipoise.networks.layers import Conv, NearestConv, PooledConv, Stem, glorot, norm, small_normal
 from equipoise.networks.mlp import Maxout
+from equipoise.networks.plain import PlainCritic
 from equipoise.networks.spectral import SpectralNorm
 from equipoise.recipe import Critic, Generator, Network
 from equipoise.space import Channel, Class, Space
@@ -320,6 +321,20 @@ def test_initial_weights_of_dcgan() -> None:
             assert float(weight.std()) == pytest.approx(0.02, rel=0.3)
         elif name.endswith("bias"):
             assert float(weight.abs().max()) == 0.0, name
+
+
+def test_features_keep_their_strength_through_a_critic_without_norm() -> None:
+    """With DCGAN's weights they fade with every layer, and a critic without norm begins nearly blind."""
+
+    def strength(weights: str) -> float:
+        """Of the last features, for samples of strength 1."""
+        critic = DcganCritic(width=32, norm="none", weights=weights).build(space(3, 64))  # type: ignore[arg-type]
+        assert isinstance(critic, PlainCritic)
+        with torch.no_grad():
+            return float(critic.blocks(critic.stem(torch.randn(16, 3, 64, 64))).square().mean().sqrt())
+
+    assert strength("he") == pytest.approx(1.0, rel=0.3)
+    assert strength("small") < 0.05
 
 
 def test_merged_kernels_are_the_two_steps_they_replace() -> None:

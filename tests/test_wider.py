@@ -374,6 +374,36 @@ def test_the_order_of_the_reals_does_not_matter() -> None:
     assert [number.name for number, result in found if not isinstance(result, Invalid) and result.tells] == []
 
 
+def test_slopes_and_reach_of_a_plane() -> None:
+    """z = 0.3 x + 0.4 y is 0.5 steep everywhere, and 15 by 7 of such pixels reach from 0 to 0.3 * 14 + 0.4 * 6."""
+    y, x = torch.meshgrid(torch.arange(7.0), torch.arange(15.0), indexing="ij")
+    samples = torch.stack([0.3 * x + 0.4 * y, torch.zeros(7, 15)])[None]
+    torch.testing.assert_close(marginals.slopes(samples, 0), torch.full((1, 64), 0.5))
+    torch.testing.assert_close(marginals.reach(samples, 0), torch.tensor([[6.6]]))
+    assert marginals.slopes(samples, 1).max() == 0
+
+
+@pytest.mark.usefixtures("_quick_encoder")
+def test_spiky_and_flat_relief_are_told_by_name() -> None:
+    """Shuffled pixels have the same values on other slopes; tiles that are each flat have them within other ranges."""
+    space = Space((Channel("height", 0, 1, unit="m"), Channel("grey")), 16, 16)
+
+    def hills(seed: int, reach: float = 0.5) -> Tensor:
+        source = torch.Generator().manual_seed(seed)
+        phase, level = torch.rand(2, 300, 1, 1, generator=source)
+        ramp = torch.sin(torch.linspace(0, 5, 16)[:, None] + torch.linspace(0, 3, 16) + 6.3 * phase)
+        return (reach * ramp + (2 * level - 1) * (1 - reach))[:, None].expand(-1, 2, -1, -1).contiguous()
+
+    def told(fake: Tensor) -> set[str]:
+        readings = [result for _, result in wider(hills(0), fake, space) if not isinstance(result, Invalid)]
+        return {result.name for result in readings if result.tells and "height" in result.name}
+
+    shuffled = hills(1).flatten(2)[:, :, torch.randperm(256)].view(300, 2, 16, 16)
+    assert told(hills(1)) == set()
+    assert told(shuffled) == {"slopes of height"}
+    assert {"range of height", "slopes of height"} <= told(hills(1, reach=0.1))
+
+
 @pytest.mark.usefixtures("_quick_encoder")
 def test_the_shares_of_classes_are_told_by_name() -> None:
     """A class that takes a third too much; heights beside it are as they should be."""

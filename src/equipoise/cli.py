@@ -41,6 +41,9 @@ Set = Annotated[
 ]
 Data = Annotated[Path | None, Parameter(name="--data", help="folder of the data")]
 Length = Annotated[str | None, Parameter(name="--for", help="how long: 10m, 5000steps or 200epochs")]
+Workers = Annotated[
+    int, Parameter(name="--workers", help="threads that read data too large for the device; see check --loader")
+]
 Device = Annotated[str, Parameter(name="--device", help="auto, cpu, cuda, cuda:1 or mps")]
 Track = Annotated[
     Literal["tensorboard", "wandb"] | None, Parameter(name="--track", help="copy numbers and sheets there too")
@@ -83,6 +86,7 @@ def train(
     ada: Annotated[bool, flag("--ada", "adaptive augmentation in place of the recipe's own; for few samples")] = False,
     rehearse: Annotated[bool, flag("--rehearse", "a few steps of the real thing, thrown away afterwards")] = False,
     track: Track = None,
+    workers: Workers = 1,
     device: Device = "auto",
     dry_run: Annotated[bool, flag("--dry-run", "show every setting and what the data is; train nothing")] = False,
 ) -> int:
@@ -95,7 +99,7 @@ def train(
     budget = Budget.parse(length) if length is not None else None
     folder = out if out is not None else next_free(Path("runs"), _stem(recipe))
     with _reading_bar() as progress:
-        where = run.Where(data, device=device, progress=progress)
+        where = run.Where(data, device=device, progress=progress, readers=_at_least_one(workers))
         if dry_run:
             showing.plan(rehearsal.outline(settings, where, budget))
             return OK
@@ -117,6 +121,7 @@ def resume(
     length: Annotated[str | None, Parameter(name="--for", help="how much longer: 10m, 5000steps, 200epochs")] = None,
     autopilot: Autopilot = "off",
     track: Track = None,
+    workers: Workers = 1,
     device: Device = "auto",
 ) -> int:
     """Go on with a run exactly where its newest checkpoint is."""
@@ -129,7 +134,7 @@ def resume(
     view = _view()
     listeners = _listeners(view, track, run_folder)
     with _reading_bar() as progress:
-        where = run.Where(data, device=device, progress=progress)
+        where = run.Where(data, device=device, progress=progress, readers=_at_least_one(workers))
         session = run.resume(
             run_folder, edits, accept_changes=accept_changes, where=where, budget=budget, listeners=listeners
         )
@@ -182,17 +187,29 @@ def check(
     recipe: Annotated[str | None, Parameter(name="--recipe", help="read the data as this recipe would")] = None,
     changes: Set = None,
     sheet: Annotated[Path, Parameter(name="--sheet", help="where to put the contact sheet")] = Path("check.png"),
+    loader: Annotated[bool, flag("--loader", "find by trying how many --workers keep training from waiting")] = False,
+    device: Device = "auto",
     json_: AsJson = False,
 ) -> int:
     """Look for what is wrong with data before anything is trained on it."""
     from equipoise import checking, showing
 
+    if loader and recipe is None:
+        raise RequestError("--loader tries real steps, which need networks: add --recipe NAME")
     with _reading_bar() as progress:
         result = checking.check(data, recipe, changes or [], sheet, progress)
+        loaders = None
+        if loader and not result.has_faults:
+            from equipoise import asked, loading, run
+
+            assert recipe is not None
+            settings = asked.as_set(asked.find_recipe(recipe), changes or [])
+            loaders = loading.compare_loaders(settings, run.Where(data, device=device))
     if json_:
-        print_json(result.to_json())
+        print_json(result.to_json() | ({"loaders": loaders.to_json()} if loaders else {}))
     else:
         showing.lines(result.lines())
+        showing.lines(loaders.lines() if loaders else [])
     return NOT_WELL if result.has_faults else OK
 
 
@@ -345,6 +362,12 @@ def _reading_bar() -> Iterator[Callable[[int, int], None] | None]:
             bar.update(task, completed=done, total=total, visible=True)
 
         yield update
+
+
+def _at_least_one(workers: int) -> int:
+    if workers < 1:
+        raise RequestError(f"--workers {workers}: at least one is needed")
+    return workers
 
 
 def _stem(recipe: str) -> str:

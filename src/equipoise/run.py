@@ -40,12 +40,14 @@ CHECKPOINTS_ASIDE = 2
 
 @dataclass(frozen=True)
 class Where:
-    """Where a run's things are: data, the corpora made of it, and the device."""
+    """Where a run's things are: data, the corpora made of it, and the device; and who reads them."""
 
     data: Path | None = None
     cache: Path | None = None
     device: str = "auto"
     progress: BuildProgress | None = None
+    readers: int = 1
+    """Threads that read batches ahead, where the data does not fit onto the device."""
 
 
 def train(
@@ -203,7 +205,7 @@ def prepare(recipe: Recipe, where: Where, budget: Budget | None = None) -> tuple
     if world.leads:
         world.wait()
     parts = corpus.split(recipe.held_out)
-    plan = Plan(recipe, corpus.space, len(parts.seen), device, world)
+    plan = Plan(recipe, corpus.space, len(parts.seen), device, world, readers=where.readers)
     if recipe.tailor is not None:
         found = Circumstances(corpus.space, len(parts.seen), len(parts.held_out), budget, partial(step_seconds, plan))
         plan = replace(plan, recipe=world.agree(fitted(recipe, found)))

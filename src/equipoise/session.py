@@ -165,6 +165,7 @@ class Session:
             world.size,
             plan.arithmetic.memory_format,
             seen=places,
+            readers=plan.readers,
         )
 
     def _next_held_out(self) -> torch.Tensor:

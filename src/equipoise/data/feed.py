@@ -39,15 +39,16 @@ UNKNOWN_FREE_BYTES = 4 * 2**30
 ORDERS_KEPT = 2
 """Epochs whose order is remembered: reading ahead reaches into the next one."""
 PREFETCHED = 4
-"""Batches prepared ahead when streaming: enough to ride out a slow read of a few steps' length."""
+"""Batches prepared ahead when streaming, at the least: enough to ride out a slow read of a few steps' length."""
 
 
 class Feed:
     """The batches of a corpus on a device.
 
     `batch` counts samples over all `world` processes; this one, `rank`, gets every `world`-th of them.  `resident`
-    keeps the whole corpus on the device, by default when it fits; the batches are the same either way.  `seen` are the
-    places of the samples that are trained on, by default all.
+    keeps the whole corpus on the device, by default when it fits; otherwise so many `readers` (threads) read batches
+    ahead.  The batches are the same either way.  `seen` are the places of the samples that are trained on, by default
+    all.
     `waited_s` is the time that `batch()` has taken on the host, all of it.
     """
 
@@ -62,6 +63,7 @@ class Feed:
         memory_format: torch.memory_format = torch.contiguous_format,
         resident: bool | None = None,
         seen: NDArray[np.intp] | None = None,
+        readers: int = 1,
     ) -> None:
         if batch % world or not 0 <= rank < world:
             raise ValueError(f"a batch of {batch} cannot be shared by {world} processes (rank {rank})")
@@ -76,7 +78,8 @@ class Feed:
         self._space = corpus.space
         self._middle, self._half = _scaling(corpus.space, self._channels_last, device)
         self._whole = _upload(self._rows if seen is None else self._rows[seen], device) if self.resident else None
-        self._reader = ThreadPoolExecutor(1, "feed")
+        self._reader = ThreadPoolExecutor(readers, "feed")
+        self._prefetched = max(PREFETCHED, 2 * readers)
         self._ahead: dict[int, Future[Tensor]] = {}
 
     def epoch_of(self, index: int) -> float:
@@ -129,7 +132,7 @@ class Feed:
 
     def _streamed(self, index: int) -> Tensor:
         """The rows of a batch from the map.  The next ones are read meanwhile; others that were ahead are dropped."""
-        window = range(index, index + 1 + PREFETCHED)
+        window = range(index, index + 1 + self._prefetched)
         for at in [at for at in self._ahead if at not in window]:
             self._ahead.pop(at).cancel()
         for at in window:

@@ -21,6 +21,8 @@ class Plan:
     device: torch.device
     world: World = field(default_factory=World)
     arithmetic: Arithmetic = field(default_factory=Arithmetic)
+    readers: int = 1
+    """Threads that read batches ahead, where the data does not fit onto the device."""
 
     @property
     def local_batch(self) -> int:

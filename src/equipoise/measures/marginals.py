@@ -15,6 +15,8 @@ from equipoise.view import Samples
 
 PLACES = 64
 """Of each sample, the same in all."""
+FEWEST_PIXELS = 3
+"""A side, for central differences."""
 
 
 def values(samples: Samples, channel: int) -> Tensor:
@@ -22,6 +24,22 @@ def values(samples: Samples, channel: int) -> Tensor:
     flat = samples[:, channel].flatten(1).float()
     source = torch.Generator().manual_seed(mix("marginals", channel))
     return flat[:, torch.randperm(flat.shape[1], generator=source)[:PLACES]]
+
+
+def slopes(samples: Samples, channel: int) -> Tensor:
+    """How steep one channel is at fixed places, by central differences: [N, C, H, W] to [N, 64], in units a pixel."""
+    values = samples[:, channel].float()
+    across = (values[:, 1:-1, 2:] - values[:, 1:-1, :-2]) / 2
+    down = (values[:, 2:, 1:-1] - values[:, :-2, 1:-1]) / 2
+    flat = torch.hypot(across, down).flatten(1)
+    source = torch.Generator().manual_seed(mix("slopes", channel))
+    return flat[:, torch.randperm(flat.shape[1], generator=source)[:PLACES]]
+
+
+def reach(samples: Samples, channel: int) -> Tensor:
+    """From the lowest to the highest value of each sample: [N, C, H, W] to [N, 1]."""
+    flat = samples[:, channel].flatten(1).float()
+    return (flat.amax(1) - flat.amin(1))[:, None]
 
 
 def marginal_distance(real: Tensor, fake: Tensor) -> float:

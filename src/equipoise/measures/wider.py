@@ -82,7 +82,18 @@ def _of_levels(space: Space) -> list[Number]:
 
 
 def _of_channels(space: Space) -> list[Number]:
-    return [_of_channel(channel) for channel in space.channels[:MOST_CHANNELS]]
+    channels = space.channels[:MOST_CHANNELS]
+    return [number for channel in channels for number in (_of_channel(channel), *_of_relief(channel, space))]
+
+
+def _of_relief(channel: Channel, space: Space) -> list[Number]:
+    """How a physical quantity, one with a unit, runs over a sample."""
+    if channel.kind == "categorical" or not channel.unit or min(space.height, space.width) < marginals.FEWEST_PIXELS:
+        return []
+    return [
+        Number(f"slopes of {channel.name}", "distance of the distributions of slopes", "channels", "lower"),
+        Number(f"range of {channel.name}", "distance between how far samples reach, low to high", "channels", "lower"),
+    ]
 
 
 def _of_channel(channel: Channel) -> Number:
@@ -188,6 +199,9 @@ def _read_channels(real: Samples, fake: Samples, space: Space, seed: int, among:
             rows = [marginals.values(samples, plane) for samples in (real, fake)]
             measure = partial(_values, name)
         found |= by_name(read(measure, [rows[0]], [rows[1]], seed, among))
+        for number, of in zip(_of_relief(channel, space), (marginals.slopes, marginals.reach), strict=False):
+            shapes = [of(samples, plane) for samples in (real, fake)]
+            found |= by_name(read(partial(_values, number.name), [shapes[0]], [shapes[1]], seed, among))
         plane = planes.stop
     return found
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from torch import nn
 
 from equipoise.networks.grid import Pyramid, refuse, size_faults
-from equipoise.networks.layers import Norm, Upsampling
+from equipoise.networks.layers import Norm, Upsampling, he_leaky, small_normal
 from equipoise.networks.plain import PlainCritic, PlainGenerator
 from equipoise.recipe import Critic, Generator
 from equipoise.space import Space
@@ -54,6 +54,9 @@ class DcganCritic(Critic):
 
     width: Width = 64
     norm: Norm = "batch"
+    weights: Literal["small", "he"] = "small"
+    """How they start.  ``small``: N(0, 0.02), DCGAN's, made for a norm behind each layer.  ``he``: with the variance
+    that keeps that of the features (He et al. 2015, arXiv:1502.01852, eq. 15), for ``norm="none"``."""
     spectral_norm: bool = False
     dropout: Annotated[
         float, Knob("share of features dropped after each layer", low=0, high=0.9, source="off in DCGAN")
@@ -69,4 +72,5 @@ class DcganCritic(Critic):
     def build(self, space: Space) -> nn.Module:
         refuse(type(self).__name__, self.faults(space))
         planes = space.shape[0]
-        return PlainCritic(Pyramid.of(space), planes, self.width, self.norm, self.spectral_norm, self.dropout)
+        init = he_leaky if self.weights == "he" else small_normal
+        return PlainCritic(Pyramid.of(space), planes, self.width, self.norm, self.spectral_norm, self.dropout, init)

@@ -36,6 +36,11 @@ def small_normal(weight: Tensor) -> None:
     nn.init.normal_(weight, 0.0, SMALL_STD)
 
 
+def he_leaky(weight: Tensor) -> None:
+    """N(0, 2 / (fan_in (1 + 0.2^2))), which keeps the variance through LeakyReLU (He et al. 2015, eq. 15)."""
+    nn.init.kaiming_normal_(weight, LEAK)
+
+
 def glorot(weight: Tensor) -> None:
     """Uniform, variance 2 / (fan_in + fan_out) (Glorot & Bengio 2010, eq. 16)."""
     nn.init.xavier_uniform_(weight)

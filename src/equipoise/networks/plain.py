@@ -15,6 +15,7 @@ from equipoise.networks.layers import (
     SMALL_STD,
     Conv,
     Head,
+    Init,
     Norm,
     Stem,
     Upsampling,
@@ -54,17 +55,24 @@ class PlainCritic(nn.Module):
     """Samples [N, C, H, W] to scores [N]: 4x4 convolutions of stride 2 with LeakyReLU, then one linear layer."""
 
     def __init__(
-        self, pyramid: Pyramid, planes: int, width: int, kind: Norm, spectral: bool = False, drop: float = 0.0
+        self,
+        pyramid: Pyramid,
+        planes: int,
+        width: int,
+        kind: Norm,
+        spectral: bool = False,
+        drop: float = 0.0,
+        init: Init = small_normal,
     ) -> None:
         super().__init__()
         channels = pyramid.channels(width)[::-1]
         self.stem = named(
-            conv=Conv(planes, channels[0], 4, small_normal, stride=2, spectral=spectral),
+            conv=Conv(planes, channels[0], 4, init, stride=2, spectral=spectral),
             act=nn.LeakyReLU(LEAK, inplace=True),
             dropout=dropout(drop),
         )
         self.blocks = nn.Sequential(
-            *(_down_block(before, after, kind, spectral, drop) for before, after in pairwise(channels))
+            *(_down_block(before, after, kind, spectral, drop, init) for before, after in pairwise(channels))
         )
         self.head = Head(channels[-1] * pyramid.cells, small_normal, spectral=spectral)
 
@@ -81,9 +89,9 @@ def _up_block(inputs: int, outputs: int, upsampling: Upsampling) -> nn.Sequentia
     )
 
 
-def _down_block(inputs: int, outputs: int, kind: Norm, spectral: bool, drop: float) -> nn.Sequential:
+def _down_block(inputs: int, outputs: int, kind: Norm, spectral: bool, drop: float, init: Init) -> nn.Sequential:
     return named(
-        conv=Conv(inputs, outputs, 4, small_normal, stride=2, bias=kind == "none", spectral=spectral),
+        conv=Conv(inputs, outputs, 4, init, stride=2, bias=kind == "none", spectral=spectral),
         norm=norm(kind, outputs, SMALL_STD),
         act=nn.LeakyReLU(LEAK, inplace=True),
         dropout=dropout(drop),

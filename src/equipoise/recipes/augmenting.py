@@ -1,4 +1,4 @@
-"""Adaptive augmentation for any recipe: which changes are valid for which samples, and how fast they may come."""
+"""Adaptive augmentation for any recipe: which changes are valid for which samples."""
 
 from __future__ import annotations
 
@@ -8,12 +8,6 @@ from equipoise.augment import ColourJitter, Flip, QuarterTurns, Rotate, Scale, T
 from equipoise.recipe import Adaptive, Augment, Circumstances, Fitting, Operation, Recipe, Tailor
 from equipoise.space import Space
 from equipoise.spec import Problem, SpecError, encode
-
-RISE = 0.5
-"""Share of the run in which augmentation may go from never to always.  The critic answers within some hundred steps;
-with 0.2 p swung between 0 and 0.6 (LAB.md)."""
-SLOWEST = 500_000.0
-"""Samples over which it may do so at the most (Karras et al. 2020, arXiv:2006.06676, section 3)."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +36,6 @@ def choose_operations(fitting: Fitting, space: Space) -> None:
         raise SpecError([Problem("augment", f"has no change that keeps {space} plausible; leave augmentation away")])
     operations = [encode(operation) for operation in valid_operations(space)]
     fitting.choose("augment.operations", operations, f"what keeps {space} plausible")
-
-
-def choose_rise(fitting: Fitting, steps: int) -> None:
-    """How fast augmentation may rise in a run of so many steps."""
-    images = min(RISE * steps * fitting.recipe.batch, SLOWEST)
-    fitting.choose("augment.adaptive.images", round(images), f"{RISE:.0%} of the run, at most ADA's")
 
 
 def valid_operations(space: Space) -> tuple[Operation, ...]:
