@@ -92,6 +92,18 @@ def test_the_networks_see_categories_as_planes_and_give_them_back(area: Path) ->
     np.testing.assert_allclose(to_world(planes, corpus.space), world(corpus), atol=1e-3)
 
 
+def test_classes_that_never_occur_can_be_left_out(area: Path) -> None:
+    rows, _ = np.indices((64, 80))
+    codes = np.array([98, 11], np.int16)[rows % 2]
+    write(area / "cover.tif", codes, -9999)
+    assert read(BOTH, area).space.shape == (4, 16, 16)
+    corpus = read(Raster({"height": HEIGHT, "cover": replace(COVER, classes="present")}, size=16), area)
+    assert corpus.space.shape == (3, 16, 16)
+    assert [item.code for item in corpus.space.channels[1].classes] == [11, 98]
+    mosaic = world(corpus)[:, 1].reshape(4, 5, 16, 16).transpose(0, 2, 1, 3).reshape(64, 80)
+    np.testing.assert_array_equal(mosaic, codes)
+
+
 def test_a_shorter_stride_gives_more_tiles_and_none_in_two_blocks(area: Path) -> None:
     corpus = read(replace(BOTH, stride=8, block=2), area)
     corners = [tuple(int(word.split(" ")[1]) for word in name.split(", ")) for name in corpus.names]

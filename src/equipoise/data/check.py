@@ -174,8 +174,9 @@ def _classes(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:
         order = np.argsort(-overall)
         listed = tuple(f"{channel.classes[place].name} {overall[place]:.1%}" for place in order if overall[place] > 0)
         absent = int((overall == 0).sum())
+        advice = f"classes that never occur cost a plane each; source.layers.{channel.name}.classes=present spares them"
         title = f"channel {channel.name} has {len(listed)} of its {len(channel.classes)} classes"
-        yield Finding(title, "note", _some(listed), "classes that never occur cost a plane each" if absent else "")
+        yield Finding(title, "note", _some(listed), advice if absent else "")
         alone = (shares > DOMINATING_SHARE).mean(axis=0)
         place = int(alone.argmax())
         if alone[place] > MONOTONOUS_SHARE:

@@ -32,7 +32,8 @@ class Layer(Part):
     the columns code, name and colour.  `remap` turns values, written as texts, into others as they are read: vegetation
     "254" and "255", which mean no vegetation at all, into 0.  `nodata` adds to what the file says.  `low` and `high`
     declare the range of a continuous layer; otherwise it is that of the data.  A code that is in no table is refused,
-    or its tiles are left out.
+    or its tiles are left out.  Each class of the table is one plane to the networks, or only those that are ``present``
+    in the data: quicker, but a generator of one area then cannot be measured against another.
     """
 
     file: str
@@ -45,6 +46,7 @@ class Layer(Part):
     high: float | None = None
     table: str = ""
     unknown: Literal["refuse", "leave out"] = "refuse"
+    classes: Literal["declared", "present"] = "declared"
 
     def problems(self) -> Iterator[Problem]:
         if self.kind == "categorical" and not self.table:

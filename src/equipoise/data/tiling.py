@@ -97,9 +97,10 @@ def build(
     seen = {name: _looked_at(bands[name], layer) for name, layer in job.layers.items()}
     for name, layer in job.layers.items():
         _refuse_unknown(name, layer, job.classes.get(name, ()), seen[name])
-    channels = tuple(_channel(name, layer, job.classes.get(name, ()), seen[name]) for name, layer in job.layers.items())
+    classes = {name: _classes(job, name, seen[name]) for name in job.layers}
+    channels = tuple(_channel(name, layer, classes[name], seen[name]) for name, layer in job.layers.items())
     for limit in job.limits:
-        if limit.code not in [item.code for item in job.classes[limit.layer]]:
+        if limit.code not in [item.code for item in classes[limit.layer]]:
             raise DataError(f"source.limits has code {limit.code}, which is no class of {limit.layer}")
     require(HEADER_BYTES + len(rows) * len(columns) * job.size**2 * len(channels) * 2)
     kept: list[tuple[int, int]] = []
@@ -161,6 +162,14 @@ def _remapped(values: Values, layer: Layer) -> Values:
     for text, becomes in layer.remap.items():
         values[values == float(text)] = becomes
     return values
+
+
+def _classes(job: Job, name: str, seen: Seen) -> Classes:
+    """Those that the layer's planes stand for."""
+    declared = job.classes.get(name, ())
+    if job.layers[name].classes == "declared":
+        return declared
+    return tuple(item for item in declared if float(item.code) in seen.codes)
 
 
 def _channel(name: str, layer: Layer, classes: Classes, seen: Seen) -> Channel:

@@ -9,6 +9,9 @@ from equipoise.recipe import Adaptive, Augment, Circumstances, Fitting, Operatio
 from equipoise.space import Space
 from equipoise.spec import Problem, SpecError, encode
 
+SHIFT_IN_TIME = Translate(horizontal=0.125, vertical=0.0, padding="reflection")
+GAIN = ColourJitter(brightness=0.1, contrast=0.1, keep_range=False)
+
 
 @dataclass(frozen=True)
 class FitAugmentation(Tailor):
@@ -42,10 +45,13 @@ def valid_operations(space: Space) -> tuple[Operation, ...]:
     """The changes that adaptive augmentation may make to such samples.
 
     Pixels may be moved whatever the channels mean; between them is interpolated, and colours are changed, only where
-    all channels are continuous.  Strengths are those of Karras et al. 2020 (appendix B), or below.  Points have none.
+    all channels are continuous.  A spectrogram is shifted in time and changed in gain, and nothing else: its axes mean
+    different things.  Strengths are those of Karras et al. 2020 (appendix B), or below.  Points have none.
     """
     if space.is_points:
         return ()
+    if space.shown == "spectrogram":
+        return SHIFT_IN_TIME, GAIN
     moves: tuple[Operation, ...] = (Flip(), QuarterTurns(), Translate(padding="reflection"))
     if any(channel.kind == "categorical" for channel in space.channels):
         return moves
