@@ -79,7 +79,7 @@ def least_squares() -> Recipe:
 def _with(recipe: Recipe, phase: Phase) -> Recipe:
     gone = ("phases.main.terms.",)
     reasons = {path: why for path, why in recipe.reasons.items() if not path.startswith(gone)}
-    tailor = replace(recipe.tailor, whole=())  # type: ignore[type-var, call-arg]  # no schedule is left but the noise
+    tailor = replace(recipe.tailor, whole=())  # type: ignore[type-var]  # no schedule is left but the noise
     return replace(recipe, phases={"main": phase}, reasons=reasons, tailor=tailor)
 
 
@@ -108,8 +108,9 @@ def trial(who: str, seed: int, options: argparse.Namespace) -> Verdict:
 
     def make() -> Verdict:
         found = trained(recipe, Where(data, device="cpu"), folder, budget)
-        verdict: Verdict = dict(evaluate(found.run, device="cpu", everything=True).to_json())
-        verdict |= classes(found.run, recipe, data)
+        said = evaluate(found.run, device="cpu", everything=True).to_json()
+        assert isinstance(said, dict)
+        verdict: Verdict = said | classes(found.run, recipe, data)
         print(who, seed, {name: round(number(verdict, name), 3) for name in SHOWN}, flush=True)
         return verdict
 
