@@ -12,7 +12,7 @@ from PIL import Image
 
 from equipoise import recipes
 from equipoise.asked import as_set
-from equipoise.augment import ColourJitter, Rotate
+from equipoise.augment import ColourJitter, Noise, Rotate, Translate
 from equipoise.folder import RunFolder
 from equipoise.networks.dcgan import DcganGenerator
 from equipoise.recipe import Budget, Circumstances, Recipe, fitted, source_fitted
@@ -20,8 +20,8 @@ from equipoise.recipes.augmenting import valid_operations, with_ada
 from equipoise.recipes.pacing import WIDTHS
 from equipoise.rehearsal import rehearse
 from equipoise.run import Where, train
-from equipoise.schedule import Cosine
-from equipoise.space import Channel, Space
+from equipoise.schedule import Cosine, Linear
+from equipoise.space import Channel, Class, Space
 
 RGB = Space((Channel("red"), Channel("green"), Channel("blue")), 32, 32)
 
@@ -97,6 +97,26 @@ def test_colours_and_angles_of_categories_are_left_alone() -> None:
     kinds = {type(operation) for operation in valid_operations(codes)}
     assert not kinds & {ColourJitter, Rotate}
     assert {ColourJitter, Rotate} <= {type(operation) for operation in valid_operations(RGB)}
+
+
+def test_a_spectrogram_is_shifted_in_time_and_changed_in_gain_and_nothing_else() -> None:
+    shift, gain = valid_operations(Space((Channel("intensity"),), 64, 64, "spectrogram"))
+    assert isinstance(shift, Translate)
+    assert (shift.horizontal > 0, shift.vertical) == (True, 0.0)
+    assert isinstance(gain, ColourJitter)
+
+
+def test_noise_ends_in_the_middle_of_the_run() -> None:
+    cover = Channel("cover", kind="categorical", classes=tuple(Class(at, str(at), (0, 0, 0)) for at in range(3)))
+    space = Space((Channel("height"), cover), 64, 64)
+    at = Circumstances(space, 500, 60, Budget.parse("10m"), lambda recipe: 0.24)
+    recipe = fitted(recipes.load("terrain"), at)
+    assert recipe.phases["main"].length.amount == 2500
+    assert recipe.augment is not None
+    noise = recipe.augment.operations[-1]
+    assert isinstance(noise, Noise)
+    assert isinstance(noise.sigma, Linear)
+    assert noise.sigma.until == 1250
 
 
 def test_few_samples_get_small_batches() -> None:

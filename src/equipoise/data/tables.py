@@ -1,6 +1,6 @@
 """Tables of classes: which codes a categorical layer may have, what they mean, and the colours they are shown in.
 
-The data never decide which classes there are: a second area may hold others.
+Unless a layer says otherwise, the data do not decide which classes there are: a second area may hold others.
 """
 
 from __future__ import annotations
