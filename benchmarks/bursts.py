@@ -39,7 +39,8 @@ SETS = ("pycallisto", "morneventer")
 OF_POLARISATION = ("test3", "test4", "0p.fit")
 SET_APART = 4
 """Every so-many-th recording."""
-WINDOWS = Spectrogram(size=128, average=2)
+WINDOWS = Spectrogram(size=128, average=2, low=-32.0, high=64.0)
+"""With a range of its own, so that all windows are read alike."""
 SHOWN = ("kernel", "frechet", "precision", "recall", "coverage", "diversity", "spectrum")
 OF_COPIES = ("memory", "copying")
 SURE = 0.99

@@ -119,6 +119,20 @@ def test_noise_ends_in_the_middle_of_the_run() -> None:
     assert noise.sigma.until == 1250
 
 
+@pytest.mark.parametrize("name", ["terrain", "bursts"])
+def test_adaptive_augmentation_suits_the_data_of_recipes_that_fit_themselves(name: str) -> None:
+    cover = Channel("cover", kind="categorical", classes=tuple(Class(at, str(at), (0, 0, 0)) for at in range(3)))
+    space = {
+        "terrain": Space((Channel("height"), cover), 64, 64, "terrain"),
+        "bursts": Space((Channel("intensity"),), 64, 64, "spectrogram"),
+    }[name]
+    at = Circumstances(space, 500, 60, Budget.parse("10m"), lambda recipe: 0.24)
+    recipe = fitted(with_ada(recipes.load(name)), at)
+    assert recipe.augment is not None
+    assert recipe.augment.operations == valid_operations(space)
+    assert recipe.phases["main"].length.amount == 2500, "the rest is fitted too"
+
+
 def test_few_samples_get_small_batches() -> None:
     assert fit(samples=200).batch < fit(samples=2000).batch
 

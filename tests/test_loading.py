@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from equipoise import loading
+from equipoise import loading, session
 from equipoise.cli import run_command
+from equipoise.data.feed import Feed
 from equipoise.loading import Loaders, Loading
 
 TINY = f"{Path(__file__).parent / 'tiny.py'}:images"
@@ -34,18 +36,7 @@ def test_the_fewest_readers_that_are_as_fast_as_any() -> None:
 def test_readers_do_not_matter_where_all_data_fits(
     tmp_path: Path, digits_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = [
-        "check",
-        str(digits_folder),
-        "--recipe",
-        TINY,
-        "--sheet",
-        str(tmp_path / "c.png"),
-        "--loader",
-        "--device",
-        "cpu",
-    ]
-    assert run_command(words) == 0
+    assert check(digits_folder, tmp_path) == 0
     printed = capsys.readouterr().out
     assert "whole corpus on the device" in printed
     assert "--workers changes nothing" in printed
@@ -55,22 +46,25 @@ def test_the_best_number_is_told_where_it_does_not(
     tmp_path: Path, digits_folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loading, "fits", lambda *_: False)
-    words = [
-        "check",
-        str(digits_folder),
-        "--recipe",
-        TINY,
-        "--sheet",
-        str(tmp_path / "c.png"),
-        "--loader",
-        "--device",
-        "cpu",
-    ]
-    assert run_command([*words, "--json"]) == 0
+    assert check(digits_folder, tmp_path, "--json") == 0
     found = json.loads(capsys.readouterr().out)["loaders"]
     assert not found["fits"]
     assert found["workers"] in [row["readers"] for row in found["tried"]]
     assert all(row["readers"] >= 1 and row["images_per_s"] > 0 and 0 <= row["waiting"] < 1 for row in found["tried"])
+
+
+def test_workers_reach_the_feed(tmp_path: Path, digits_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    class Spy(Feed):
+        def __init__(self, *words: Any, readers: int, **named: Any) -> None:
+            asked.append(readers)
+            super().__init__(*words, readers=readers, **named)
+
+    monkeypatch.setattr(session, "Feed", Spy)
+    words = ["train", TINY, "--data", str(digits_folder), "--for", "1steps", "--device", "cpu", "--workers", "3"]
+    assert run_command([*words, "--out", str(tmp_path / "run")]) == 0
+    assert asked == [3]
 
 
 def test_what_makes_no_sense_is_refused(digits_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -104,6 +104,18 @@ def test_classes_that_never_occur_can_be_left_out(area: Path) -> None:
     np.testing.assert_array_equal(mosaic, codes)
 
 
+def test_a_layer_of_one_class_carries_nothing(area: Path) -> None:
+    write(area / "cover.tif", np.full((64, 80), 42, np.int16), -9999)
+    with pytest.raises(DataError, match="only class 42"):
+        read(Raster({"height": HEIGHT, "cover": replace(COVER, classes="present")}, size=16), area)
+
+
+def test_a_limit_may_name_a_class_that_does_not_occur(area: Path) -> None:
+    write(area / "cover.tif", np.array([98, 11], np.int16)[np.indices((64, 80))[0] % 2], -9999)
+    cover = replace(COVER, classes="present")
+    assert len(read(Raster({"cover": cover}, size=16, limits=(Limit("cover", 42, above=0.1),)), area)) == 20
+
+
 def test_a_shorter_stride_gives_more_tiles_and_none_in_two_blocks(area: Path) -> None:
     corpus = read(replace(BOTH, stride=8, block=2), area)
     corners = [tuple(int(word.split(" ")[1]) for word in name.split(", ")) for name in corpus.names]

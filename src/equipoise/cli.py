@@ -28,6 +28,9 @@ SHORT_SPIN = "1000"
 """How long a thread of OpenMP spins before it sleeps, read when torch is first imported.  By default it spins so long
 that one other busy process slows the training of small networks down sixteenfold; so, less than twofold (LAB.md)."""
 
+MOST_WORKERS = 64
+"""Threads; each may hold two batches in memory."""
+
 app = App(
     name="equipoise",
     version=__version__,
@@ -99,7 +102,7 @@ def train(
     budget = Budget.parse(length) if length is not None else None
     folder = out if out is not None else next_free(Path("runs"), _stem(recipe))
     with _reading_bar() as progress:
-        where = run.Where(data, device=device, progress=progress, readers=_at_least_one(workers))
+        where = run.Where(data, device=device, progress=progress, readers=_readers(workers))
         if dry_run:
             showing.plan(rehearsal.outline(settings, where, budget))
             return OK
@@ -134,7 +137,7 @@ def resume(
     view = _view()
     listeners = _listeners(view, track, run_folder)
     with _reading_bar() as progress:
-        where = run.Where(data, device=device, progress=progress, readers=_at_least_one(workers))
+        where = run.Where(data, device=device, progress=progress, readers=_readers(workers))
         session = run.resume(
             run_folder, edits, accept_changes=accept_changes, where=where, budget=budget, listeners=listeners
         )
@@ -209,7 +212,8 @@ def check(
         print_json(result.to_json() | ({"loaders": loaders.to_json()} if loaders else {}))
     else:
         showing.lines(result.lines())
-        showing.lines(loaders.lines() if loaders else [])
+        if loader:
+            showing.lines(loaders.lines() if loaders else ["loaders were not tried: the data have faults"])
     return NOT_WELL if result.has_faults else OK
 
 
@@ -364,9 +368,9 @@ def _reading_bar() -> Iterator[Callable[[int, int], None] | None]:
         yield update
 
 
-def _at_least_one(workers: int) -> int:
-    if workers < 1:
-        raise RequestError(f"--workers {workers}: at least one is needed")
+def _readers(workers: int) -> int:
+    if not 1 <= workers <= MOST_WORKERS:
+        raise RequestError(f"--workers {workers}: at least 1 and at most {MOST_WORKERS}")
     return workers
 
 

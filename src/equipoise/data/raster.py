@@ -33,7 +33,7 @@ class Layer(Part):
     "254" and "255", which mean no vegetation at all, into 0.  `nodata` adds to what the file says.  `low` and `high`
     declare the range of a continuous layer; otherwise it is that of the data.  A code that is in no table is refused,
     or its tiles are left out.  Each class of the table is one plane to the networks, or only those that are ``present``
-    in the data: quicker, but a generator of one area then cannot be measured against another.
+    in the raster: quicker, but a generator of one area then cannot be measured against another.
     """
 
     file: str

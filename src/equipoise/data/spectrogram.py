@@ -55,8 +55,8 @@ class Spectrogram(Source):
 
     A window is left out when its brightest patch of 8 by 8 pixels stands less than `least_peak` above its median, in
     the data's unit, so that a quiet sky does not outnumber bursts; 0 keeps all.  Files of another time step than
-    `step_s`, in another unit than most, or of polarisation are left out, and listed.  All windows of one hour are held
-    out together.
+    `step_s`, in another unit than most, or of polarisation are left out, and listed.  All windows of one hour
+    of FITS files are held out together; each CSV file counts by itself.
     """
 
     size: Pixels | tuple[Pixels, Pixels] = 128  # notes

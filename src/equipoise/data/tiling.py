@@ -36,6 +36,7 @@ STRIP_PIXELS = 2**21
 """Looked at together in the first pass: 16 MiB a layer."""
 READ_BYTES = 2**22
 FEWEST = 2
+FEWEST_CLASSES = 2
 LISTED = 8
 
 Tiles = NDArray[np.float16]
@@ -100,7 +101,7 @@ def build(
     classes = {name: _classes(job, name, seen[name]) for name in job.layers}
     channels = tuple(_channel(name, layer, classes[name], seen[name]) for name, layer in job.layers.items())
     for limit in job.limits:
-        if limit.code not in [item.code for item in classes[limit.layer]]:
+        if limit.code not in [item.code for item in job.classes[limit.layer]]:
             raise DataError(f"source.limits has code {limit.code}, which is no class of {limit.layer}")
     require(HEADER_BYTES + len(rows) * len(columns) * job.size**2 * len(channels) * 2)
     kept: list[tuple[int, int]] = []
@@ -169,7 +170,11 @@ def _classes(job: Job, name: str, seen: Seen) -> Classes:
     declared = job.classes.get(name, ())
     if job.layers[name].classes == "declared":
         return declared
-    return tuple(item for item in declared if float(item.code) in seen.codes)
+    present = tuple(item for item in declared if float(item.code) in seen.codes)
+    if len(present) < FEWEST_CLASSES:
+        alone = f"only {present[0].name}" if present else "no class of its table"
+        raise DataError(f"layer {name} has {alone}: it carries nothing; leave it away, or look at its table")
+    return present
 
 
 def _channel(name: str, layer: Layer, classes: Classes, seen: Seen) -> Channel:
@@ -235,8 +240,8 @@ def _beyond(job: Job, channels: Sequence[Channel], tile: NDArray[np.float16], co
     for limit in job.limits:
         layer = names.index(limit.layer)
         classes = channels[layer].classes
-        place = next(at for at, item in enumerate(classes) if item.code == limit.code)
-        if (tile[:, :, layer] == place).mean() > limit.above:
+        place = next((at for at, item in enumerate(classes) if item.code == limit.code), None)
+        if place is not None and (tile[:, :, layer] == place).mean() > limit.above:
             drawn = identity(f"{corner} {limit.layer} {limit.code}".encode()) / 2.0**64
             if drawn >= limit.keep:
                 return f"more than {limit.above:.0%} {classes[place].name}"

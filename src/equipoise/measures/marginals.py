@@ -27,7 +27,7 @@ def values(samples: Samples, channel: int) -> Tensor:
 
 
 def slopes(samples: Samples, channel: int) -> Tensor:
-    """How steep one channel is at fixed places, by central differences: [N, C, H, W] to [N, 64], in units a pixel."""
+    """How steep one channel is at fixed places, by central differences: [N, C, H, W] to [N, 64], change a pixel."""
     values = samples[:, channel].float()
     across = (values[:, 1:-1, 2:] - values[:, 1:-1, :-2]) / 2
     down = (values[:, 2:, 1:-1] - values[:, :-2, 1:-1]) / 2

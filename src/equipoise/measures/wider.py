@@ -91,8 +91,13 @@ def _of_relief(channel: Channel, space: Space) -> list[Number]:
     if channel.kind == "categorical" or not channel.unit or min(space.height, space.width) < marginals.FEWEST_PIXELS:
         return []
     return [
-        Number(f"slopes of {channel.name}", "distance of the distributions of slopes", "channels", "lower"),
-        Number(f"range of {channel.name}", "distance between how far samples reach, low to high", "channels", "lower"),
+        Number(
+            f"slopes of {channel.name}",
+            "distance of the distributions of slopes, in [-1, 1] a pixel",
+            "channels",
+            "lower",
+        ),
+        Number(f"range of {channel.name}", "distance between how far samples reach, in [-1, 1]", "channels", "lower"),
     ]
 
 

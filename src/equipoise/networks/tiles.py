@@ -1,6 +1,6 @@
 """A generator of terrain tiles: heights beside classes of land cover (notes, attempts 3 to 11).
 
-Its critic is `DcganCritic` with spectral norm and dropout.
+Its critic is a `DcganCritic`: the notes gave it spectral norm and dropout.
 """
 
 from __future__ import annotations

@@ -15,13 +15,18 @@ GAIN = ColourJitter(brightness=0.1, contrast=0.1, keep_range=False)
 
 @dataclass(frozen=True)
 class FitAugmentation(Tailor):
-    """Chooses the operations that are valid for the data, and leaves everything else as it is."""
+    """Chooses the operations that are valid for the data, and leaves everything else to `then`, if there is one."""
+
+    then: Tailor | None = None
 
     def fit_source(self, fitting: Fitting, native_side: int | None) -> None:
-        pass
+        if self.then is not None:
+            self.then.fit_source(fitting, native_side)
 
     def fit(self, fitting: Fitting, at: Circumstances) -> None:
         choose_operations(fitting, at.space)
+        if self.then is not None:
+            self.then.fit(fitting, at)
 
 
 def with_ada(recipe: Recipe) -> Recipe:
@@ -30,7 +35,11 @@ def with_ada(recipe: Recipe) -> Recipe:
     Strengths, operations and pace stay open to edits.  A recipe that fits itself anyway goes on doing so.
     """
     augment = Augment(valid_operations(Space((), 0, 0)), "both", Adaptive())
-    return replace(recipe, augment=augment, tailor=recipe.tailor or FitAugmentation())
+    return replace(recipe, augment=augment, tailor=_with_operations(recipe.tailor))
+
+
+def _with_operations(tailor: Tailor | None) -> FitAugmentation:
+    return tailor if isinstance(tailor, FitAugmentation) else FitAugmentation(tailor)
 
 
 def choose_operations(fitting: Fitting, space: Space) -> None:

@@ -12,7 +12,7 @@ from equipoise.data import Images
 from equipoise.networks.dcgan import DcganCritic, DcganGenerator
 from equipoise.recipe import Average, Cadence, Circumstances, Fitting, Recipe
 from equipoise.recipes import relativistic
-from equipoise.recipes.augmenting import choose_operations, with_ada
+from equipoise.recipes.augmenting import with_ada
 from equipoise.recipes.pacing import FIRST_WIDTH, FITTED, FitToTime
 
 STEPS = 8000
@@ -25,7 +25,7 @@ FEW_SAMPLES = 500
 
 @dataclass(frozen=True)
 class FitToData(FitToTime):
-    """Chooses the size of the samples, batch and augmentation for the data, and the rest for the time there is."""
+    """Chooses the size of the samples and the batch for the data, and the rest for the time there is."""
 
     def fit_source(self, fitting: Fitting, native_side: int | None) -> None:
         if native_side is not None:
@@ -35,7 +35,6 @@ class FitToData(FitToTime):
     def fit(self, fitting: Fitting, at: Circumstances) -> None:
         few = at.num_samples < FEW_SAMPLES
         fitting.choose("batch", SMALL_BATCH if few else BATCH, f"{at.num_samples} samples to train on")
-        choose_operations(fitting, at.space)
         super().fit(fitting, at)
 
 

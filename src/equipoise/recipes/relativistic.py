@@ -33,7 +33,7 @@ def adam(steps: int) -> Adam:
 
 
 _PENALTY = {
-    "weight.start": "measured, LAB.md: 1 and 8 did equally well",
+    "weight.start": "measured, LAB.md: with this rate, better than 8 with twice the rate",
     "weight.end": "Huang et al. 2024, section 4: the penalty falls, there tenfold, here by a third of that",
     "weight.begin": "from the first step",
     "every": "lazy regularisation, Karras et al. 2020, arXiv:1912.04958; LAB.md",
