@@ -35,7 +35,7 @@ class Loading:
     readers: int
     """Threads that read ahead; none where the whole corpus lies on the device."""
     images_per_s: float
-    waiting: float
+    waiting: float  # fetching and scaling on the host included
     """Share of the time in which the device waited for data."""
 
     @property
@@ -65,7 +65,7 @@ class Loaders:
         width = max(len(loading.way) for loading in self.tried)
         for loading in self.tried:
             pace = f"{loading.images_per_s:8.1f} images/s"
-            yield f"{loading.way:{width}}  {pace}, waits {loading.waiting:.1%} of the time"
+            yield f"{loading.way:{width}}  {pace}, {loading.waiting:.1%} of the time for data"
         if self.fits:
             yield "the corpus fits onto the device and is kept there: --workers changes nothing"
         else:
