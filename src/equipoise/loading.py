@@ -35,8 +35,8 @@ class Loading:
     readers: int
     """Threads that read ahead; none where the whole corpus lies on the device."""
     images_per_s: float
-    waiting: float  # fetching and scaling on the host included
-    """Share of the time in which the device waited for data."""
+    waiting: float
+    """Share of the time that batches took on the host, reading and scaling included."""
 
     @property
     def way(self) -> str:
