@@ -13,13 +13,14 @@ from torch import Tensor, nn
 import tiny
 from equipoise.data import Corpus
 from equipoise.data.split import identities
+from equipoise.engine.choice import Choice
 from equipoise.engine.pace import step_seconds
 from equipoise.engine.plan import Plan
-from equipoise.engine.score import Score
+from equipoise.engine.score import Score, Scored
 from equipoise.errors import Fault
 from equipoise.journal import Event, Measured, read
 from equipoise.measures.features import features
-from equipoise.measures.kernel import kernel_distance
+from equipoise.measures.kernel import kernel_distance, shares
 from equipoise.recipe import BestBy, Recipe
 from equipoise.run import train
 from equipoise.sampling import open_run
@@ -44,7 +45,7 @@ def noise(count: int, seed: int = 0) -> Tensor:
     return torch.randn(count, 1, 16, 16, generator=torch.Generator().manual_seed(seed)).clamp(-1, 1)
 
 
-def score(real: Tensor, fake: Tensor, best_by: BestBy = "kernel") -> dict[str, float]:
+def score(real: Tensor, fake: Tensor, best_by: BestBy = "kernel") -> Scored:
     return Score(real, torch.zeros(len(real), 2), best_by)(Fixed(fake), CPU)
 
 
@@ -53,19 +54,36 @@ def test_the_score_is_the_measure_of_an_evaluation() -> None:
     spaces = zip(*features(real, fake), strict=True)
     expected = [kernel_distance(a, b) for a, b in spaces]
     found = score(real, fake)
-    assert found["kernel"] == pytest.approx(sum(expected) / len(expected), rel=1e-4)
-    assert found.keys() == {"kernel", "frechet", "precision", "coverage", "diversity"}
+    assert found.name == "kernel"
+    assert found.value == pytest.approx(sum(expected) / len(expected), rel=1e-4)
+    assert found.beside.keys() == {"frechet", "precision", "coverage", "diversity"}
+
+
+def test_shares_tell_what_the_reals_have_to_do_with_the_difference_of_two_distances() -> None:
+    """The naive twin: the distance of Gretton et al. 2012, equation 3, with and without the part among the fakes."""
+    real, one, two = (torch.randn(40, 3, generator=torch.Generator().manual_seed(seed)) for seed in range(3))
+    two = two * 1.5
+
+    def among(fakes: Tensor) -> float:
+        pairs = [(float(a @ b) / 3 + 1) ** 3 for i, a in enumerate(fakes) for j, b in enumerate(fakes) if i != j]
+        return sum(pairs) / len(pairs)
+
+    difference = kernel_distance(real, two) - kernel_distance(real, one)
+    by_shares = float((shares(real, two) - shares(real, one)).mean())
+    assert difference == pytest.approx(by_shares + among(two) - among(one), rel=1e-4)
 
 
 def test_another_measure_can_choose() -> None:
-    assert "sliced_wasserstein" in score(noise(60), noise(60, 1), "sliced_wasserstein")
-    assert "sliced_wasserstein" not in score(noise(60), noise(60, 1), "frechet")
+    found = score(noise(60), noise(60, 1), "sliced_wasserstein")
+    assert (found.name, found.shares) == ("sliced_wasserstein", None)
+    assert "kernel" in found.beside
+    assert "sliced_wasserstein" not in score(noise(60), noise(60, 1), "frechet").beside
 
 
 def test_few_samples_are_scored_by_what_is_honest_for_few() -> None:
     few = Score(noise(20), torch.zeros(20, 2), "kernel")
     assert few.best_by == "sliced_wasserstein"
-    assert few(Fixed(noise(20, 1)), CPU).keys() == {"sliced_wasserstein"}
+    assert few(Fixed(noise(20, 1)), CPU).beside == {}
 
 
 @pytest.mark.parametrize(("samples", "share"), [(3000, 0.1), (600, 0.1), (600, 0.0)])
@@ -86,12 +104,12 @@ def test_what_is_not_finite_has_no_score() -> None:
     bad = noise(60, 1)
     bad[3, 0, 0, 0] = torch.nan
     found = score(noise(60), bad)
-    assert list(found) == ["kernel"]
-    assert found["kernel"] != found["kernel"]
+    assert found.value != found.value
+    assert found.beside == {}
 
 
 def test_a_run_whose_score_is_not_finite_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Score, "__call__", lambda *_: {"kernel": float("inf")})
+    monkeypatch.setattr(Score, "__call__", lambda *_: Scored("kernel", float("inf")))
     with pytest.raises(Fault, match="samples are not finite"):
         train(tiny.points(20), out=tmp_path / "run", device="cpu")
 
@@ -100,12 +118,47 @@ def measured(run: Path) -> list[Measured]:
     return [event for event in read(run).events if isinstance(event, Measured)]
 
 
-def test_the_best_generator_is_that_of_the_lowest_score(tmp_path: Path) -> None:
-    run = train(tiny.points(100), out=tmp_path / "run", device="cpu")
+def scored(value: float, *shares: float) -> Scored:
+    return Scored("kernel", value, shares=torch.tensor(shares))
+
+
+def test_a_later_generator_is_best_unless_the_lowest_score_is_surely_lower() -> None:
+    choice = Choice()
+    assert choice.takes(scored(1.0, 0.0, 0.0, 0.0, 0.0))
+    noisy, sure = (0.9, -0.7, 0.8, -0.6), (0.11, 0.09, 0.1, 0.1)  # both 0.1 in the mean
+    assert choice.takes(scored(1.1, *noisy))
+    assert not choice.takes(scored(1.1, *sure))
+    assert choice.takes(scored(0.99, *sure)), "lower"
+
+
+def test_small_steps_for_the_worse_do_not_add_up() -> None:
+    choice = Choice()
+    spread = torch.tensor([1.0, -1.0, 1.0, -1.0])  # with a standard error of 0.58
+    assert [choice.takes(scored(0.4 * at, *(at * spread))) for at in (0, 1)] == [True, True]
+    assert not choice.takes(scored(0.8, *(-0.9 * spread)))
+
+
+def test_scores_of_unknown_error_choose_the_lowest() -> None:
+    choice = Choice()
+    assert [choice.takes(Scored("frechet", value)) for value in (3.0, 2.0, 2.1, 1.0)] == [True, True, False, True]
+
+
+def test_what_was_chosen_is_known_after_a_resume() -> None:
+    before, after = Choice(), Choice()
+    before.takes(scored(1.0, 0.0, 0.0, 0.0, 0.0))
+    after.restore(before.snapshot())
+    assert not after.takes(scored(1.1, 0.11, 0.09, 0.1, 0.1))
+    assert after.takes(scored(1.1, 0.9, -0.7, 0.8, -0.6))
+    after.restore(Choice().snapshot())
+    assert after.takes(scored(2.0, 0.0, 0.0, 0.0, 0.0)), "nothing was chosen before"
+
+
+def test_the_best_generator_is_that_of_the_lowest_score_where_errors_are_not_known(tmp_path: Path) -> None:
+    run = train(replace(tiny.points(100), best_by="frechet"), out=tmp_path / "run", device="cpu")
     scores = {event.step: event.value for event in measured(run)}
     assert set(scores) == {20, 40, 60, 80, 100}
     assert open_run(run, "cpu").step == min(scores, key=lambda step: scores[step])
-    assert {"frechet", "coverage"} <= measured(run)[0].beside.keys()
+    assert {"kernel", "coverage"} <= measured(run)[0].beside.keys()
 
 
 def test_scores_that_would_take_too_long_are_left_out_but_for_the_last(tmp_path: Path) -> None:

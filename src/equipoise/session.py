@@ -24,6 +24,7 @@ from equipoise.data.codec import to_world
 from equipoise.data.corpus import Corpus
 from equipoise.data.feed import Feed
 from equipoise.engine import checkpoint, look
+from equipoise.engine.choice import Choice
 from equipoise.engine.export import save_generator
 from equipoise.engine.meter import Meter
 from equipoise.engine.plan import Plan
@@ -69,7 +70,7 @@ class Session:
         self.seconds = 0.0
         """Training time over all sessions of the run."""
         self.is_new = False
-        self._best: tuple[float, int] | None = None
+        self._choice = Choice()
         self._corpus = corpus
         self._split = corpus.split(recipe.held_out)
         self._feed = self._feed_of(self._split.seen, recipe.seed)
@@ -111,8 +112,7 @@ class Session:
         self.state.restore(snapshot)
         self._meter.restore(snapshot["meter"], self.plan.device)
         self.seconds = snapshot["seconds"]
-        best = snapshot["best"]
-        self._best = (best[0], best[1]) if best else None
+        self._choice.restore(snapshot["choice"])
         self._saved_step = self._scored_step = self.step
 
     def begin(self, event: Started | Resumed) -> None:
@@ -278,20 +278,20 @@ class Session:
     def _score_generator(self) -> float:
         """Score the averaged generator, and keep it if it is the best so far."""
         began = time.monotonic()
-        numbers = self._score(self.state.average, self.plan.device)
+        found = self._score(self.state.average, self.plan.device)
         took = time.monotonic() - began
         self._scoring_s += took
         self._scored_step = self.step
-        name = self._score.best_by
-        score = numbers.pop(name)
-        if not math.isfinite(score):
+        if not math.isfinite(found.value):
             raise Fault(f"step {self.step}: samples are not finite; resume from an older checkpoint with a lower rate")
-        self._announce(Measured(step=self.step, name=name, value=score, seconds=round(took, 3), beside=numbers))
-        if self._best is None or score < self._best[0]:
-            self._best = (score, self.step)
-            plan = self.plan
-            save_generator(self.folder.best_generator, self.state.average, plan.recipe, plan.space, self.step, score)
-        return score
+        event = Measured(
+            step=self.step, name=found.name, value=found.value, seconds=round(took, 3), beside=found.beside
+        )
+        self._announce(event)
+        if self._choice.takes(found):
+            plan, path = self.plan, self.folder.best_generator
+            save_generator(path, self.state.average, plan.recipe, plan.space, self.step, found.value)
+        return found.value
 
     def _fakes(self) -> NDArray[np.float32]:
         return to_world(look.draw(self.state.average, self._sheet_latents, self.plan.device), self.plan.space)
@@ -308,7 +308,7 @@ class Session:
             "recipe": encode(self.plan.recipe),
             "arithmetic": asdict(self.plan.arithmetic),
             "seconds": self.seconds,
-            "best": list(self._best) if self._best else None,
+            "choice": self._choice.snapshot(),
         }
         self._report(self._checkpointer.save(snapshot, self.step, score))
         self._last_save, self._saved_step = time.monotonic(), self.step

@@ -24,7 +24,7 @@ from torch import Tensor
 from equipoise.errors import Fault, RequestError
 from equipoise.files import UNFINISHED, write_whole
 
-FORMAT = 1
+FORMAT = 2
 _NAME = re.compile(r"step-(?P<step>\d{8})(_score-(?P<score>[\d.e+-]+))?_(?P<hash>[0-9a-f]{12})\.pt")
 
 

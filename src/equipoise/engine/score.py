@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import statistics
+from dataclasses import dataclass, field
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from equipoise.data.corpus import Corpus
 from equipoise.data.split import Split
@@ -15,7 +17,7 @@ from equipoise.engine.plan import Plan
 from equipoise.measures.diversity import diversity
 from equipoise.measures.features import Extractor, Vectors
 from equipoise.measures.frechet import frechet
-from equipoise.measures.kernel import kernel_distance
+from equipoise.measures.kernel import kernel_distance, shares
 from equipoise.measures.manifold import NEIGHBOURS, manifold
 from equipoise.measures.sliced_wasserstein import sliced_wasserstein
 from equipoise.recipe import BestBy
@@ -43,6 +45,19 @@ def on_features(real: Vectors, fake: Vectors) -> dict[str, float]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What a score says of one generator."""
+
+    name: str
+    value: float
+    """Lower is better."""
+    beside: dict[str, float] = field(default_factory=dict)
+    """Other numbers by name."""
+    shares: Float[Tensor, " n"] | None = None
+    """The part of each real sample in `value`, where that can be said; what is the same for all generators aside."""
+
+
 class Score:
     """Samples for fixed latents against fixed real ones, held out if enough are: one ruler for a whole run.
 
@@ -67,18 +82,22 @@ class Score:
         num_fakes = min(count, FAKES_PER_REAL * len(real))
         return cls(real, fixed_latents(recipe.seed, "score", num_fakes, recipe.generator.latent), recipe.best_by)
 
-    def __call__(self, average: nn.Module, device: torch.device) -> dict[str, float]:
-        """Numbers by name, `best_by` among them; that one alone, and NaN, when a sample is not finite."""
+    def __call__(self, average: nn.Module, device: torch.device) -> Scored:
+        """NaN, and nothing beside it, when a sample is not finite."""
         fake = draw(average, self._latents, device)
         if not fake.isfinite().all():
-            return {self.best_by: math.nan}
+            return Scored(self.best_by, math.nan)
         found = {}
+        parts = None
         if self.best_by == "sliced_wasserstein":
             found["sliced_wasserstein"] = sliced_wasserstein(fake, self.real)
         if self._on_features:
-            spaces = [on_features(a, b) for a, b in zip(self._features, self._vectors(fake), strict=True)]
+            pairs = list(zip(self._features, self._vectors(fake), strict=True))
+            spaces = [on_features(*pair) for pair in pairs]
             found |= {name: statistics.fmean(space[name] for space in spaces) for name in spaces[0]}
-        return found
+            if self.best_by == "kernel":
+                parts = torch.stack([shares(*pair) for pair in pairs]).mean(0)
+        return Scored(self.best_by, found.pop(self.best_by), found, parts)
 
     def _vectors(self, samples: Samples) -> list[Vectors]:
         return [samples.flatten(1)] if self._extractor is None else self._extractor(samples)

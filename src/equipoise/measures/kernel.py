@@ -8,6 +8,7 @@ number of samples, and equal distributions give 0 on average: single values may 
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from equipoise.measures.features import Vectors
@@ -19,6 +20,15 @@ def kernel_distance(a: Vectors, b: Vectors) -> float:
         raise ValueError(f"{len(a)} and {len(b)} vectors are too few for an unbiased estimate")
     within = _mean_off_diagonal(_kernel(a, a)) + _mean_off_diagonal(_kernel(b, b))
     return float(within - 2.0 * _kernel(a, b).mean(dtype=torch.float64))
+
+
+def shares(real: Vectors, fake: Vectors) -> Float[Tensor, " n"]:
+    """What each real vector has to do with the distance, up to what is the same for all fakes.
+
+    Against the same reals the distances of two sets of fakes differ by the mean of the difference of their shares, and
+    by what lies among the fakes alone: the spread of those differences tells how much of it is chance of the reals.
+    """
+    return -2.0 * _kernel(real, fake).mean(1, dtype=torch.float64)
 
 
 def _kernel(a: Tensor, b: Tensor) -> Tensor:
