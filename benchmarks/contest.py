@@ -4,8 +4,9 @@
 
 FOLDER is the folder of real data.  A quarter of the pictures of ``mon`` and a fifth of those of ``eurosat`` are set
 apart first: nobody trains on them or chooses by them, and all are measured against them.  Copies are looked for by a
-second evaluation, on the run's own data.  Every run has both cores to itself; what auto takes to measure the machine
-counts as part of its time.  Stopped and started again, the driver goes on where it was.
+second evaluation, on the run's own data.  What auto takes to measure the machine counts as part of its time.  Two
+drivers, each bound to one core and with one of the data, take half as long; the rows say how many threads there were.
+Stopped and started again, the driver goes on where it was.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from scipy.stats import t
 
 from contenders import plain_dcgan
@@ -115,7 +117,7 @@ def main() -> None:
     jobs = [(who, data, seed) for seed in range(options.seeds) for data in options.data for who in options.only]
     found = {job: trial(*job, options) for job in jobs}
     for data in options.data:
-        rows = []
+        rows = [Result("threads of each run", f"{torch.get_num_threads()}")]
         for who in options.only:
             rows += rows_of(who, [found[who, data, seed] for seed in range(options.seeds)])
         report(f"Recipes on {data}, {options.minutes:g} minutes each, {options.seeds} seeds", rows)

@@ -69,7 +69,7 @@ def until(recipe: Recipe, term: str) -> float:
 
 
 @pytest.mark.parametrize(
-    ("budget", "steps"), [("500steps", 500), ("6400images", 100), ("64epochs", 1000), (None, 36000)]
+    ("budget", "steps"), [("500steps", 500), ("3200images", 100), ("32epochs", 1000), (None, 36000)]
 )
 def test_any_length_is_understood(budget: str | None, steps: int) -> None:
     recipe = as_set(recipes.load("auto"), ["generator.width=32", "critic.width=32"])
@@ -134,7 +134,16 @@ def test_adaptive_augmentation_suits_the_data_of_recipes_that_fit_themselves(nam
 
 
 def test_few_samples_get_small_batches() -> None:
-    assert fit(samples=200).batch < fit(samples=2000).batch
+    assert fit(samples=200).batch == fit(samples=2000).batch < fit(samples=20_000).batch
+
+
+def test_pictures_of_hard_edges_get_transposed_convolutions() -> None:
+    for name, expected in (("lanczos", "nearest"), ("pixel", "transposed"), ("nearest", "transposed")):
+        generator = fit(as_set(recipes.load("auto"), [f"source.filter={name}"])).generator
+        assert isinstance(generator, DcganGenerator)
+        assert generator.upsampling == expected
+    asked = as_set(recipes.load("auto"), ["source.filter=pixel", "generator.upsampling=bilinear"])
+    assert fit(asked).generator.upsampling == "bilinear"  # type: ignore[attr-defined]
 
 
 def save_noise(folder: Path, count: int, size: tuple[int, int]) -> None:
@@ -184,7 +193,7 @@ def test_a_length_set_by_hand_is_what_the_schedules_are_fitted_to() -> None:
     recipe = fit(as_set(recipes.load("auto"), ["phases.main.length.amount=2000"]), budget=None)
     assert recipe.phases["main"].length.amount == 2000
     assert until(recipe, "r1") == 2000
-    epochs = as_set(recipes.load("auto"), ["phases.main.length.unit=epochs", "phases.main.length.amount=64"])
+    epochs = as_set(recipes.load("auto"), ["phases.main.length.unit=epochs", "phases.main.length.amount=32"])
     assert until(fit(epochs, budget=None), "r2") == 1000
 
 

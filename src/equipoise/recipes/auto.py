@@ -19,13 +19,16 @@ STEPS = 8000
 SIZES = (16, 32, 64)
 """In pixels.  Smaller pictures are not enlarged for nothing."""
 SIZE = "a CPU can still do 64"
+EDGES = "hard edges, which transposed convolutions learn better (LAB.md)"
 SMALL_BATCH, BATCH = 32, 64
-FEW_SAMPLES = 500
+MANY_SAMPLES = 5000
+HARD_EDGES = ("pixel", "nearest")
+"""Filters by which nobody would read photographs."""
 
 
 @dataclass(frozen=True)
 class FitToData(FitToTime):
-    """Chooses the size of the samples and the batch for the data, and the rest for the time there is."""
+    """Chooses size, batch and up-sampling for the data, and the rest for the time there is."""
 
     def fit_source(self, fitting: Fitting, native_side: int | None) -> None:
         if native_side is not None:
@@ -33,8 +36,11 @@ class FitToData(FitToTime):
             fitting.choose("source.size", size, f"nearest to the pictures' own {native_side} pixels; {SIZE}")
 
     def fit(self, fitting: Fitting, at: Circumstances) -> None:
-        few = at.num_samples < FEW_SAMPLES
-        fitting.choose("batch", SMALL_BATCH if few else BATCH, f"{at.num_samples} samples to train on")
+        many = at.num_samples >= MANY_SAMPLES
+        fitting.choose("batch", BATCH if many else SMALL_BATCH, f"{at.num_samples} samples to train on; LAB.md")
+        source = fitting.recipe.source
+        if isinstance(source, Images) and source.filter in HARD_EDGES:
+            fitting.choose("generator.upsampling", "transposed", f'filter "{source.filter}": {EDGES}')
         super().fit(fitting, at)
 
 
@@ -43,7 +49,7 @@ def auto() -> Recipe:
     recipe = Recipe(
         summary="fits itself to 200 to 20 000 pictures of any channels, to the machine and to the time: begin here",
         source=Images(size=64),
-        generator=DcganGenerator(latent=64, width=FIRST_WIDTH),
+        generator=DcganGenerator(latent=64, width=FIRST_WIDTH, upsampling="nearest"),
         critic=DcganCritic(width=FIRST_WIDTH, norm="none", weights="he"),
         phases={"main": relativistic.phase(STEPS)},
         g_optim=relativistic.adam(STEPS),
@@ -55,6 +61,7 @@ def auto() -> Recipe:
         reasons={
             "source.size": f"fitted to the pictures' own size; {SIZE}",
             "source.min_side": "no picture is too small to be enlarged",
+            "generator.upsampling": "measured, LAB.md: no checkerboard, and more variety in the same time",
             "generator.latent": "guess: enough for a few thousand pictures",
             **relativistic.REASONS,
             **dict.fromkeys(("batch", *FITTED), "fitted to the data, the machine and the time"),
