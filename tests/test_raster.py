@@ -19,6 +19,7 @@ from equipoise.data import Corpus, DataError, Layer, Limit, Raster
 from equipoise.data.codec import from_stored, to_planes, to_world
 from equipoise.engine.plan import Plan
 from equipoise.engine.shown import shown, softened
+from equipoise.errors import RequestError
 from equipoise.evaluating import evaluate
 from equipoise.journal import Event, Tick
 from equipoise.networks import DcganCritic, TilesGenerator
@@ -307,6 +308,34 @@ def test_a_run_on_rasters_gives_tiles_in_metres_and_codes(area: Path, tmp_path: 
     found = evaluate(run, device="cpu", everything=True)
     assert {"shares of cover", "values of height"} <= set(found.numbers)
     assert resume_of(run) == 2
+
+
+def test_a_run_is_measured_against_another_area(area: Path, tmp_path: Path) -> None:
+    """Its heights are read into the range of the run's, wherever it lies."""
+    run = train(tiny_terrain(), area, out=tmp_path / "run", device="cpu")
+    other = shutil.copytree(area, tmp_path / "other")
+    rows, columns = np.indices((64, 80))
+    write(other / "dem.tif", (200 + 5 * columns + rows).astype(np.int16), -9999, left=2e5, crs="EPSG:32612")
+    write(other / "cover.tif", np.array(CODES, np.int16)[columns % 3], -9999, left=2e5, crs="EPSG:32612")
+    found = evaluate(run, other, device="cpu")
+    assert (found.num_samples, found.num_held_out) == (20, None)
+    ours = read(BOTH, area)
+    corpus = read(BOTH.onto(ours.space), other)
+    assert corpus.space.channels == ours.space.channels
+    np.testing.assert_allclose(world(corpus)[:, 0].max(), 200 + 5 * 79 + 63, atol=1.0)
+
+
+def test_areas_that_cannot_stand_beside_a_run_are_refused_with_what_differs(area: Path, tmp_path: Path) -> None:
+    run = train(tiny_terrain(), area, out=tmp_path / "run", device="cpu")
+    other = shutil.copytree(area, tmp_path / "other")
+    (other / "classes.csv").write_text(TABLE + "99,class 99,#ff0000\n")
+    with pytest.raises(RequestError, match="classes of cover: 11, 42, 98, 99, not 11, 42, 98"):
+        evaluate(run, other, device="cpu")
+    shutil.copy(area / "classes.csv", other / "classes.csv")
+    rows, columns = np.indices((64, 80))
+    write(other / "dem.tif", (5000 + columns + rows).astype(np.int16), -9999)
+    with pytest.raises(DataError, match="values from 5000 to 5142, and its declared range is 100 to 953"):
+        evaluate(run, other, device="cpu")
 
 
 def resume_of(run: Path) -> int:

@@ -15,6 +15,7 @@ import tiny
 from equipoise.data import Corpus, DataError, Spectrogram
 from equipoise.data.codec import from_stored
 from equipoise.errors import RequestError
+from equipoise.evaluating import evaluate
 from equipoise.run import train
 from equipoise.sampling import Tiles, sample
 from equipoise.spec import SpecError
@@ -208,3 +209,16 @@ def test_a_run_on_spectrograms_gives_fits_files_in_their_unit(tmp_path: Path) ->
         assert file[0].header["CRVAL2"] == pytest.approx(400.0)
     with pytest.raises(RequestError, match="only GeoTIFF has a place"):
         sample(run, tmp_path / "other", 2, tiles=Tiles(at=(0.0, 0.0)), device="cpu")
+
+
+def test_a_run_is_measured_against_another_day_in_its_own_range(tmp_path: Path) -> None:
+    ours, other = tmp_path / "data", tmp_path / "other"
+    for at in range(4):
+        write(ours / f"{at}.fit", sky(at), hour=at)
+        write(other / f"{at}.fit", sky(at + 4) // 2, hour=at)
+    free = replace(SMALL, low=None, high=None)
+    run = train(replace(tiny.images(3), source=free), ours, out=tmp_path / "run", device="cpu")
+    space = read(free, ours).space
+    assert read(free, other).space != space, "by itself another range"
+    assert read(free.onto(space), other).space == space
+    assert evaluate(run, other, device="cpu").num_held_out is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -150,7 +150,8 @@ def _refuse_different(runs: Sequence[Path], corpora: Sequence[Corpus]) -> None:
     """All runs are measured against the data of the first, so they must be those of all."""
     for run, corpus in zip(runs[1:], corpora[1:], strict=True):
         if corpus.space != corpora[0].space:
-            raise RequestError(f"{runs[0]} makes {corpora[0].space}, and {run} {corpus.space}: they cannot be compared")
+            differences = "; ".join(corpora[0].space.differences(corpus.space)) or "pieces of another place"
+            raise RequestError(f"{runs[0]} and {run} make samples of different kinds: {differences}")
         if corpus.digest != corpora[0].digest:
             raise RequestError(
                 f"{runs[0]} and {run} read different data, or read them differently (their settings of source); "
@@ -174,9 +175,13 @@ def _corpus(
         if run.suffix == ".safetensors":
             raise RequestError(f"{run} does not know where its data are: add --data FOLDER")
         data = data_of(RunFolder(run))
-    corpus = open_corpus(sampler.recipe, Where(data, device=device, progress=progress))
-    if corpus.space != sampler.space:
-        raise RequestError(f"{data} gives {corpus.space}, and {run} makes {sampler.space}: other data are needed")
+    where = Where(data, device=device, progress=progress)
+    corpus = open_corpus(sampler.recipe, where)
+    if asked is not None and corpus.space != sampler.space:
+        corpus = open_corpus(replace(sampler.recipe, source=sampler.recipe.source.onto(sampler.space)), where)
+    differences = "; ".join(corpus.space.differences(sampler.space))
+    if differences:
+        raise RequestError(f"{data} cannot be measured against; it gives, and {run} makes: {differences}")
     if data is not None and asked is None and corpus.digest != digest_of_data(RunFolder(run)):
         raise RequestError(f"the data in {data} are not what {run} was trained on; --data {data} measures against them")
     return corpus

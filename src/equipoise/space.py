@@ -11,13 +11,17 @@ A channel is kept in one of two forms (`Channel.stored`) and seen by the network
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 Kind = Literal["continuous", "categorical"]
 Colour = tuple[int, int, int]
 Shown = Literal["picture", "terrain", "spectrogram"]
+
+SAME_STEP = 0.01
+"""Relative difference of pixel sizes at which samples can still stand beside one another: less than a pixel in 100."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,25 @@ class Space:
         """(planes, height, width), as the networks see a sample."""
         return sum(channel.planes for channel in self.channels), self.height, self.width
 
+    def differences(self, other: Space) -> Iterator[str]:
+        """Why samples of the other kind cannot stand beside these, in words.  Where they lie does not matter."""
+        if self.shape[1:] != other.shape[1:]:
+            yield f"{self.height}x{self.width} pixels, not {other.height}x{other.width}"
+        ours, theirs = ([channel.name for channel in space.channels] for space in (self, other))
+        if ours != theirs:
+            yield f"channels {', '.join(ours)}, not {', '.join(theirs)}"
+            return
+        for mine, its in zip(self.channels, other.channels, strict=True):
+            if mine.kind != its.kind:
+                yield f"{mine.name} {mine.kind}, not {its.kind}"
+            elif mine.kind == "categorical" and mine.classes != its.classes:
+                yield f"classes of {mine.name}: {_codes(mine)}, not {_codes(its)}"
+            elif mine.kind == "continuous" and _range(mine) != _range(its):
+                yield f"{mine.name} from {_range(mine)}, not {_range(its)}"
+        for axis, its_axis in ((self.rows, other.rows), (self.columns, other.columns)):
+            if not _alike(axis, its_axis):
+                yield f"{_step(axis)} a pixel, not {_step(its_axis)}"
+
     @property
     def is_points(self) -> bool:
         """Whether samples are plain vectors, one number a channel, rather than pictures."""
@@ -133,6 +156,24 @@ class Space:
     def __str__(self) -> str:
         count = len(self.channels)
         return f"{count} channel{'s' if count > 1 else ''} of {self.height}x{self.width}"
+
+
+def _codes(channel: Channel) -> str:
+    return ", ".join(str(item.code) for item in channel.classes)
+
+
+def _range(channel: Channel) -> str:
+    return f"{channel.low:g} to {channel.high:g} {channel.unit}".rstrip()
+
+
+def _alike(mine: Axis | None, its: Axis | None) -> bool:
+    if mine is None or its is None:
+        return mine is its
+    return mine.unit == its.unit and math.isclose(mine.step, its.step, rel_tol=SAME_STEP)
+
+
+def _step(axis: Axis | None) -> str:
+    return "of no known size" if axis is None else f"{axis.step:g} {axis.unit}".rstrip()
 
 
 def _channel(document: Mapping[str, Any]) -> Channel:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from equipoise.data.band import Band, Frame, opened
 from equipoise.data.corpus import Corpus, DataError
@@ -15,6 +15,7 @@ from equipoise.data.store import Store, files_key, key, settings_key
 from equipoise.data.tables import classes_of, is_file
 from equipoise.data.tiling import Job, build, fingerprint
 from equipoise.recipe import Source
+from equipoise.space import Space
 from equipoise.spec import Knob, Part, Problem, Table, encode
 from equipoise.spec.knob import did_you_mean
 
@@ -97,6 +98,14 @@ class Raster(Source):
                 yield Problem(f"limits.{at}.layer", f"names no layer{did_you_mean(limit.layer, self.layers)}")
             elif layer.kind != "categorical":
                 yield Problem(f"limits.{at}.layer", f"is {limit.layer}, which has no classes")
+
+    def onto(self, space: Space) -> Self:
+        ranges = {channel.name: channel for channel in space.channels if channel.kind == "continuous"}
+        layers = {
+            name: replace(layer, low=ranges[name].low, high=ranges[name].high) if name in ranges else layer
+            for name, layer in self.layers.items()
+        }
+        return replace(self, layers=layers)
 
     def native_side(self, path: Path | None) -> int | None:
         return None

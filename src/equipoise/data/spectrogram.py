@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,6 +82,9 @@ class Spectrogram(Source):
     def shape(self) -> tuple[int, int]:
         """(frequencies, times) of a window before it is averaged."""
         return (self.size, self.size) if isinstance(self.size, int) else self.size
+
+    def onto(self, space: Space) -> Self:
+        return replace(self, low=space.channels[0].low, high=space.channels[0].high)
 
     def native_side(self, path: Path | None) -> int | None:
         return None

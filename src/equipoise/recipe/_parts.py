@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from equipoise.schedule import Rate
 from equipoise.space import Space
@@ -36,6 +36,10 @@ class Source(Part):
         `progress` is called now and then with (files read, files in all).
         Raises `equipoise.data.DataError`, one clear line, when nothing can be trained on.
         """
+
+    def onto(self, space: Space) -> Self:
+        """The source that reads other data into the ranges of `space`, so that its samples can stand beside those."""
+        return self
 
     @abstractmethod
     def native_side(self, path: Path | None) -> int | None:
