@@ -359,8 +359,9 @@ def test_an_evaluation_of_nothing_is_refused(tmp_path: Path, trained: Path, caps
 
 
 def test_two_runs_are_compared_by_the_same_reals(
-    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     longer, twin = str(tmp_path / "longer"), str(tmp_path / "twin")
     assert train(f"{TINY}:points", "--out", longer, "--for", "600steps", "--set", "average.decay=0.9") == 0
     assert (
@@ -371,12 +372,14 @@ def test_two_runs_are_compared_by_the_same_reals(
     assert run_command(["compare", str(trained), longer, "--n", "400", "--device", "cpu"]) == 0
     shown = capsys.readouterr().out
     assert "400 fakes of each run against 400 real samples, the same for all" in shown
+    assert "samples side by side: compare.png" in shown
+    assert (tmp_path / "compare.png").exists()
     assert f"{longer} is better by" in shown
     assert "one setting differs: average.decay" in shown
     assert run_command(["compare", longer, str(trained), "--n", "400", "--device", "cpu", "--json"]) == 0
     (other,) = json.loads(capsys.readouterr().out)["others"]
-    assert other["verdicts"]["kernel"] == "worse"
-    mean, low, high = other["worse_by"]["kernel"]
+    assert other["verdicts"]["diversity"] == "worse"
+    mean, low, high = other["worse_by"]["diversity"]
     assert 0 < low < mean < high
     assert run_command(["compare", longer, longer, twin, "--n", "100", "--device", "cpu"]) == 0
     shown = capsys.readouterr().out
@@ -393,8 +396,16 @@ def test_what_cannot_be_compared_is_refused(trained: Path, tmp_path: Path, capsy
         runs.append(str(tmp_path / f"run-{folder.name}"))
         assert train(f"{TINY}:images", "--data", str(folder), "--out", runs[-1], "--for", "2steps") == 0
     assert "read different data, or read them differently" in refused(["compare", *runs], capsys)
-    assert "cannot be compared" in refused(["compare", str(trained), runs[0]], capsys)
-    assert run_command(["compare", *runs, "--data", str(data), "--device", "cpu"]) == 0
+    assert "make samples of different kinds: 1x1 pixels, not 16x16" in refused(
+        ["compare", str(trained), runs[0]], capsys
+    )
+    sheet = tmp_path / "both.png"
+    assert run_command(["compare", *runs, "--data", str(data), "--device", "cpu", "--sheet", str(sheet)]) == 0
+    with Image.open(sheet) as picture:
+        rows, title, columns = 3, 18, 8
+        assert picture.size == (columns * 66 + 2, 3 * (title + rows * 66 + 2))
+    nowhere = str(sheet / "both.png")
+    assert "cannot write" in refused(["compare", *runs, "--data", str(data), "--sheet", nowhere], capsys)
 
 
 def test_all_numbers_are_had_for_the_asking(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

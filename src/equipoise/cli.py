@@ -253,6 +253,7 @@ def compare(
     data: Annotated[Path | None, Parameter(name="--data", help="other pictures; default the runs' own")] = None,
     n: Annotated[int | None, Parameter(name="--n", help="how many at most of each kind; default 2000")] = None,
     seed: Annotated[int, Parameter(name="--seed", help="which samples, which halves")] = 0,
+    sheet: Annotated[Path, Parameter(name="--sheet", help="where to put the samples of all")] = Path("compare.png"),
     json_: AsJson = False,
     device: Device = "auto",
 ) -> int:
@@ -263,10 +264,11 @@ def compare(
         raise RequestError(f"--n {n}: at least one sample is needed")
     with _reading_bar() as progress:
         result = comparing.compare(runs, data, n or evaluating.MOST_SAMPLES, seed, device, progress)
+    result.draw(sheet)
     if json_:
         print_json(result.to_json())
     else:
-        showing.lines(result.lines())
+        showing.lines([*result.lines(), "", f"samples side by side: {sheet}"])
     return OK
 
 

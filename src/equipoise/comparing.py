@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from equipoise import pictures
 from equipoise.edit import Change, diff
 from equipoise.errors import RequestError
 from equipoise.evaluating import MOST_SAMPLES, Evaluation, evaluate_all
@@ -57,6 +58,17 @@ class Compared:
 
     first: Evaluation
     comparisons: tuple[Comparison, ...]
+
+    def draw(self, path: Path) -> None:
+        """Write a PNG: real samples, and below them those of each run.  Raises `RequestError`."""
+        examples = self.first.examples
+        runs = [self.first, *(comparison.other for comparison in self.comparisons)]
+        fakes = {f"{run.run}, step {run.step}": run.examples.fake for run in runs}
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pictures.save(pictures.titled_sheets({"real samples": examples.real, **fakes}, examples.space), path)
+        except OSError as error:
+            raise RequestError(f"cannot write {path}: {error.strerror}") from error
 
     def lines(self) -> Iterator[str]:
         """For each other run: what differs in the settings, a table, and what it comes to."""

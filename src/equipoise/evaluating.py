@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from equipoise.data.codec import to_world
 from equipoise.data.corpus import Corpus
 from equipoise.data.split import Split
 from equipoise.engine.export import Sampler
@@ -23,12 +25,24 @@ from equipoise.measures.wider import further, wider
 from equipoise.recipe import Recipe
 from equipoise.run import Where, data_of, digest_of_data, open_corpus
 from equipoise.sampling import open_run
+from equipoise.space import Space
 from equipoise.spec import Json
 
 MOST_SAMPLES = 2000
 """Of each kind.  More would narrow the intervals by less than they cost: at 64 pixels these take 17 s on two cores."""
 MOST_VALUES = 2**27
 """Of each kind, in all samples together: 512 MiB."""
+
+SHOWN, POINTS_SHOWN = 24, 500
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """The first samples of those that were measured, in units of the world, [n, C, H, W]."""
+
+    real: NDArray[np.float32]
+    fake: NDArray[np.float32]
+    space: Space
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +60,7 @@ class Evaluation:
     numbers: Mapping[str, Number]
     """What the results are called and mean, by name."""
     seconds: float
+    examples: Examples
 
     def lines(self) -> Iterator[str]:
         """A table, and what it comes to."""
@@ -139,9 +154,12 @@ def evaluate_all(
             more = wider(real, fake, corpus.space, seed)
             results += [result for _, result in more]
             numbers |= {number.name: number for number, _ in more}
-        seconds = time.monotonic() - began
+        shown = POINTS_SHOWN if corpus.space.is_points else SHOWN
+        of_real, of_fake = (to_world(samples[:shown], corpus.space) for samples in (real, fake))
+        examples = Examples(of_real, of_fake, corpus.space)
+        recipe, seconds = sampler.recipe, time.monotonic() - began
         found.append(
-            Evaluation(run, sampler.step, sampler.recipe, len(real), held_out, tuple(results), numbers, seconds)
+            Evaluation(run, sampler.step, recipe, len(real), held_out, tuple(results), numbers, seconds, examples)
         )
     return found
 

@@ -43,6 +43,15 @@ def legend(samples: NDArray[np.float32], space: Space, width: int) -> Image.Imag
     return image
 
 
+def title(words: str, width: int) -> Image.Image:
+    """A line of text; one that is too long loses its beginning, for the end of a path tells more."""
+    while len(words) > 1 and _font().getlength(words) > width - 2 * MARGIN:
+        words = words[1:]
+    image = Image.new("RGB", (width, LINE + 2), PAPER)
+    ImageDraw.Draw(image).text((MARGIN, 2), words, INK, _font())
+    return image
+
+
 def _items(samples: NDArray[np.float32], space: Space) -> Iterator[Item]:
     for at, channel in enumerate(space.channels):
         if channel.kind == "categorical":

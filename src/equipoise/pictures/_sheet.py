@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from equipoise.files import write_whole_unsynced
-from equipoise.pictures._legend import legend
+from equipoise.pictures._legend import legend, title
 from equipoise.pictures._panels import Pixels, Sample, panels
 from equipoise.space import Space
 
@@ -27,21 +28,18 @@ Samples = NDArray[np.float32]
 
 def sheet(samples: Samples, space: Space, columns: int = 8) -> Image.Image:
     """Samples side by side, row by row, with a legend where colours have a meaning; plain points as one plot."""
-    if space.is_points:
-        return _scatter(samples, space)
-    tiles = [_enlarged(panels(sample, space), space) for sample in samples]
-    height, width = tiles[0].shape[:2]
-    rows = -(-len(tiles) // columns)
-    canvas = np.full(
-        (rows * (height + GAP) + GAP, columns * (width + GAP) + GAP, tiles[0].shape[2]), PAPER, dtype=np.uint8
-    )
-    for index, tile in enumerate(tiles):
-        top = GAP + index // columns * (height + GAP)
-        left = GAP + index % columns * (width + GAP)
-        canvas[top : top + height, left : left + width] = tile
-    whole = _image(canvas)
-    below = legend(samples, space, whole.width)
-    return whole if below is None else _stacked(whole, below)
+    whole = _grid(samples, space, columns)
+    below = None if space.is_points else legend(samples, space, whole.width)
+    return whole if below is None else _stacked([whole, below])
+
+
+def titled_sheets(parts: Mapping[str, Samples], space: Space, columns: int = 8) -> Image.Image:
+    """Several sheets, one below the other, each under its title, and one legend for all."""
+    grids = {words: _grid(samples, space, columns) for words, samples in parts.items()}
+    width = max(grid.width for grid in grids.values())
+    images = [image for words, grid in grids.items() for image in (title(words, width), grid)]
+    below = None if space.is_points else legend(np.concatenate(list(parts.values())), space, width)
+    return _stacked(images if below is None else [*images, below])
 
 
 def picture(sample: Sample, space: Space) -> Image.Image:
@@ -56,6 +54,22 @@ def save(image: Image.Image, path: Path) -> None:
     write_whole_unsynced(path, buffer.getvalue())
 
 
+def _grid(samples: Samples, space: Space, columns: int) -> Image.Image:
+    if space.is_points:
+        return _scatter(samples, space)
+    tiles = [_enlarged(panels(sample, space), space) for sample in samples]
+    height, width = tiles[0].shape[:2]
+    rows = -(-len(tiles) // columns)
+    canvas = np.full(
+        (rows * (height + GAP) + GAP, columns * (width + GAP) + GAP, tiles[0].shape[2]), PAPER, dtype=np.uint8
+    )
+    for index, tile in enumerate(tiles):
+        top = GAP + index // columns * (height + GAP)
+        left = GAP + index % columns * (width + GAP)
+        canvas[top : top + height, left : left + width] = tile
+    return _image(canvas)
+
+
 def _image(pixels: Pixels) -> Image.Image:
     return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
 
@@ -65,11 +79,14 @@ def _enlarged(pixels: Pixels, space: Space) -> Pixels:
     return pixels.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
-def _stacked(above: Image.Image, below: Image.Image) -> Image.Image:
-    both = Image.new("RGB", (max(above.width, below.width), above.height + below.height), (PAPER,) * 3)
-    both.paste(above, (0, 0))
-    both.paste(below, (0, above.height))
-    return both
+def _stacked(images: Sequence[Image.Image]) -> Image.Image:
+    size = max(image.width for image in images), sum(image.height for image in images)
+    whole = Image.new("RGB", size, (PAPER,) * 3)
+    top = 0
+    for image in images:
+        whole.paste(image, (0, top))
+        top += image.height
+    return whole
 
 
 def _scatter(samples: Samples, space: Space) -> Image.Image:
