@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import tiny
 from equipoise import files, recipes
 from equipoise.cli import SHORT_SPIN, main, run_command
 from equipoise.folder import RunFolder
@@ -321,16 +322,8 @@ def test_an_evaluation_changes_nothing_in_the_run(trained: Path) -> None:
     assert {path: path.read_bytes() for path in trained.rglob("*") if path.is_file()} == before
 
 
-def coloured(folder: Path, count: int, seed: int = 0) -> Path:
-    folder.mkdir()
-    noise = np.random.default_rng(seed)
-    for at in range(count):
-        Image.fromarray(noise.integers(0, 256, (16, 16, 3), dtype=np.uint8)).save(folder / f"{at:03}.png")
-    return folder
-
-
 def test_pictures_are_evaluated_against_data_of_their_kind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    data, other = coloured(tmp_path / "data", 60), coloured(tmp_path / "other", 60, seed=1)
+    data, other = tiny.coloured(tmp_path / "data", 60), tiny.coloured(tmp_path / "other", 60, seed=1)
     out = tmp_path / "run"
     assert train(f"{TINY}:images", "--data", str(data), "--out", str(out), "--for", "6steps") == 0
     capsys.readouterr()
@@ -339,7 +332,7 @@ def test_pictures_are_evaluated_against_data_of_their_kind(tmp_path: Path, capsy
     best = str(out / "best" / "generator.safetensors")
     assert "does not know where its data are: add --data" in refused(["evaluate", best], capsys)
     assert run_command(["evaluate", best, "--data", str(data), "--device", "cpu"]) == 0
-    coloured(tmp_path / "more", 3, seed=2)
+    tiny.coloured(tmp_path / "more", 3, seed=2)
     for at, path in enumerate(sorted((tmp_path / "more").iterdir())):
         path.rename(data / f"new-{at}.png")
     assert "are not what" in refused(["evaluate", str(out)], capsys)
@@ -390,7 +383,7 @@ def test_two_runs_are_compared_by_the_same_reals(
 
 def test_what_cannot_be_compared_is_refused(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "needs at least two runs" in refused(["compare", str(trained)], capsys)
-    data, more = coloured(tmp_path / "data", 60), coloured(tmp_path / "more", 60, seed=1)
+    data, more = tiny.coloured(tmp_path / "data", 60), tiny.coloured(tmp_path / "more", 60, seed=1)
     runs = []
     for folder in (data, more):
         runs.append(str(tmp_path / f"run-{folder.name}"))
@@ -410,7 +403,7 @@ def test_what_cannot_be_compared_is_refused(trained: Path, tmp_path: Path, capsy
 
 def test_all_numbers_are_had_for_the_asking(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = str(tmp_path / "run")
-    data = coloured(tmp_path / "data", 60)
+    data = tiny.coloured(tmp_path / "data", 60)
     assert train(f"{TINY}:images", "--data", str(data), "--out", out, "--for", "2steps") == 0
     capsys.readouterr()
     assert run_command(["evaluate", out, "--all", "--device", "cpu", "--json"]) == 0
@@ -422,14 +415,14 @@ def test_all_numbers_are_had_for_the_asking(tmp_path: Path, capsys: pytest.Captu
 
 def test_copies_are_looked_for_where_samples_were_held_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = str(tmp_path / "run")
-    data = coloured(tmp_path / "data", 160)
+    data = tiny.coloured(tmp_path / "data", 160)
     assert train(f"{TINY}:images", "--data", str(data), "--out", out, "--for", "2steps", "--set", "held_out=0.3") == 0
     capsys.readouterr()
     assert run_command(["evaluate", out, "--device", "cpu", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert 30 < document["num_held_out"] < 70
     assert 0.0 <= document["measures"]["copying"]["value"]["mean"] <= 1.0
-    other = coloured(tmp_path / "other", 60, seed=1)
+    other = tiny.coloured(tmp_path / "other", 60, seed=1)
     assert run_command(["evaluate", out, "--data", str(other), "--device", "cpu"]) == 0
     assert "which samples were trained on is not known" in capsys.readouterr().out
 
@@ -441,7 +434,7 @@ def test_points_cannot_be_augmented(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 def test_adaptive_augmentation_is_a_word_away(tmp_path: Path) -> None:
-    out, data = tmp_path / "run", coloured(tmp_path / "data", 60)
+    out, data = tmp_path / "run", tiny.coloured(tmp_path / "data", 60)
     assert train(f"{TINY}:images", "--data", str(data), "--out", str(out), "--for", "2steps", "--ada") == 0
     written = json.loads((out / "recipe.json").read_text())["augment"]
     assert written["applies_to"] == "both"

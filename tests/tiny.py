@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
 from equipoise.data import Images, Ring
 from equipoise.networks.dcgan import DcganCritic, DcganGenerator
 from equipoise.networks.mlp import MlpCritic, MlpGenerator
@@ -40,3 +45,12 @@ def images(steps: float = 12) -> Recipe:
         cadence=Cadence(tick_steps=3, sheet_steps=6, checkpoint_steps=4, measuring_share=1.0),
         precision=EXACT,
     )
+
+
+def coloured(folder: Path, count: int, seed: int = 0) -> Path:
+    """A new folder of noisy pictures."""
+    folder.mkdir()
+    noise = np.random.default_rng(seed)
+    for at in range(count):
+        Image.fromarray(noise.integers(0, 256, (16, 16, 3), dtype=np.uint8)).save(folder / f"{at:03}.png")
+    return folder

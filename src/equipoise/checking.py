@@ -13,6 +13,7 @@ from equipoise.asked import as_set, find_recipe
 from equipoise.data import Corpus, Images
 from equipoise.data.check import examine
 from equipoise.data.codec import from_stored
+from equipoise.doctor import lint
 from equipoise.edit import Edit, apply
 from equipoise.errors import RequestError
 from equipoise.finding import Finding
@@ -67,7 +68,10 @@ def check(
     if not source.needs_path:
         raise RequestError(f"{recipe} brings its own data and would not read {data}; check it as another recipe")
     corpus = source.corpus(data, None, progress)
-    findings = [*examine(corpus), *(_misfits(chosen, corpus) if chosen else ())]
+    findings = examine(corpus)
+    if chosen is not None:
+        num_seen = len(corpus.split(chosen.held_out).seen)
+        findings += [*_misfits(chosen, corpus), *lint(chosen, num_seen)]
     shown = np.linspace(0, len(corpus) - 1, min(CONTACTS, len(corpus))).round().astype(int)
     sheet.parent.mkdir(parents=True, exist_ok=True)
     pictures.save(pictures.sheet(from_stored(corpus.samples[shown], corpus.space), corpus.space), sheet)

@@ -24,3 +24,8 @@ class Finding:
     evidence: tuple[str, ...] = ()
     advice: str = ""
     remedies: tuple[Edit, ...] = ()
+
+    @property
+    def line(self) -> str:
+        """All of it in one line."""
+        return "; ".join((self.title, *self.evidence)) + (f" -> {self.advice}" if self.advice else "")

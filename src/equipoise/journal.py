@@ -41,6 +41,8 @@ class Started(Event):
     machine: Mapping[str, Json]
     goal: Mapping[str, float]
     """Where the run ends: one number under "steps", "images", "epochs" or "seconds", counted from its beginning."""
+    warnings: tuple[str, ...] = ()
+    """Settings that are known to do harm, and what would cure them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

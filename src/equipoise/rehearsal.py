@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from equipoise.doctor import lint
 from equipoise.engine import checkpoint
 from equipoise.engine.plan import Plan
 from equipoise.engine.state import State, initial_networks
@@ -37,6 +38,7 @@ class Outline:
     critic_parameters: int
     recipe: Recipe
     """As it would be trained: fitted to the data, where it fits itself."""
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,8 @@ def outline(recipe: Recipe, where: Where, budget: Budget | None = None) -> Outli
     corpus, plan = prepare(recipe, where, budget)
     generator, critic = initial_networks(plan)
     sizes = _count(generator), _count(critic)
-    return Outline(len(corpus), str(corpus.space), len(corpus.left_out), corpus.notes, *sizes, plan.recipe)
+    warnings = tuple(finding.line for finding in lint(plan.recipe, plan.num_samples))
+    return Outline(len(corpus), str(corpus.space), len(corpus.left_out), corpus.notes, *sizes, plan.recipe, warnings)
 
 
 def rehearse(recipe: Recipe, where: Where, budget: Budget | None = None) -> Rehearsal:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from equipoise.data.corpus import Corpus
+from equipoise.doctor import lint
 from equipoise.edit import Change, Edit, diff
 from equipoise.engine import checkpoint
 from equipoise.engine.finite import NonFinite
@@ -98,6 +99,7 @@ def start(
                 data=describe_data(corpus, _absolute(where.data), recipe),
                 machine=_machine(plan, measured.seconds),
                 goal=goal.to_json(),
+                warnings=tuple(finding.line for finding in lint(recipe, plan.num_samples)),
             )
         )
     except BaseException:  # Ctrl-C too: what has no checkpoint yet is no run, and must not look like one

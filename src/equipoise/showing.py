@@ -57,6 +57,7 @@ def plan(outline: Outline) -> None:
             f"{outline.samples} samples, {outline.space}; {outline.left_out} left out",
             f"generator {outline.generator_parameters:,} parameters, critic {outline.critic_parameters:,}",
             *(f"note: {note}" for note in outline.notes),
+            *(f"warning: {warning}" for warning in outline.warnings),
         ]
     )
 

@@ -59,13 +59,19 @@ class View:
         notes = event.data["notes"]
         if isinstance(event, Started) and isinstance(notes, list | tuple):
             for note in notes:
-                self._console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
+                self._say(f"note: {note}")
+        if isinstance(event, Started):
+            for warning in event.warnings:
+                self._say(f"warning: {warning}")
         if isinstance(event, Resumed):
             self._console.print(f"going on from step {event.step}", highlight=False)
             for change in event.changes:
                 self._console.print(f"  {change}", highlight=False)
             for notice in event.notices:
                 self._console.print(f"  {notice}", highlight=False)
+
+    def _say(self, words: str) -> None:
+        self._console.print(words, highlight=False, markup=False, soft_wrap=True)
 
     def _tick(self, tick: Tick) -> None:
         share = self.share_done(tick)

@@ -1,0 +1,5 @@
+"""What is wrong with a recipe or a run, how that is known, and what would change it.  Nothing here imports torch."""
+
+from equipoise.doctor.lint import lint
+
+__all__ = ["lint"]
