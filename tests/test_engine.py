@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -17,7 +18,9 @@ from equipoise.engine.plan import Plan
 from equipoise.engine.state import State, initial_networks, initial_state
 from equipoise.engine.step import step
 from equipoise.engine.world import World
+from equipoise.journal import Event, Started, Tick
 from equipoise.recipe import Average, Recipe
+from equipoise.run import train
 from equipoise.schedule import Linear
 from equipoise.space import Channel, Space
 
@@ -182,3 +185,16 @@ def test_shared_fakes_save_a_pass_and_change_no_count(g_updates: int) -> None:
     assert calls == g_updates
     assert state.generator.updates == g_updates
     assert state.critic.updates == 1
+
+
+def test_an_epoch_may_be_a_number_of_batches(tmp_path: Path) -> None:
+    data = tiny.coloured(tmp_path / "data", 40)
+    recipe = replace(tiny.images(), epoch_batches=10)  # of 8, and two of them a step
+    events: list[Event] = []
+    train(recipe, data, out=tmp_path / "run", budget="2epochs", device="cpu", listeners=[events.append])
+    (started,) = [event for event in events if isinstance(event, Started)]
+    (*_, last) = [event for event in events if isinstance(event, Tick)]
+    assert (last.step, last.images, last.epoch) == (10, 160, 2.0)
+    notes = started.data["notes"]
+    assert isinstance(notes, list)
+    assert "an epoch of 10 batches is longer than the data: it shows each 2 times" in notes

@@ -98,7 +98,7 @@ def _full_length_s(plan: Plan, budget: Budget | None, seconds_per_step: float) -
     """Seconds for the whole run at this pace, counting one real batch for each critic update of the first phase."""
     goal = Goal.of(plan.recipe, budget, {})
     images_per_step = plan.recipe.batch * max(1, round(value_at(plan.phase(0).d_updates, Progress(0, 0, 0.0))))
-    images_each = {"steps": images_per_step, "images": 1, "epochs": plan.num_samples}
+    images_each = {"steps": images_per_step, "images": 1, "epochs": plan.epoch_images}
     if goal.unit not in images_each:
         return None
     return goal.amount * images_each[goal.unit] / images_per_step * seconds_per_step

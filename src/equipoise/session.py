@@ -103,7 +103,7 @@ class Session:
     @property
     def done(self) -> dict[str, float]:
         """How far the run has come, in every unit."""
-        progress = self.state.counters.progress(self.plan.num_samples)
+        progress = self.state.counters.progress(self.plan.epoch_images)
         units: dict[str, float] = {"steps": progress.steps, "images": progress.images, "epochs": progress.epochs}
         return {**units, "seconds": self.seconds}
 
@@ -189,7 +189,7 @@ class Session:
     def _phase_is_over(self) -> bool:
         counters = self.state.counters
         length = self.plan.phase(counters.phase).length
-        return counters.progress_in_phase(self.plan.num_samples).measured_in(length.unit) >= length.amount
+        return counters.progress_in_phase(self.plan.epoch_images).measured_in(length.unit) >= length.amount
 
     def _reason_to_end(self, stop: StopRequest) -> str | None:
         """Why the run ends now, if it does.  What only one process knows, all agree on at ticks."""
@@ -208,7 +208,7 @@ class Session:
             return False
         if unit == "recipe":
             return counters.phase == len(self.plan.recipe.phases) - 1 and self._phase_is_over()
-        return counters.progress(self.plan.num_samples).measured_in(unit) >= self.goal.amount
+        return counters.progress(self.plan.epoch_images).measured_in(unit) >= self.goal.amount
 
     def _is_between_ticks(self) -> bool:
         return self.step % self.plan.recipe.cadence.tick_steps != 0
@@ -254,7 +254,7 @@ class Session:
         event = Tick(
             step=self.step,
             images=counters.images,
-            epoch=counters.images / self.plan.num_samples,
+            epoch=counters.images / self.plan.epoch_images,
             seconds=round(self.seconds, 3),
             values=values,
             images_per_s=round(images_per_s, 2),
@@ -343,6 +343,11 @@ def describe_data(corpus: Corpus, path: str | None, recipe: Recipe) -> dict[str,
     parts = corpus.split(recipe.held_out)
     if len(parts.seen) < recipe.batch:
         notes.append(f"{len(parts.seen)} samples make no batch of {recipe.batch}; batches are drawn with replacement")
+    if recipe.epoch_images(len(parts.seen)) > len(parts.seen):
+        times = recipe.epoch_images(len(parts.seen)) / len(parts.seen)
+        notes.append(
+            f"an epoch of {recipe.epoch_batches} batches is longer than the data: it shows each {times:.3g} times"
+        )
     if len(parts.held_out):
         notes.append(f"{len(parts.held_out)} of {len(corpus)} samples are held out, to measure by; held_out=0 uses all")
     elif recipe.held_out:
@@ -356,6 +361,7 @@ def describe_data(corpus: Corpus, path: str | None, recipe: Recipe) -> dict[str,
         "path": path,
         "digest": corpus.digest,
         "samples": len(parts.seen),
+        "epoch_images": recipe.epoch_images(len(parts.seen)),
         "held_out": len(parts.held_out),
         "space": str(corpus.space),
         "left_out": len(corpus.left_out),

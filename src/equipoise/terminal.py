@@ -19,7 +19,7 @@ class View:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._goal: dict[str, float] = {}
-        self._samples = 1
+        self._epoch_images = 1
         self._score: Measured | None = None
         self._bar = Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>5.1f} %"))
         self._task = self._bar.add_task("starting", total=1.0)
@@ -55,7 +55,7 @@ class View:
 
     def _begin(self, event: Started | Resumed) -> None:
         self._goal = dict(event.goal)
-        self._samples = int(str(event.data["samples"]))
+        self._epoch_images = int(str(event.data["epoch_images"]))
         notes = event.data["notes"]
         if isinstance(event, Started) and isinstance(notes, list | tuple):
             for note in notes:
@@ -80,7 +80,7 @@ class View:
         if self._live:
             self._live.update(Group(_table(tick, self._score), self._bar))
         else:
-            self._console.print(line(tick, self._goal, self._samples, left), highlight=False, soft_wrap=True)
+            self._console.print(line(tick, self._goal, self._epoch_images, left), highlight=False, soft_wrap=True)
 
     def share_done(self, tick: Tick) -> float:
         """How much of the way to the goal is done, in [0, 1]; 0 when the goal has no number."""
@@ -89,11 +89,11 @@ class View:
         return min(shares[0], 1.0) if shares else 0.0
 
 
-def line(tick: Tick, goal: dict[str, float], samples: int, left: str) -> str:
+def line(tick: Tick, goal: dict[str, float], epoch_images: int, left: str) -> str:
     """The line every DCGAN user knows: ``[epoch/epochs][batch/batches] Loss_D Loss_G D(x) D(G(z)) before / after``."""
     epochs = f"{goal['epochs']:.0f}" if "epochs" in goal else "-"
     images_each = max(1.0, tick.images / tick.step)
-    batches = max(1, round(samples / images_each))
+    batches = max(1, round(epoch_images / images_each))
     values = tick.values
     return (
         f"[{int(tick.epoch)}/{epochs}][{int(tick.epoch % 1 * batches)}/{batches}] step {tick.step} "

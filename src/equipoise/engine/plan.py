@@ -29,6 +29,11 @@ class Plan:
         """Samples that this process handles in an update."""
         return self.recipe.batch // self.world.size
 
+    @property
+    def epoch_images(self) -> int:
+        """Real samples that make an epoch."""
+        return self.recipe.epoch_images(self.num_samples)
+
     def phase(self, index: int) -> Phase:
         """The phase of that number; the last one goes on for as long as the run does."""
         phases = list(self.recipe.phases.values())

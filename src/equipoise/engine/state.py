@@ -30,12 +30,12 @@ class Counters:
     phase_images: int = 0
     """Steps and images at which the phase began."""
 
-    def progress(self, num_samples: int) -> Progress:
-        return Progress(self.steps, self.images, self.images / num_samples)
+    def progress(self, epoch_images: int) -> Progress:
+        return Progress(self.steps, self.images, self.images / epoch_images)
 
-    def progress_in_phase(self, num_samples: int) -> Progress:
+    def progress_in_phase(self, epoch_images: int) -> Progress:
         images = self.images - self.phase_images
-        return Progress(self.steps - self.phase_steps, images, images / num_samples)
+        return Progress(self.steps - self.phase_steps, images, images / epoch_images)
 
 
 class Player:

@@ -50,7 +50,7 @@ def step(
     counters = state.counters
     seed_everything(mix(plan.recipe.seed, "step", counters.steps, plan.world.rank), plan.device)
     phase = plan.phase(counters.phase)
-    progress = counters.progress_in_phase(plan.num_samples)
+    progress = counters.progress_in_phase(plan.epoch_images)
     d_turns, g_turns = round(value_at(phase.d_updates, progress)), round(value_at(phase.g_updates, progress))
     write_settings(plan, state)
     watch = partial(adapt, plan, state.adaptation, next_held_out=_held_out(plan, state, next_held_out))
@@ -90,7 +90,7 @@ def generate(plan: Plan, state: State) -> Samples:
 
 def write_settings(plan: Plan, state: State) -> None:
     """Write what the recipe says at this point of the run into both optimisers and the generator's buffers."""
-    progress = state.counters.progress(plan.num_samples)
+    progress = state.counters.progress(plan.epoch_images)
     for player in (state.critic, state.generator):
         player.write_settings(progress)
     generator = plan.recipe.generator
@@ -139,7 +139,7 @@ def _view(side: Side, plan: Plan, state: State, real: Samples, fake: Samples, me
 
 
 def _shown(side: Side, plan: Plan, state: State, batch: Samples, *, is_real: bool) -> Samples:
-    progress, probability = state.counters.progress(plan.num_samples), probability_of(plan, state.adaptation)
+    progress, probability = state.counters.progress(plan.epoch_images), probability_of(plan, state.adaptation)
     return shown(plan, side, progress, probability, batch, is_real=is_real)
 
 

@@ -28,6 +28,9 @@ class Recipe(Part):
     batch: Annotated[
         int, Knob("samples in an update, over all processes", low=2, high=65536, unit="samples", source="guess")
     ] = 64
+    epoch_batches: Annotated[
+        int | None, Knob("batches that count as an epoch; none: as many as the data make", low=1, high=10**6)
+    ] = None
     held_out: Annotated[
         float, Knob("share of the data never trained on, kept for measuring", low=0, high=0.5, source="habit: a tenth")
     ] = 0.1
@@ -41,6 +44,10 @@ class Recipe(Part):
     summary: Annotated[str, Prose()] = ""
     reasons: Annotated[Mapping[str, str], Prose()] = Table()
     """Where each number comes from, by path: a paper, a benchmark of ours, a user's notes, or a guess."""
+
+    def epoch_images(self, num_samples: int) -> int:
+        """How many real samples make an epoch, where there are so many to train on."""
+        return num_samples if self.epoch_batches is None else self.epoch_batches * self.batch
 
     def problems(self) -> Iterator[Problem]:
         if not self.phases:

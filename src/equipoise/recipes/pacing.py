@@ -96,7 +96,7 @@ class FitToTime(Tailor):
             span = fitting.recipe.phases["main"].length
         if span is None:
             return max(1, round(self._seconds(at) / step_s))
-        images = {"images": 1.0, "epochs": float(at.num_samples)}
+        images = {"images": 1.0, "epochs": float(fitting.recipe.epoch_images(at.num_samples))}
         share = images.get(span.unit, float(fitting.recipe.batch)) / fitting.recipe.batch
         return max(1, round(span.amount * share))
 
