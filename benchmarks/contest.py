@@ -1,6 +1,6 @@
 """Recipes against one another at equal wall time: auto, a plain DCGAN, and sprites_large, at 32 pixels on real data.
 
-    python benchmarks/contest.py --shared FOLDER [--minutes 8] [--seeds 3] [--data mon eurosat] [--work FOLDER]
+    python benchmarks/contest.py --shared FOLDER [--minutes 8] [--seeds 3] [--size 32] [--data mon eurosat]
 
 FOLDER is the folder of real data.  A quarter of the pictures of ``mon`` and a fifth of those of ``eurosat`` are set
 apart first: nobody trains on them or chooses by them, and all are measured against them.  Copies are looked for by a
@@ -32,9 +32,10 @@ from equipoise.spec import encode
 from results import Result, report
 from trials import Verdict, floor, judged, kept, number, set_apart, trained
 
+SIZE = 32
 SOURCES: dict[str, tuple[str, Images, int]] = {
-    "mon": ("sprites/crawl_tiles/mon", Images(size=32, fit="pad", filter="pixel"), 579),
-    "eurosat": ("sentinel2/eurosat", Images(size=32), 1600),
+    "mon": ("sprites/crawl_tiles/mon", Images(fit="pad", filter="pixel"), 579),
+    "eurosat": ("sentinel2/eurosat", Images(), 1600),
 }
 """Where the pictures lie, how they are read, and how many may be trained on."""
 SHOWN = ("kernel", "frechet", "precision", "recall", "coverage", "diversity", "detail")
@@ -58,7 +59,7 @@ def trial(who: str, data: str, seed: int, options: argparse.Namespace) -> Verdic
     """What evaluations say of one run, which is trained unless an earlier call has done so."""
     place, source, seen = SOURCES[data]
     ours, against = set_apart(options.shared / place, options.work / data, seen)
-    recipe = replace(CONTENDERS[who](source), seed=seed)
+    recipe = replace(CONTENDERS[who](replace(source, size=options.size)), seed=seed)
     budget = Budget(seconds=60.0 * options.minutes - MEASURING_S.get(who, 0.0))
     folder = options.work / f"{who}-{data}-{seed}"
 
@@ -110,6 +111,7 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, required=True, help="folder of the real data")
     parser.add_argument("--minutes", type=float, default=8.0, help="of training for each")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--size", type=int, default=SIZE, help="of the pictures, in pixels")
     parser.add_argument("--data", choices=SOURCES, nargs="+", default=list(SOURCES))
     parser.add_argument("--only", choices=CONTENDERS, nargs="+", default=list(CONTENDERS))
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "equipoise-contest")
@@ -120,7 +122,8 @@ def main() -> None:
         rows = [Result("threads of each run", f"{torch.get_num_threads()}")]
         for who in options.only:
             rows += rows_of(who, [found[who, data, seed] for seed in range(options.seeds)])
-        report(f"Recipes on {data}, {options.minutes:g} minutes each, {options.seeds} seeds", rows)
+        at = "" if options.size == SIZE else f" at {options.size} pixels"
+        report(f"Recipes on {data}{at}, {options.minutes:g} minutes each, {options.seeds} seeds", rows)
 
 
 if __name__ == "__main__":
