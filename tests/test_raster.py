@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 import tiny
 from equipoise.augment import Noise
 from equipoise.data import Corpus, DataError, Layer, Limit, Raster
+from equipoise.data.check import examine
 from equipoise.data.codec import from_stored, to_planes, to_world
 from equipoise.engine.plan import Plan
 from equipoise.engine.shown import shown, softened
@@ -142,6 +143,29 @@ def test_values_are_remapped_and_nodata_leaves_tiles_out(area: Path) -> None:
     beyond = replace(trees, remap={}, nodata=())
     with pytest.raises(DataError, match="values from 50 to 254, and its declared range is 0 to 100"):
         read(Raster({"trees": beyond}, size=16), area)
+
+
+def test_values_that_stand_for_something_else_are_noticed(area: Path) -> None:
+    """254 and 255 among per cent, -9999 among metres, where nobody said what they mean."""
+    rows, columns = np.indices((64, 80))
+    trees = (rows + columns) % 101
+    write(area / "trees.tif", np.where(rows < 3, 254 + columns % 2, trees).astype(np.uint8))
+    write(area / "dem.tif", np.where(columns < 4, -9999, 300 + columns + rows).astype(np.int16))
+    corpus = read(Raster({"trees": Layer("trees.tif", unit="%"), "height": HEIGHT}, size=16), area)
+    stray = {finding.title: finding for finding in examine(corpus) if "far from all others" in finding.title}
+    assert set(stray) == {f"channel {name} has values far from all others" for name in ("trees", "height")}
+    assert stray["channel trees has values far from all others"].evidence == (
+        "4.69% of all pixels are about 254 to 255 %, the rest about 0 to 100.6 %",
+    )
+    flat = np.where(columns < 4, -32768, 40 + columns % 2)
+    write(area / "dem.tif", flat.astype(np.int16))
+    assert any("far from all" in finding.title for finding in examine(read(Raster({"height": HEIGHT}, size=16), area)))
+    for levels in (2, 4):  # a mask and a scale of four have gaps of their own
+        write(area / "dem.tif", (columns % levels).astype(np.int16))
+        corpus = read(Raster({"height": HEIGHT}, size=16), area)
+        assert not [finding for finding in examine(corpus) if "far from all" in finding.title]
+    cured = Raster({"trees": Layer("trees.tif", unit="%", remap={"254": 0.0, "255": 0.0})}, size=16)
+    assert not [finding for finding in examine(read(cured, area)) if "far from all" in finding.title]
 
 
 def test_limits_leave_out_tiles_of_one_class(area: Path) -> None:

@@ -17,6 +17,7 @@ from equipoise.data.corpus import Corpus
 from equipoise.data.statistics import Statistics, measure
 from equipoise.edit import Edit
 from equipoise.finding import Finding, Severity
+from equipoise.space import Channel
 
 FEWEST, FEW = 2, 100
 """Without two samples there is no distribution; below a hundred a critic learns them by heart even with strong
@@ -36,6 +37,11 @@ DOMINATING_SHARE = 0.9
 """Sprites on a plain ground show it in 50 to 80 % of their pixels; beyond 90 % a constant picture is nearly right."""
 MONOTONOUS_SHARE = 0.2
 """A fifth of tiles that are nothing but water taught the notes' generator to make water only.  A guess."""
+STRAY_GAP, STRAY_FACTOR, STRAY_STEPS = 0.25, 3.0, 4
+"""Share of the range that nothing lies in, how much wider that is than any other gap, and how many steps of 256 the few
+values beyond it fill at most.  Guesses."""
+MARKERS = (-9999.0, -32768.0, -99999.0)
+"""Numbers that rasters have where nothing is known."""
 NOISE_CORRELATION = 0.1
 """Neighbours in photographs correlate by 0.9 and more, in dithered pixel art by 0.3; in white noise by 0."""
 NOISE_SIDE = 16
@@ -138,6 +144,37 @@ def _unused_range(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:
             yield Finding(f"channel {channel.name} is dark throughout", "warning", evidence, advice)
 
 
+def _stray_values(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:
+    """A few numbers far from all others are often no values: a code for "nothing here" that nobody declared."""
+    if corpus.space.shown != "terrain":
+        return
+    for at, counts in seen.steps.items():
+        channel, occupied = corpus.space.channels[at], np.flatnonzero(counts)
+        gaps = np.diff(occupied)
+        if not gaps.size or gaps.max() < STRAY_GAP * len(counts):
+            continue
+        first = int(gaps.argmax()) + 1
+        stray, usual = sorted((occupied[:first], occupied[first:]), key=lambda places: int(counts[places].sum()))
+        usual_gap = np.delete(gaps, first - 1).max(initial=0)
+        alone = usual_gap > 0 and gaps.max() > STRAY_FACTOR * usual_gap
+        if len(stray) <= STRAY_STEPS and (alone or channel.low in MARKERS):
+            share = counts[stray].sum() / counts.sum()
+            far, near = (_between(channel, places, len(counts)) for places in (stray, usual))
+            advice = (
+                f"if they stand for something else, say what: source.layers.{channel.name}.remap, nodata, "
+                "or the range that is real, low and high"
+            )
+            title = f"channel {channel.name} has values far from all others"
+            yield Finding(title, "warning", (f"{share:.2%} of all pixels are {far}, the rest {near}",), advice)
+
+
+def _between(channel: Channel, places: NDArray[np.intp], count: int) -> str:
+    """The range that some of `count` equal steps cover, to within a step."""
+    step = (channel.high - channel.low) / count
+    low, high = channel.low + places.min() * step, channel.low + (places.max() + 1) * step
+    return f"about {low:.4g} to {high:.4g} {channel.unit}".rstrip()
+
+
 def _equal_channels(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:
     names = [channel.name for channel in corpus.space.channels]
     varying = [(a, b) for a, b in seen.equal if seen.low[a] != seen.high[a]]
@@ -228,6 +265,7 @@ LOOKS: tuple[Look, ...] = (
     _out_of_range,
     _constant_channels,
     _unused_range,
+    _stray_values,
     _equal_channels,
     _dominating_value,
     _classes,

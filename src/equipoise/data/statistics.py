@@ -25,7 +25,8 @@ class Statistics:
     Of channels: `low`, `high`, `bad` [C], the extremes, in units of the world but for categories, and the count of
     non-finite values; `counts` [C, 256], how often each level occurs, for corpora of bytes; `equal`, pairs of channels
     that are the same in all samples; `classes`, by the place of a categorical channel, the share of each class in each
-    sample [N, K].
+    sample [N, K]; `steps`, by the place of a channel that is kept scaled, how often each of 256 equal steps of its
+    range occurs.
     Of samples: `std`, `along`, `down` [N, C], the spread and the correlation of neighbours along rows and down columns
     (0 without spread); `duplicates`, (later, earlier).
     """
@@ -40,6 +41,7 @@ class Statistics:
     equal: tuple[tuple[int, int], ...]
     duplicates: tuple[tuple[int, int], ...]
     classes: Mapping[int, NDArray[np.float64]]
+    steps: Mapping[int, NDArray[np.int64]]
 
 
 def measure(corpus: Corpus) -> Statistics:
@@ -56,6 +58,8 @@ def measure(corpus: Corpus) -> Statistics:
         at: channel.planes for at, channel in enumerate(corpus.space.channels) if channel.kind == "categorical"
     }
     shares: dict[int, list[NDArray[np.float64]]] = {at: [] for at in categorical}
+    scaled = [at for at, channel in enumerate(corpus.space.channels) if channel.stored == "scaled"]
+    steps = {at: np.zeros(LEVELS, np.int64) for at in scaled}
     step = max(1, BLOCK_VALUES // max(1, stored[0].size))
     for start in range(0, len(stored), step):
         block = np.ascontiguousarray(stored[start : start + step])
@@ -68,6 +72,9 @@ def measure(corpus: Corpus) -> Statistics:
             low = np.minimum(low, block.min(axis=(0, 1, 2), where=sound, initial=np.inf))
             high = np.maximum(high, block.max(axis=(0, 1, 2), where=sound, initial=-np.inf))
             block = np.where(sound, block, np.float32(0))
+        for at in scaled:
+            places = ((block[..., at].astype(np.float32) + 1.0) * (LEVELS / 2)).clip(0, LEVELS - 1).astype(np.intp)
+            steps[at] += np.bincount(places.ravel(), minlength=LEVELS)
         for at, count in categorical.items():
             shares[at].append(_shares(block[..., at], count))
         insides.append(_inside(block))
@@ -83,7 +90,7 @@ def measure(corpus: Corpus) -> Statistics:
                 (end + 1.0) / 2.0 * (channel.high - channel.low) + channel.low for end in (low[at], high[at])
             )
     classes = {at: np.concatenate(parts) for at, parts in shares.items()}
-    return Statistics(low, high, bad, std, along, down, seen, tuple(sorted(equal)), duplicates, classes)
+    return Statistics(low, high, bad, std, along, down, seen, tuple(sorted(equal)), duplicates, classes, steps)
 
 
 def _shares(places: NDArray[Any], count: int) -> NDArray[np.float64]:
