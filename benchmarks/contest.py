@@ -67,6 +67,7 @@ def trial(who: str, data: str, seed: int, options: argparse.Namespace) -> Verdic
         found = trained(recipe, Where(ours, device="cpu"), folder, budget)
         verdict = judged(found.run, against)
         verdict |= {"starting_s": found.starting_s, "scoring_share": found.scoring_share}
+        verdict["threads"] = torch.get_num_threads()
         numbers = {name: round(number(verdict, name), 4) for name in SHOWN}
         print(f"{data} {who} seed {seed}: best of step {verdict['step']}: {numbers}", flush=True)
         return verdict
@@ -100,6 +101,7 @@ def rows_of(who: str, verdicts: list[Verdict]) -> list[Result]:
     starting = max(verdict["starting_s"] for verdict in verdicts)
     return [
         *rows,
+        Result(f"{who}: threads", ", ".join(sorted({str(verdict["threads"]) for verdict in verdicts}))),
         Result(f"{who}: step of the best generator, median", f"{steps:.0f}"),
         Result(f"{who}: seconds before the first step, most", f"{starting:.0f}"),
         Result(f"{who}: share of the time spent on scores, most", f"{share:.1%}", "below 5 %"),
@@ -119,7 +121,7 @@ def main() -> None:
     jobs = [(who, data, seed) for seed in range(options.seeds) for data in options.data for who in options.only]
     found = {job: trial(*job, options) for job in jobs}
     for data in options.data:
-        rows = [Result("threads of each run", f"{torch.get_num_threads()}")]
+        rows = []
         for who in options.only:
             rows += rows_of(who, [found[who, data, seed] for seed in range(options.seeds)])
         at = "" if options.size == SIZE else f" at {options.size} pixels"

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from equipoise import recipes
 from equipoise.asked import as_set
 from equipoise.augment import ColourJitter, Noise, Rotate, Translate
+from equipoise.data import Corpus
+from equipoise.data.edges import has_hard_edges
 from equipoise.folder import RunFolder
 from equipoise.networks.dcgan import DcganGenerator
 from equipoise.recipe import Budget, Circumstances, Recipe, fitted, source_fitted
@@ -23,6 +25,7 @@ from equipoise.run import Where, train
 from equipoise.schedule import Cosine, Linear
 from equipoise.space import Channel, Class, Space
 
+BLUR = ImageFilter.GaussianBlur(4)
 RGB = Space((Channel("red"), Channel("green"), Channel("blue")), 32, 32)
 
 
@@ -138,12 +141,27 @@ def test_few_samples_get_small_batches() -> None:
 
 
 def test_pictures_of_hard_edges_get_transposed_convolutions() -> None:
-    for name, expected in (("lanczos", "nearest"), ("pixel", "transposed"), ("nearest", "transposed")):
-        generator = fit(as_set(recipes.load("auto"), [f"source.filter={name}"])).generator
+    def upsampling(recipe: Recipe, hard: bool) -> str:
+        at = Circumstances(RGB, 1000, 111, None, lambda _: 0.1, hard)
+        generator = fitted(recipe, at).generator
         assert isinstance(generator, DcganGenerator)
-        assert generator.upsampling == expected
-    asked = as_set(recipes.load("auto"), ["source.filter=pixel", "generator.upsampling=bilinear"])
-    assert fit(asked).generator.upsampling == "bilinear"  # type: ignore[attr-defined]
+        return generator.upsampling
+
+    assert [upsampling(recipes.load("auto"), hard) for hard in (False, True)] == ["nearest", "transposed"]
+    assert upsampling(as_set(recipes.load("auto"), ["generator.upsampling=bilinear"]), True) == "bilinear"
+
+
+def test_drawings_are_told_from_photographs() -> None:
+    chance = np.random.default_rng(0)
+    blocks = chance.integers(0, 256, (20, 3, 8, 8)).repeat(4, axis=2).repeat(4, axis=3).astype(np.uint8)
+    blurred = np.stack([np.asarray(Image.fromarray(block.transpose(1, 2, 0)).filter(BLUR)) for block in blocks])
+    masks = (chance.random((20, 1, 32, 32)) < 0.05).astype(np.uint8) * 255
+    faint = 100 + blocks // 32  # the same edges, in eight shades
+    for samples, expected in ((blocks, True), (masks, True), (blurred.transpose(0, 3, 1, 2), False), (faint, False)):
+        space = Space(tuple(Channel(str(at)) for at in range(samples.shape[1])), 32, 32)
+        assert has_hard_edges(Corpus(space, np.ascontiguousarray(samples))) is expected
+    points = Space((Channel("x"), Channel("y")), 1, 1)
+    assert not has_hard_edges(Corpus(points, np.zeros((20, 2, 1, 1), np.float32)))
 
 
 def save_noise(folder: Path, count: int, size: tuple[int, int]) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from equipoise import pictures
-from equipoise.space import Channel, Space
+from equipoise.space import Axis, Channel, Space
 
 
 def space(channels: int, height: int, width: int) -> Space:
@@ -60,3 +61,41 @@ def test_the_same_picture_is_the_same_file(tmp_path: Path) -> None:
         pictures.save(pictures.sheet(samples, space(3, 8, 8)), tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png"]
+
+
+def test_sheets_stand_below_one_another_under_their_titles() -> None:
+    samples = np.zeros((3, 3, 32, 32), np.float32)
+    path = "runs/" + "a-long-name-" * 20
+    both = pictures.titled_sheets([(path, samples), (path, samples + 255)], space(3, 32, 32), columns=4)
+    grid = 2 + 66
+    assert both.size == (2 + 4 * 66, 2 * (18 + grid))
+    pixels = np.asarray(both)
+    assert (pixels[18 + 2 : 18 + 66, 2:66] == 0).all()
+    assert (pixels[18 + grid + 18 + 2 :, 2:66] == 255).all()
+    assert (pixels[:18] < 128).any(), "a title that is too long is cut, not left away"
+
+
+def test_spaces_say_what_differs() -> None:
+    area = Space((Channel("height", 0, 900, unit="m"),), 16, 16, "terrain", Axis("northing", "m", -30.0))
+    day = Space((Channel("intensity"),), 16, 16, "spectrogram", Axis("frequency", "MHz", -0.5, 400.0))
+    for one, other, words in (
+        (area, replace(area, height=32), "16x16 pixels, not 32x16"),
+        (area, replace(area, channels=(Channel("trees"),)), "channels height, not trees"),
+        (
+            area,
+            replace(area, channels=(Channel("height", 0, 950, unit="m"),)),
+            "height from 0 to 900 m, not 0 to 950 m",
+        ),
+        (
+            area,
+            replace(area, channels=(Channel("height", 0, 900, unit="ft"),)),
+            "height from 0 to 900 m, not 0 to 900 ft",
+        ),
+        (area, replace(area, channels=(Channel("height", 0, 1, "categorical"),)), "height continuous, not categorical"),
+        (area, replace(area, rows=Axis("northing", "m", -10.0)), "pixels of -30 m, not of -10 m"),
+        (area, replace(area, rows=None), "pixels of -30 m, not of no known size"),
+        (day, replace(day, rows=Axis("frequency", "MHz", -0.5, 80.0)), "frequency from 400 MHz, not 80"),
+    ):
+        assert list(one.differences(other)) == [words]
+    assert not list(area.differences(replace(area, crs="EPSG:32612")))
+    assert not list(day.differences(replace(day, rows=Axis("frequency", "MHz", -0.5, 399.8))))

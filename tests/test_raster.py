@@ -141,7 +141,7 @@ def test_values_are_remapped_and_nodata_leaves_tiles_out(area: Path) -> None:
     assert corpus.left_out[0].reason == "trees unknown in some pixels"
     assert set(np.unique(world(corpus).round())) == {0.0, 50.0}
     beyond = replace(trees, remap={}, nodata=())
-    with pytest.raises(DataError, match="values from 50 to 254, and its declared range is 0 to 100"):
+    with pytest.raises(DataError, match="values from 50 to 254, beyond its range of 0 to 100"):
         read(Raster({"trees": beyond}, size=16), area)
 
 
@@ -349,16 +349,34 @@ def test_a_run_is_measured_against_another_area(area: Path, tmp_path: Path) -> N
     np.testing.assert_allclose(world(corpus)[:, 0].max(), 200 + 5 * 79 + 63, atol=1.0)
 
 
+def test_another_area_is_read_into_the_classes_of_the_run(area: Path, tmp_path: Path) -> None:
+    """Tiles with a class that the run does not know are left out, and that is said; a class less does no harm."""
+    layers = {"height": HEIGHT, "cover": replace(COVER, classes="present")}
+    run = train(replace(tiny_terrain(), source=Raster(layers, size=16)), area, out=tmp_path / "run", device="cpu")
+    other = shutil.copytree(area, tmp_path / "other")
+    (other / "classes.csv").write_text(TABLE + "99,class 99,#ff0000\n")
+    rows, columns = np.indices((64, 80))
+    codes = np.where((rows < 16) & (columns < 16), 99, np.array(CODES[:2])[rows % 2])
+    write(other / "cover.tif", codes.astype(np.int16), -9999)
+    found = evaluate(run, other, device="cpu")
+    assert found.num_samples == 19
+    assert "19 of 20 tiles of 16x16 pixels, one every 16" in found.notes
+    assert any("19 of 20 tiles" in line for line in found.lines())
+
+
 def test_areas_that_cannot_stand_beside_a_run_are_refused_with_what_differs(area: Path, tmp_path: Path) -> None:
     run = train(tiny_terrain(), area, out=tmp_path / "run", device="cpu")
     other = shutil.copytree(area, tmp_path / "other")
-    (other / "classes.csv").write_text(TABLE + "99,class 99,#ff0000\n")
-    with pytest.raises(RequestError, match="classes of cover: 11, 42, 98, 99, not 11, 42, 98"):
-        evaluate(run, other, device="cpu")
-    shutil.copy(area / "classes.csv", other / "classes.csv")
     rows, columns = np.indices((64, 80))
     write(other / "dem.tif", (5000 + columns + rows).astype(np.int16), -9999)
-    with pytest.raises(DataError, match="values from 5000 to 5142, and its declared range is 100 to 953"):
+    with pytest.raises(
+        RequestError, match=r"as .*run reads its own data: layer height has values from 5000 to 5142, bey"
+    ):
+        evaluate(run, other, device="cpu")
+    shutil.copy(area / "dem.tif", other / "dem.tif")
+    (other / "classes.csv").write_text(TABLE.replace("42,class 42", "43,class 43"))
+    write(other / "cover.tif", np.array([11, 43, 98], np.int16)[rows % 3], -9999)
+    with pytest.raises(RequestError, match="codes that are in no table: 42"):
         evaluate(run, other, device="cpu")
 
 

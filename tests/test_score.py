@@ -13,6 +13,7 @@ from torch import Tensor, nn
 import tiny
 from equipoise.data import Corpus
 from equipoise.data.split import identities
+from equipoise.engine.checkpoint import entries
 from equipoise.engine.choice import Choice
 from equipoise.engine.pace import step_seconds
 from equipoise.engine.plan import Plan
@@ -21,8 +22,8 @@ from equipoise.errors import Fault
 from equipoise.journal import Event, Measured, read
 from equipoise.measures.features import features
 from equipoise.measures.kernel import kernel_distance, shares
-from equipoise.recipe import BestBy, Recipe
-from equipoise.run import train
+from equipoise.recipe import BestBy, Budget, Recipe
+from equipoise.run import carry_out, resume, train
 from equipoise.sampling import open_run
 from equipoise.space import Channel, Space
 from equipoise.terms import R1
@@ -57,6 +58,8 @@ def test_the_score_is_the_measure_of_an_evaluation() -> None:
     assert found.name == "kernel"
     assert found.value == pytest.approx(sum(expected) / len(expected), rel=1e-4)
     assert found.beside.keys() == {"frechet", "precision", "coverage", "diversity"}
+    parts = [shares(a, b) for a, b in zip(*features(real, fake), strict=True)]
+    torch.testing.assert_close(found.shares, torch.stack(parts).mean(0), rtol=1e-4, atol=1e-6)
 
 
 def test_shares_tell_what_the_reals_have_to_do_with_the_difference_of_two_distances() -> None:
@@ -123,7 +126,7 @@ def scored(value: float, *shares: float) -> Scored:
 
 
 def test_a_later_generator_is_best_unless_the_lowest_score_is_surely_lower() -> None:
-    choice = Choice()
+    choice = Choice("ruler")
     assert choice.takes(scored(1.0, 0.0, 0.0, 0.0, 0.0))
     noisy, sure = (0.9, -0.7, 0.8, -0.6), (0.11, 0.09, 0.1, 0.1)  # both 0.1 in the mean
     assert choice.takes(scored(1.1, *noisy))
@@ -132,25 +135,70 @@ def test_a_later_generator_is_best_unless_the_lowest_score_is_surely_lower() -> 
 
 
 def test_small_steps_for_the_worse_do_not_add_up() -> None:
-    choice = Choice()
+    choice = Choice("ruler")
     spread = torch.tensor([1.0, -1.0, 1.0, -1.0])  # with a standard error of 0.58
     assert [choice.takes(scored(0.4 * at, *(at * spread))) for at in (0, 1)] == [True, True]
     assert not choice.takes(scored(0.8, *(-0.9 * spread)))
 
 
 def test_scores_of_unknown_error_choose_the_lowest() -> None:
-    choice = Choice()
+    choice = Choice("ruler")
     assert [choice.takes(Scored("frechet", value)) for value in (3.0, 2.0, 2.1, 1.0)] == [True, True, False, True]
 
 
 def test_what_was_chosen_is_known_after_a_resume() -> None:
-    before, after = Choice(), Choice()
+    before, after = Choice("ruler"), Choice("ruler")
     before.takes(scored(1.0, 0.0, 0.0, 0.0, 0.0))
     after.restore(before.snapshot())
     assert not after.takes(scored(1.1, 0.11, 0.09, 0.1, 0.1))
     assert after.takes(scored(1.1, 0.9, -0.7, 0.8, -0.6))
-    after.restore(Choice().snapshot())
+    after.restore(Choice("ruler").snapshot())
     assert after.takes(scored(2.0, 0.0, 0.0, 0.0, 0.0)), "nothing was chosen before"
+
+
+def test_scores_by_another_ruler_are_not_compared() -> None:
+    before, after = Choice("one"), Choice("other")
+    before.takes(scored(1.0, 0.0, 0.0))
+    after.restore(before.snapshot())
+    assert after.takes(scored(2.0, 0.0, 0.0, 0.0))
+
+
+def test_a_ruler_is_the_same_reals_latents_and_measure() -> None:
+    def ruler(real: Tensor, latents: Tensor, best_by: BestBy = "kernel") -> str:
+        return Score(real, latents, best_by).ruler
+
+    plain = ruler(noise(60), torch.zeros(60, 2))
+    assert plain == ruler(noise(60), torch.zeros(60, 2))
+    others = (ruler(noise(60, 1), torch.zeros(60, 2)), ruler(noise(60), torch.ones(60, 2)))
+    assert len({plain, *others, ruler(noise(60), torch.zeros(60, 2), "frechet")}) == 4
+
+
+def noisy_scores(monkeypatch: pytest.MonkeyPatch, values: list[float]) -> None:
+    """Scores whose differences have a standard error of 0.04 to 0.13."""
+    found = iter(values)
+
+    def call(score: Score, *_: object) -> Scored:
+        value = next(found)
+        chance = torch.Generator().manual_seed(round(1000 * value))
+        return Scored("kernel", value, shares=torch.randn(len(score.real), generator=chance))
+
+    monkeypatch.setattr(Score, "__call__", call)
+
+
+def test_a_run_keeps_the_later_of_generators_that_scores_cannot_tell_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through a stop and a resume; its checkpoint is kept as well."""
+    noisy_scores(monkeypatch, [1.0, 1.01, 1.02, 1.5, 1.03, 9.0, 9.0])
+    recipe = tiny.points(100)
+    recipe = replace(recipe, cadence=replace(recipe.cadence, keep_recent=1))
+    run = train(recipe, out=tmp_path / "run", device="cpu", budget="60steps")
+    assert open_run(run, "cpu").step == 60
+    carry_out(resume(run, budget=Budget.parse("80steps")))
+    assert open_run(run, "cpu").step == 100
+    assert [event.is_best for event in measured(run)] == [True, True, True, False, True, False, False]
+    kept = [entry.step for entry in entries(run / "checkpoints") if entry.is_best]
+    assert kept == [100]
 
 
 def test_the_best_generator_is_that_of_the_lowest_score_where_errors_are_not_known(tmp_path: Path) -> None:

@@ -222,3 +222,7 @@ def test_a_run_is_measured_against_another_day_in_its_own_range(tmp_path: Path) 
     assert read(free, other).space != space, "by itself another range"
     assert read(free.onto(space), other).space == space
     assert evaluate(run, other, device="cpu").num_held_out is None
+    for at in range(4):
+        write(tmp_path / "louder" / f"{at}.fit", sky(at + 4).astype(np.int16) * 4, hour=at)
+    louder = evaluate(run, tmp_path / "louder", device="cpu")
+    assert any("are cut off" in note and not note.startswith("0.") for note in louder.notes)

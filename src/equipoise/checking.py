@@ -16,7 +16,7 @@ from equipoise.data.codec import from_stored
 from equipoise.doctor import lint
 from equipoise.edit import Edit, apply
 from equipoise.errors import RequestError
-from equipoise.finding import Finding
+from equipoise.finding import Finding, worst_first
 from equipoise.recipe import Recipe, source_fitted
 from equipoise.spec import Json
 
@@ -71,7 +71,7 @@ def check(
     findings = examine(corpus)
     if chosen is not None:
         num_seen = len(corpus.split(chosen.held_out).seen)
-        findings += [*_misfits(chosen, corpus), *lint(chosen, num_seen)]
+        findings = worst_first([*findings, *_misfits(chosen, corpus), *lint(chosen, corpus.space, num_seen)])
     shown = np.linspace(0, len(corpus) - 1, min(CONTACTS, len(corpus))).round().astype(int)
     sheet.parent.mkdir(parents=True, exist_ok=True)
     pictures.save(pictures.sheet(from_stored(corpus.samples[shown], corpus.space), corpus.space), sheet)

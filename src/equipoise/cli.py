@@ -264,11 +264,11 @@ def compare(
         raise RequestError(f"--n {n}: at least one sample is needed")
     with _reading_bar() as progress:
         result = comparing.compare(runs, data, n or evaluating.MOST_SAMPLES, seed, device, progress)
-    result.draw(sheet)
     if json_:
-        print_json(result.to_json())
+        print_json(result.to_json() | {"sheet": str(sheet)})
     else:
         showing.lines([*result.lines(), "", f"samples side by side: {sheet}"])
+    result.draw(sheet)
     return OK
 
 

@@ -63,10 +63,10 @@ class Compared:
         """Write a PNG: real samples, and below them those of each run.  Raises `RequestError`."""
         examples = self.first.examples
         runs = [self.first, *(comparison.other for comparison in self.comparisons)]
-        fakes = {f"{run.run}, step {run.step}": run.examples.fake for run in runs}
+        fakes = [(f"{run.run}, step {run.step}", run.examples.fake) for run in runs]
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            pictures.save(pictures.titled_sheets({"real samples": examples.real, **fakes}, examples.space), path)
+            pictures.save(pictures.titled_sheets([("real samples", examples.real), *fakes], examples.space), path)
         except OSError as error:
             raise RequestError(f"cannot write {path}: {error.strerror}") from error
 
@@ -87,7 +87,7 @@ class Compared:
                 )
             yield f"  {_in_words(comparison, str(other.run))}"
 
-    def to_json(self) -> Json:
+    def to_json(self) -> dict[str, Json]:
         return {
             "first": self.first.to_json(),
             "others": [

@@ -61,6 +61,8 @@ class Evaluation:
     """What the results are called and mean, by name."""
     seconds: float
     examples: Examples
+    notes: tuple[str, ...] = ()
+    """About the reading of other data than the run's own."""
 
     def lines(self) -> Iterator[str]:
         """A table, and what it comes to."""
@@ -69,6 +71,7 @@ class Evaluation:
             f"{self.run}, step {self.step}: {self.num_samples} fakes against {self.num_samples} real samples"
             f"{held_out}, halves of each, {self.seconds:.0f} s"
         )
+        yield from (f"note: {note}" for note in self.notes)
         width = max(len(result.name) for result in self.results)
         yield f"{'':<{width}} {'fakes':>10}   {'95 % interval':<21}{'real data':>10}"
         for result in self.results:
@@ -157,9 +160,19 @@ def evaluate_all(
         shown = POINTS_SHOWN if corpus.space.is_points else SHOWN
         of_real, of_fake = (to_world(samples[:shown], corpus.space) for samples in (real, fake))
         examples = Examples(of_real, of_fake, corpus.space)
-        recipe, seconds = sampler.recipe, time.monotonic() - began
         found.append(
-            Evaluation(run, sampler.step, recipe, len(real), held_out, tuple(results), numbers, seconds, examples)
+            Evaluation(
+                run,
+                sampler.step,
+                sampler.recipe,
+                len(real),
+                held_out,
+                tuple(results),
+                numbers,
+                time.monotonic() - began,
+                examples,
+                () if known else corpus.notes,
+            )
         )
     return found
 
@@ -196,7 +209,11 @@ def _corpus(
     where = Where(data, device=device, progress=progress)
     corpus = open_corpus(sampler.recipe, where)
     if asked is not None and corpus.space != sampler.space:
-        corpus = open_corpus(replace(sampler.recipe, source=sampler.recipe.source.onto(sampler.space)), where)
+        recipe = replace(sampler.recipe, source=sampler.recipe.source.onto(sampler.space))
+        try:
+            corpus = open_corpus(recipe, where)
+        except RequestError as error:
+            raise RequestError(f"{data} cannot be read as {run} reads its own data: {error}") from error
     differences = "; ".join(corpus.space.differences(sampler.space))
     if differences:
         raise RequestError(f"{data} cannot be measured against; it gives, and {run} makes: {differences}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,3 +30,9 @@ class Finding:
     def line(self) -> str:
         """All of it in one line."""
         return "; ".join((self.title, *self.evidence)) + (f" -> {self.advice}" if self.advice else "")
+
+
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Faults, then warnings, then notes; each in the order given."""
+    ranks: dict[Severity, int] = {"fault": 0, "warning": 1, "note": 2}
+    return sorted(findings, key=lambda finding: ranks[finding.severity])

@@ -81,6 +81,8 @@ class Measured(Event):
     value: float
     seconds: float
     beside: dict[str, float] = field(default_factory=dict)
+    is_best: bool = False
+    """Whether this generator is taken for the best so far."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,7 +60,7 @@ def outline(recipe: Recipe, where: Where, budget: Budget | None = None) -> Outli
     corpus, plan = prepare(recipe, where, budget)
     generator, critic = initial_networks(plan)
     sizes = _count(generator), _count(critic)
-    warnings = tuple(finding.line for finding in lint(plan.recipe, plan.num_samples))
+    warnings = tuple(finding.line for finding in lint(plan.recipe, plan.space, plan.num_samples))
     return Outline(len(corpus), str(corpus.space), len(corpus.left_out), corpus.notes, *sizes, plan.recipe, warnings)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from equipoise.data.corpus import Corpus
+from equipoise.data.edges import has_hard_edges
 from equipoise.doctor import lint
 from equipoise.edit import Change, Edit, diff
 from equipoise.engine import checkpoint
@@ -99,7 +100,7 @@ def start(
                 data=describe_data(corpus, _absolute(where.data), recipe),
                 machine=_machine(plan, measured.seconds),
                 goal=goal.to_json(),
-                warnings=tuple(finding.line for finding in lint(recipe, plan.num_samples)),
+                warnings=tuple(finding.line for finding in lint(recipe, plan.space, plan.num_samples)),
             )
         )
     except BaseException:  # Ctrl-C too: what has no checkpoint yet is no run, and must not look like one
@@ -166,10 +167,18 @@ def resume(
             machine=_machine(plan),
             goal=session.goal.to_json(),
             changes=tuple(diff(recorded, recipe)),
-            notices=tuple(notices),
+            notices=(*notices, *_new_warnings(recorded, recipe, plan)),
         )
     )
     return session
+
+
+def _new_warnings(before: Recipe, after: Recipe, plan: Plan) -> Iterator[str]:
+    """What the changes brought that is known to do harm."""
+    known = {finding.title for finding in lint(before, plan.space, plan.num_samples)}
+    for finding in lint(after, plan.space, plan.num_samples):
+        if finding.title not in known:
+            yield f"warning: {finding.line}"
 
 
 def carry_out(session: Session) -> str:
@@ -209,7 +218,8 @@ def prepare(recipe: Recipe, where: Where, budget: Budget | None = None) -> tuple
     parts = corpus.split(recipe.held_out)
     plan = Plan(recipe, corpus.space, len(parts.seen), device, world, readers=where.readers)
     if recipe.tailor is not None:
-        found = Circumstances(corpus.space, len(parts.seen), len(parts.held_out), budget, partial(step_seconds, plan))
+        sizes = len(parts.seen), len(parts.held_out)
+        found = Circumstances(corpus.space, *sizes, budget, partial(step_seconds, plan), has_hard_edges(corpus))
         plan = replace(plan, recipe=world.agree(fitted(recipe, found)))
     refuse_misfits(plan, corpus)
     return corpus, plan

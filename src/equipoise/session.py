@@ -70,7 +70,6 @@ class Session:
         self.seconds = 0.0
         """Training time over all sessions of the run."""
         self.is_new = False
-        self._choice = Choice()
         self._corpus = corpus
         self._split = corpus.split(recipe.held_out)
         self._feed = self._feed_of(self._split.seen, recipe.seed)
@@ -81,6 +80,7 @@ class Session:
             self._held_out_feed = self._feed_of(self._split.held_out, mix(recipe.seed, "held out"))
         self._meter = Meter()
         self._score = Score.for_plan(plan, corpus, self._split)
+        self._choice = Choice(self._score.ruler)
         self._scoring_s = 0.0
         """Spent on scores in this session."""
         self._scored_step = -1
@@ -126,7 +126,7 @@ class Session:
             real = look.reals(self._corpus, self._split, look.sheet_size(plan.space), plan.recipe.seed)
             self._picture("reals.png", to_world(real, plan.space))
             self._picture("fakes_init.png", self._fakes())
-            self._save(score=None)
+            self._save()
             self._report(self._checkpointer.wait())
 
     def train(self, stop: StopRequest) -> str:
@@ -220,13 +220,13 @@ class Session:
         if self._record is None or (self.plan.world.size > 1 and self._is_between_ticks()):
             return
         looked = self.step % cadence.sheet_steps == 0
-        score = None
+        measured = None
         if looked:
             self._draw_sheet()
-            score = self._score_generator() if self._scores_are_affordable() else None
+            measured = self._score_generator() if self._scores_are_affordable() else None
         due = looked or (cadence.checkpoint_steps is not None and self.step % cadence.checkpoint_steps == 0)
         if due or time.monotonic() - self._last_save > cadence.checkpoint_s:
-            self._save(score)
+            self._save(measured)
 
     def _conclude(self, reason: str) -> None:
         """The last row, sheet and score, unless the run will go on; and the whole state."""
@@ -237,7 +237,7 @@ class Session:
                 self._draw_sheet()
             self._save(self._score_generator())
         elif self._record is not None and self._saved_step != self.step:
-            self._save(score=None)
+            self._save()
         self._report(self._checkpointer.wait())
         self._announce(Finished(step=self.step, reason=reason, seconds=round(self.seconds, 3)))
 
@@ -275,7 +275,7 @@ class Session:
         spent = self.seconds - self._seconds_before
         return self._scoring_s <= self.plan.recipe.cadence.measuring_share * spent
 
-    def _score_generator(self) -> float:
+    def _score_generator(self) -> Measured:
         """Score the averaged generator, and keep it if it is the best so far."""
         began = time.monotonic()
         found = self._score(self.state.average, self.plan.device)
@@ -284,14 +284,16 @@ class Session:
         self._scored_step = self.step
         if not math.isfinite(found.value):
             raise Fault(f"step {self.step}: samples are not finite; resume from an older checkpoint with a lower rate")
+        is_best = self._choice.takes(found)
+        seconds, beside = round(took, 3), found.beside
         event = Measured(
-            step=self.step, name=found.name, value=found.value, seconds=round(took, 3), beside=found.beside
+            step=self.step, name=found.name, value=found.value, seconds=seconds, beside=beside, is_best=is_best
         )
         self._announce(event)
-        if self._choice.takes(found):
+        if is_best:
             plan, path = self.plan, self.folder.best_generator
             save_generator(path, self.state.average, plan.recipe, plan.space, self.step, found.value)
-        return found.value
+        return event
 
     def _fakes(self) -> NDArray[np.float32]:
         return to_world(look.draw(self.state.average, self._sheet_latents, self.plan.device), self.plan.space)
@@ -300,7 +302,7 @@ class Session:
         pictures.save(pictures.sheet(samples, self.plan.space), self.folder.samples / name)
         self._announce(Pictured(step=self.step, path=f"samples/{name}"))
 
-    def _save(self, score: float | None) -> None:
+    def _save(self, measured: Measured | None = None) -> None:
         """Hand the whole state to the writer, which works beside the training."""
         snapshot: dict[str, object] = {
             **self.state.snapshot(),
@@ -310,7 +312,8 @@ class Session:
             "seconds": self.seconds,
             "choice": self._choice.snapshot(),
         }
-        self._report(self._checkpointer.save(snapshot, self.step, score))
+        score, is_best = (measured.value, measured.is_best) if measured is not None else (None, False)
+        self._report(self._checkpointer.save(snapshot, self.step, score, is_best=is_best))
         self._last_save, self._saved_step = time.monotonic(), self.step
 
     def _report(self, saved: checkpoint.Saved | None) -> None:

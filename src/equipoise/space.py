@@ -112,7 +112,10 @@ class Space:
         return sum(channel.planes for channel in self.channels), self.height, self.width
 
     def differences(self, other: Space) -> Iterator[str]:
-        """Why samples of the other kind cannot stand beside these, in words.  Where they lie does not matter."""
+        """Why samples of the other kind cannot stand beside these, in words.
+
+        Where on the ground they lie does not matter, nor what classes are called; frequencies do.
+        """
         if self.shape[1:] != other.shape[1:]:
             yield f"{self.height}x{self.width} pixels, not {other.height}x{other.width}"
         ours, theirs = ([channel.name for channel in space.channels] for space in (self, other))
@@ -122,13 +125,15 @@ class Space:
         for mine, its in zip(self.channels, other.channels, strict=True):
             if mine.kind != its.kind:
                 yield f"{mine.name} {mine.kind}, not {its.kind}"
-            elif mine.kind == "categorical" and mine.classes != its.classes:
+            elif mine.kind == "categorical" and _codes(mine) != _codes(its):
                 yield f"classes of {mine.name}: {_codes(mine)}, not {_codes(its)}"
             elif mine.kind == "continuous" and _range(mine) != _range(its):
                 yield f"{mine.name} from {_range(mine)}, not {_range(its)}"
         for axis, its_axis in ((self.rows, other.rows), (self.columns, other.columns)):
             if not _alike(axis, its_axis):
-                yield f"{_step(axis)} a pixel, not {_step(its_axis)}"
+                yield f"pixels {_step(axis)}, not {_step(its_axis)}"
+            elif axis is not None and its_axis is not None and not _same_begin(axis, its_axis):
+                yield f"{axis.name} from {axis.first:g} {axis.unit}, not {its_axis.first:g}"
 
     @property
     def is_points(self) -> bool:
@@ -172,8 +177,13 @@ def _alike(mine: Axis | None, its: Axis | None) -> bool:
     return mine.unit == its.unit and math.isclose(mine.step, its.step, rel_tol=SAME_STEP)
 
 
+def _same_begin(mine: Axis, its: Axis) -> bool:
+    """Within a pixel, or not known of one."""
+    return mine.first is None or its.first is None or abs(mine.first - its.first) <= abs(mine.step)
+
+
 def _step(axis: Axis | None) -> str:
-    return "of no known size" if axis is None else f"{axis.step:g} {axis.unit}".rstrip()
+    return "of no known size" if axis is None else f"of {axis.step:g} {axis.unit}".rstrip()
 
 
 def _channel(document: Mapping[str, Any]) -> Channel:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from equipoise.data.corpus import Corpus
 from equipoise.data.statistics import Statistics, measure
 from equipoise.edit import Edit
-from equipoise.finding import Finding, Severity
+from equipoise.finding import Finding, Severity, worst_first
 from equipoise.space import Channel
 
 FEWEST, FEW = 2, 100
@@ -62,8 +62,7 @@ def examine(corpus: Corpus) -> list[Finding]:
         for look in LOOKS:
             found.extend(look(corpus, statistics))
     found += [Finding(note, "note") for note in corpus.notes]
-    ranks = {"fault": 0, "warning": 1, "note": 2}
-    return sorted(found, key=lambda finding: ranks[finding.severity])
+    return worst_first(found)
 
 
 def _too_few(corpus: Corpus) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,9 @@ class Digits(Source):
         self, path: Path | None = None, cache: Path | None = None, progress: Callable[[int, int], None] | None = None
     ) -> Corpus:
         return generated(self, cache, self._draw)
+
+    def onto(self, space: Space) -> Self:
+        return self
 
     def native_side(self, path: Path | None = None) -> int | None:
         return None
@@ -78,6 +81,9 @@ class StackedDigits(Source):
         self, path: Path | None = None, cache: Path | None = None, progress: Callable[[int, int], None] | None = None
     ) -> Corpus:
         return generated(self, cache, self._draw)
+
+    def onto(self, space: Space) -> Self:
+        return self
 
     def native_side(self, path: Path | None = None) -> int | None:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from equipoise.data.corpus import Corpus
 from equipoise.data.decode import Plan
@@ -15,6 +15,7 @@ from equipoise.data.sides import typical_side
 from equipoise.data.store import HEADER_BYTES, Store, key, settings_key
 from equipoise.data.workers import Crew
 from equipoise.recipe import Source
+from equipoise.space import Space
 from equipoise.spec import Knob, Problem, encode
 
 Pixels = Annotated[int, Knob("pixels", low=1, high=4096, unit="pixels")]
@@ -84,6 +85,9 @@ class Images(Source):
             if not store.any_named(settings[:NAMED_BY]):
                 crew.start(FIRST_CREW)  # there will be something to decode: they get ready while files are listed
             return self._opened(list_pictures(path), store, settings, crew, progress)
+
+    def onto(self, space: Space) -> Self:
+        return self
 
     def native_side(self, path: Path | None) -> int | None:
         return typical_side(list_pictures(path))

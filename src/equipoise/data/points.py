@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,9 @@ class Points(Source):
         self, path: Path | None = None, cache: Path | None = None, progress: Callable[[int, int], None] | None = None
     ) -> Corpus:
         return generated(self, cache, self._draw)
+
+    def onto(self, space: Space) -> Self:
+        return self
 
     def native_side(self, path: Path | None = None) -> int | None:
         return None

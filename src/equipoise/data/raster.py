@@ -15,7 +15,7 @@ from equipoise.data.store import Store, files_key, key, settings_key
 from equipoise.data.tables import classes_of, is_file
 from equipoise.data.tiling import Job, build, fingerprint
 from equipoise.recipe import Source
-from equipoise.space import Space
+from equipoise.space import Channel, Space
 from equipoise.spec import Knob, Part, Problem, Table, encode
 from equipoise.spec.knob import did_you_mean
 
@@ -33,8 +33,8 @@ class Layer(Part):
     the columns code, name and colour.  `remap` turns values, written as texts, into others as they are read: vegetation
     "254" and "255", which mean no vegetation at all, into 0.  `nodata` adds to what the file says.  `low` and `high`
     declare the range of a continuous layer; otherwise it is that of the data.  A code that is in no table is refused,
-    or its tiles are left out.  Each class of the table is one plane to the networks, or only those that are ``present``
-    in the raster: quicker, but a generator of one area then cannot be measured against another.
+    or its tiles are left out.  Each class of the table is one plane to the networks; or only those that are ``present``
+    in the raster, which is quicker; or those of the codes in a list, and tiles with others are left out.
     """
 
     file: str
@@ -47,7 +47,7 @@ class Layer(Part):
     high: float | None = None
     table: str = ""
     unknown: Literal["refuse", "leave out"] = "refuse"
-    classes: Literal["declared", "present"] = "declared"
+    classes: Literal["declared", "present"] | tuple[int, ...] = "declared"
 
     def problems(self) -> Iterator[Problem]:
         if self.kind == "categorical" and not self.table:
@@ -100,12 +100,8 @@ class Raster(Source):
                 yield Problem(f"limits.{at}.layer", f"is {limit.layer}, which has no classes")
 
     def onto(self, space: Space) -> Self:
-        ranges = {channel.name: channel for channel in space.channels if channel.kind == "continuous"}
-        layers = {
-            name: replace(layer, low=ranges[name].low, high=ranges[name].high) if name in ranges else layer
-            for name, layer in self.layers.items()
-        }
-        return replace(self, layers=layers)
+        channels = {channel.name: channel for channel in space.channels}
+        return replace(self, layers={name: _onto(layer, channels[name]) for name, layer in self.layers.items()})
 
     def native_side(self, path: Path | None) -> int | None:
         return None
@@ -150,6 +146,12 @@ class Raster(Source):
                     "source.resample=true brings it there"
                 )
         return bands
+
+
+def _onto(layer: Layer, channel: Channel) -> Layer:
+    if channel.kind == "categorical":
+        return replace(layer, classes=tuple(item.code for item in channel.classes))
+    return replace(layer, low=channel.low, high=channel.high)
 
 
 def _found(path: Path | None, name: str, layer: Layer) -> Path:

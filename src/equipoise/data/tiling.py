@@ -168,8 +168,17 @@ def _remapped(values: Values, layer: Layer) -> Values:
 def _classes(job: Job, name: str, seen: Seen) -> Classes:
     """Those that the layer's planes stand for."""
     declared = job.classes.get(name, ())
-    if job.layers[name].classes == "declared":
+    wanted = job.layers[name].classes
+    if wanted == "declared":
         return declared
+    if not isinstance(wanted, str):
+        by_code = {item.code: item for item in declared}
+        missing = [code for code in wanted if code not in by_code]
+        if missing:
+            raise DataError(
+                f"source.layers.{name}.classes has codes that are in no table: {', '.join(map(str, missing))}"
+            )
+        return tuple(by_code[code] for code in wanted)
     present = tuple(item for item in declared if float(item.code) in seen.codes)
     if len(present) < FEWEST_CLASSES:
         alone = f"only {present[0].name}" if present else "no class of its table"
@@ -186,7 +195,7 @@ def _channel(name: str, layer: Layer, classes: Classes, seen: Seen) -> Channel:
         raise DataError(f"layer {name} is {low:g} wherever anything is known: it carries nothing; leave it away")
     if seen.low < low or seen.high > high:
         raise DataError(
-            f"layer {name} has values from {seen.low:g} to {seen.high:g}, and its declared range is {low:g} to {high:g}"
+            f"layer {name} has values from {seen.low:g} to {seen.high:g}, beyond its range of {low:g} to {high:g}"
             f"; widen source.layers.{name}.low and high, or remap what is no value"
         )
     return Channel(name, low, high, "continuous", layer.unit, "scaled")

@@ -6,24 +6,25 @@ from collections.abc import Callable, Iterator
 
 from equipoise.edit import Edit
 from equipoise.finding import Finding
-from equipoise.recipe import Recipe
+from equipoise.recipe import Recipe, Term
+from equipoise.space import Space
 from equipoise.spec import flatten
 
-Rule = Callable[[Recipe, int], Iterator[Finding]]
-"""Shown a recipe and how many samples there are to train on."""
+Rule = Callable[[Recipe, Space, int], Iterator[Finding]]
+"""Shown a recipe, and of which kind and how many the samples are that there are to train on."""
 
 HIGHEST_EPS = 1e-2
-"""Features of a norm have variances around 1; published networks have 1e-3 at most."""
+"""Variances of features are around 1; the defaults of PyTorch and Keras are 1e-5 and 1e-3."""
 USUAL_EPS = 1e-5
 FEW_SAMPLES = 1000
 
 
-def lint(recipe: Recipe, num_samples: int) -> list[Finding]:
+def lint(recipe: Recipe, space: Space, num_samples: int) -> list[Finding]:
     """All warnings; none of them forbids training.  A recipe that fits itself is looked at as it is."""
-    return [finding for rule in RULES for finding in rule(recipe, num_samples)]
+    return [finding for rule in RULES for finding in rule(recipe, space, num_samples)]
 
 
-def drowned_variances(recipe: Recipe, num_samples: int) -> Iterator[Finding]:
+def drowned_variances(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Finding]:
     """A norm divides by the root of variance + eps: with a large eps it hardly normalises."""
     for path, value in flatten(recipe).items():
         of_network = path.startswith(("generator.", "critic."))
@@ -37,19 +38,19 @@ def drowned_variances(recipe: Recipe, num_samples: int) -> Iterator[Finding]:
             )
 
 
-def hard_classes(recipe: Recipe, num_samples: int) -> Iterator[Finding]:
+def hard_classes(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Finding]:
     """Whole classes pass the gradient of something else than what the critic saw."""
     if flatten(recipe).get("generator.hard") is True:
         yield Finding(
             "the generator's classes are hard",
             "warning",
-            ("the critic sees whole classes, the gradient is that of the shares (notes: nothing was learned)",),
+            ("the gradient is not that of what the critic saw (notes: the information to learn from is lost)",),
             "--set generator.hard=false",
             (Edit("generator.hard", value=False),),
         )
 
 
-def classes_around_zero(recipe: Recipe, num_samples: int) -> Iterator[Finding]:
+def classes_around_zero(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Finding]:
     """Most planes of most pixels are then at the same far end."""
     if recipe.categories is not None and recipe.categories.span == "-1 to 1":
         yield Finding(
@@ -61,17 +62,17 @@ def classes_around_zero(recipe: Recipe, num_samples: int) -> Iterator[Finding]:
         )
 
 
-def unbounded_critic(recipe: Recipe, num_samples: int) -> Iterator[Finding]:
+def unbounded_critic(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Finding]:
     """Neither a penalty on the critic's slope nor spectral norm: the classic way to collapse."""
     rows = flatten(recipe)
-    terms = [term for phase in recipe.phases.values() for term in phase.terms.values()]
-    if any(term.penalises_slope for term in terms) or rows.get("critic.spectral_norm") is True:
+    penalised = [any(map(_penalises, phase.terms.values())) for phase in recipe.phases.values()]
+    if all(penalised) or rows.get("critic.spectral_norm") is True:
         return
     edits = (Edit("critic.spectral_norm", value=True),) if "critic.spectral_norm" in rows else ()
     yield Finding(
         "nothing bounds the slope of the critic",
         "warning",
-        ("no gradient penalty, no spectral norm: ten of ten such public runs collapsed",),
+        ("ten of ten public runs with BCE, least squares or hinge and neither of the two collapsed",),
         "--set critic.spectral_norm=true, or a recipe with R1 such as auto"
         if edits
         else "a recipe with R1, such as auto",
@@ -79,15 +80,20 @@ def unbounded_critic(recipe: Recipe, num_samples: int) -> Iterator[Finding]:
     )
 
 
-def learned_by_heart(recipe: Recipe, num_samples: int) -> Iterator[Finding]:
+def learned_by_heart(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Finding]:
     """Few samples, and the critic sees them over and over as they are."""
-    if num_samples < FEW_SAMPLES and recipe.augment is None:
+    if num_samples < FEW_SAMPLES and recipe.augment is None and not space.is_points:
         yield Finding(
             f"{num_samples} samples, and the critic sees them as they are",
             "warning",
-            ("on 200 scenes adaptive augmentation nearly doubled the recall of unseen ones (LAB.md)",),
-            "--ada; the best generator is chosen by samples that were held out, so a longer run does no harm",
+            ("on 200 scenes a DCGAN reached a recall of 0.26, with adaptive augmentation 0.49",),
+            "equipoise train ... --ada",
         )
+
+
+def _penalises(term: Term) -> bool:
+    """Whether it bounds the critic's slope; one whose weight is always 0 does nothing."""
+    return term.penalises_slope and term.weight != 0
 
 
 RULES: tuple[Rule, ...] = (drowned_variances, hard_classes, classes_around_zero, unbounded_critic, learned_by_heart)

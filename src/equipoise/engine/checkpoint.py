@@ -1,9 +1,9 @@
 """Checkpoints: everything that has state, in one file that proves itself.
 
 A checkpoint is written beside its place, synced, read back, and renamed.  Its name holds the step, the score if there
-is one, and the first digits of the SHA-256 of its bytes: ``step-00001000_score-0.0312_5f0c6a1e9b27.pt``.  A file that
-does not hash to its name is damaged and is never loaded.  Files are read with ``weights_only=True``: a checkpoint can
-hold numbers and nothing that runs.
+is one, whether its generator was the best so far, and the first digits of the SHA-256 of its bytes:
+``step-00001000_score-0.0312_best_5f0c6a1e9b27.pt``.  A file that does not hash to its name is damaged and is never
+loaded.  Files are read with ``weights_only=True``: a checkpoint can hold numbers and nothing that runs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from equipoise.errors import Fault, RequestError
 from equipoise.files import UNFINISHED, write_whole
 
 FORMAT = 2
-_NAME = re.compile(r"step-(?P<step>\d{8})(_score-(?P<score>[\d.e+-]+))?_(?P<hash>[0-9a-f]{12})\.pt")
+_NAME = re.compile(r"step-(?P<step>\d{8})(_score-(?P<score>[\d.e+-]+))?(?P<best>_best)?_(?P<hash>[0-9a-f]{12})\.pt")
 
 
 class Damaged(RequestError):
@@ -39,6 +39,8 @@ class Entry:
     path: Path
     step: int
     score: float | None
+    is_best: bool
+    """Whether its generator was the best of the run so far."""
 
 
 def entries(folder: Path) -> list[Entry]:
@@ -48,7 +50,7 @@ def entries(folder: Path) -> list[Entry]:
         match = _NAME.fullmatch(path.name)
         if match:
             score = float(match["score"]) if match["score"] else None
-            found.append(Entry(path, int(match["step"]), score))
+            found.append(Entry(path, int(match["step"]), score, match["best"] is not None))
     return sorted(found, key=lambda entry: (entry.step, entry.path.name))
 
 
@@ -105,11 +107,11 @@ class Checkpointer:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._pending: Future[Saved] | None = None
 
-    def save(self, snapshot: dict[str, Any], step: int, score: float | None) -> Saved | None:
+    def save(self, snapshot: dict[str, Any], step: int, score: float | None, *, is_best: bool = False) -> Saved | None:
         """Copy the snapshot now, write it in the background.  Returns what the save before has come to."""
         done = self.wait()
         copied = on_cpu({"format": FORMAT, **snapshot})
-        self._pending = self._thread.submit(self._write, copied, step, score)
+        self._pending = self._thread.submit(self._write, copied, step, score, is_best)
         return done
 
     def wait(self) -> Saved | None:
@@ -126,13 +128,14 @@ class Checkpointer:
     def close(self) -> None:
         self._thread.shutdown()
 
-    def _write(self, snapshot: dict[str, Any], step: int, score: float | None) -> Saved:
+    def _write(self, snapshot: dict[str, Any], step: int, score: float | None, is_best: bool) -> Saved:
         began = time.monotonic()
         buffer = io.BytesIO()
         torch.save(snapshot, buffer)
         content = buffer.getbuffer()
         score_text = "" if score is None else f"_score-{score:.6g}"
-        path = self.folder / f"step-{step:08d}{score_text}_{_hash(content)}.pt"
+        best_text = "_best" if is_best else ""
+        path = self.folder / f"step-{step:08d}{score_text}{best_text}_{_hash(content)}.pt"
         write_whole(path, content)
         self._trim(step)
         return Saved(path, step, len(content), round(time.monotonic() - began, 3))
@@ -141,8 +144,8 @@ class Checkpointer:
         """Keep the recent ones and the best ones up to this step; later ones are damaged or of an abandoned course."""
         found = entries(self.folder)
         past = [entry for entry in found if entry.step <= step]
-        scored = sorted((entry.score, entry.path) for entry in past if entry.score is not None)
-        kept = {entry.path for entry in past[-self._keep_recent :]} | {path for _, path in scored[: self._keep_best]}
+        best = [entry for entry in past if entry.is_best]
+        kept = {entry.path for entry in (*past[-self._keep_recent :], *best[-self._keep_best :])}
         for entry in found:
             if entry.path not in kept:
                 entry.path.unlink()

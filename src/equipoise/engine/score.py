@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from dataclasses import dataclass, field
+from hashlib import blake2b
 
 import torch
 from jaxtyping import Float
@@ -68,6 +69,8 @@ class Score:
         self._on_features = len(real) >= FEWEST_FOR_FEATURES
         self.best_by: BestBy = best_by if self._on_features else "sliced_wasserstein"
         self.real, self._latents = real, latents
+        self.ruler = _digest(self.best_by, real, latents)
+        """The same for two scores that may be compared: of the same real samples, latents and measure."""
         is_points = real.shape[2] == real.shape[3] == 1
         self._extractor = Extractor.fitted(real) if self._on_features and not is_points else None
         self._features = self._vectors(real)
@@ -101,3 +104,10 @@ class Score:
 
     def _vectors(self, samples: Samples) -> list[Vectors]:
         return [samples.flatten(1)] if self._extractor is None else self._extractor(samples)
+
+
+def _digest(best_by: str, *tensors: Tensor) -> str:
+    hasher = blake2b(best_by.encode(), digest_size=8)
+    for tensor in tensors:
+        hasher.update(tensor.contiguous().numpy().tobytes())
+    return hasher.hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -33,12 +33,12 @@ def sheet(samples: Samples, space: Space, columns: int = 8) -> Image.Image:
     return whole if below is None else _stacked([whole, below])
 
 
-def titled_sheets(parts: Mapping[str, Samples], space: Space, columns: int = 8) -> Image.Image:
+def titled_sheets(parts: Sequence[tuple[str, Samples]], space: Space, columns: int = 8) -> Image.Image:
     """Several sheets, one below the other, each under its title, and one legend for all."""
-    grids = {words: _grid(samples, space, columns) for words, samples in parts.items()}
-    width = max(grid.width for grid in grids.values())
-    images = [image for words, grid in grids.items() for image in (title(words, width), grid)]
-    below = None if space.is_points else legend(np.concatenate(list(parts.values())), space, width)
+    grids = [(words, _grid(samples, space, columns)) for words, samples in parts]
+    width = max(grid.width for _, grid in grids)
+    images = [image for words, grid in grids for image in (title(words, width), grid)]
+    below = None if space.is_points else legend(np.concatenate([samples for _, samples in parts]), space, width)
     return _stacked(images if below is None else [*images, below])
 
 

@@ -25,6 +25,8 @@ class Circumstances:
     """How long the person wants to train, where that was said."""
     step_seconds: Callable[[Recipe], float]
     """Measures how long a step of a recipe takes on this machine."""
+    has_hard_edges: bool = False
+    """Whether the samples are more like drawings of few colours than like photographs."""
 
 
 class Fitting:

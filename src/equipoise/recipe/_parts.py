@@ -37,9 +37,9 @@ class Source(Part):
         Raises `equipoise.data.DataError`, one clear line, when nothing can be trained on.
         """
 
+    @abstractmethod
     def onto(self, space: Space) -> Self:
-        """The source that reads other data into the ranges of `space`, so that its samples can stand beside those."""
-        return self
+        """The source that reads other data into the ranges and classes of `space`, to stand beside samples of it."""
 
     @abstractmethod
     def native_side(self, path: Path | None) -> int | None:

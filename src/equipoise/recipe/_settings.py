@@ -177,4 +177,6 @@ class Cadence(Part):
         float, Knob("longest time without a checkpoint", above=0, unit="s", source="guess: what one minds losing")
     ] = 120.0
     keep_recent: Annotated[int, Knob("recent checkpoints kept", low=1, high=100, source="one to fall back on")] = 2
-    keep_best: Annotated[int, Knob("best checkpoints kept beside them", low=1, high=100, source="one")] = 1
+    keep_best: Annotated[
+        int, Knob("checkpoints of the best generators kept beside them, the latest", low=1, high=100, source="one")
+    ] = 1

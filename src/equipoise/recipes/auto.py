@@ -19,11 +19,8 @@ STEPS = 8000
 SIZES = (16, 32, 64)
 """In pixels.  Smaller pictures are not enlarged for nothing."""
 SIZE = "a CPU can still do 64"
-EDGES = "hard edges, which transposed convolutions learn better (LAB.md)"
 SMALL_BATCH, BATCH = 32, 64
 MANY_SAMPLES = 5000
-HARD_EDGES = ("pixel", "nearest")
-"""Filters by which nobody would read photographs."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +34,9 @@ class FitToData(FitToTime):
 
     def fit(self, fitting: Fitting, at: Circumstances) -> None:
         many = at.num_samples >= MANY_SAMPLES
-        fitting.choose("batch", BATCH if many else SMALL_BATCH, f"{at.num_samples} samples to train on; LAB.md")
-        source = fitting.recipe.source
-        if isinstance(source, Images) and source.filter in HARD_EDGES:
-            fitting.choose("generator.upsampling", "transposed", f'filter "{source.filter}": {EDGES}')
+        fitting.choose("batch", BATCH if many else SMALL_BATCH, f"guess: for {at.num_samples} samples to train on")
+        if at.has_hard_edges:
+            fitting.choose("generator.upsampling", "transposed", "the samples have hard edges: learned better (LAB.md)")
         super().fit(fitting, at)
 
 
