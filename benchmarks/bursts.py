@@ -85,8 +85,9 @@ def as_repaired() -> Recipe:
     )
 
 
-def of_house() -> Recipe:
-    return edited(recipes.load("bursts"), [Edit("source", value=encode(WINDOWS))])
+def of_house(upsampling: str = "transposed") -> Recipe:
+    edits = [Edit("source", value=encode(WINDOWS)), Edit("generator.upsampling", value=upsampling)]
+    return edited(recipes.load("bursts"), edits)
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ CONTENDERS = {
     "ada": Contender("adaptive augmentation", lambda: with_ada(start())),
     "repaired": Contender("a quarter of the rate and drawn labels together", as_repaired),
     "bursts": Contender("recipe bursts", of_house),
+    "nearest": Contender("recipe bursts, nearest up-sampling", lambda: of_house("nearest")),
 }
 
 
