@@ -340,7 +340,9 @@ def test_pictures_are_evaluated_against_data_of_their_kind(tmp_path: Path, capsy
     grey.mkdir()
     for at in range(30):
         Image.fromarray(np.full((16, 16), 3 * at, np.uint8)).save(grey / f"{at}.png")
-    assert "1 channel of 16x16" in refused(["evaluate", str(out), "--data", str(grey)], capsys)
+    words = refused(["evaluate", str(out), "--data", str(grey)], capsys)
+    assert "is of another kind than what" in words
+    assert "channels grey, not red, green, blue" in words
 
 
 def test_an_evaluation_of_nothing_is_refused(tmp_path: Path, trained: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -216,7 +216,7 @@ def _corpus(
             raise RequestError(f"{data} cannot be read as {run} reads its own data: {error}") from error
     differences = "; ".join(corpus.space.differences(sampler.space))
     if differences:
-        raise RequestError(f"{data} cannot be measured against; it gives, and {run} makes: {differences}")
+        raise RequestError(f"{data} is of another kind than what {run} makes: {differences}")
     if data is not None and asked is None and corpus.digest != digest_of_data(RunFolder(run)):
         raise RequestError(f"the data in {data} are not what {run} was trained on; --data {data} measures against them")
     return corpus

@@ -122,6 +122,7 @@ EVENTS: Mapping[str, type[Event]] = {kind.__name__: kind for kind in Event.__sub
 _FREEZE: Mapping[str, Callable[[Any], object]] = {
     "changes": lambda rows: tuple(Change(**row) for row in rows),
     "notices": tuple,
+    "warnings": tuple,
 }
 
 
