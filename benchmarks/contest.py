@@ -75,6 +75,14 @@ def trial(who: str, data: str, seed: int, options: argparse.Namespace) -> Verdic
     return kept(folder, recipe, budget, make)
 
 
+def spread(verdicts: list[Verdict], name: str) -> str:
+    """Of one run with the interval of its evaluation, of several with that over seeds."""
+    if len(verdicts) > 1:
+        return over_seeds([number(verdict, name) for verdict in verdicts])
+    value = verdicts[0]["measures"][name]["value"]
+    return f"{value['mean']:.4f} ({value['low']:.4f} to {value['high']:.4f})"
+
+
 def over_seeds(values: list[float]) -> str:
     """Mean and 95 % interval over seeds."""
     mean = statistics.fmean(values)
@@ -89,12 +97,12 @@ def rows_of(who: str, verdicts: list[Verdict]) -> list[Result]:
     rows = [
         Result(
             f"{who}: {name} (real data {statistics.fmean(floor(verdict, name) for verdict in verdicts):.4f})",
-            over_seeds([number(verdict, name) for verdict in verdicts]),
+            spread(verdicts, name),
         )
         for name in SHOWN
     ]
     beyond = sum(bool(verdict["measures"][OF_COPIES]["tells"]) for verdict in own)
-    memory = over_seeds([number(verdict, OF_COPIES) for verdict in own])
+    memory = spread(own, OF_COPIES)
     rows.append(Result(f"{who}: memory, and in how many runs beyond chance", f"{memory}; {beyond} of {len(own)}", "0"))
     steps = statistics.median(verdict["step"] for verdict in verdicts)
     share = max(verdict["scoring_share"] for verdict in verdicts)
