@@ -140,6 +140,20 @@ def test_few_samples_get_small_batches() -> None:
     assert fit(samples=200).batch == fit(samples=2000).batch < fit(samples=20_000).batch
 
 
+def test_penalties_grow_with_the_pixels() -> None:
+    for side, expected in ((16, (1.0, 0.3)), (32, (1.0, 0.3)), (64, (4.0, 1.2))):
+        at = Circumstances(Space(RGB.channels, side, side), 1000, 111, None, lambda _: 0.1)
+        terms = fitted(recipes.load("auto"), at).phases["main"].terms
+        for name in ("r1", "r2"):
+            weight = terms[name].weight
+            assert isinstance(weight, Cosine)
+            assert (weight.start, weight.end) == pytest.approx(expected)
+    by_hand = as_set(recipes.load("auto"), ["phases.main.terms.r1.weight.start=2"])
+    weight = fitted(by_hand, at).phases["main"].terms["r1"].weight
+    assert isinstance(weight, Cosine)
+    assert weight.start == 2.0
+
+
 def test_pictures_of_hard_edges_get_transposed_convolutions() -> None:
     def upsampling(recipe: Recipe, hard: bool) -> str:
         at = Circumstances(RGB, 1000, 111, None, lambda _: 0.1, hard)

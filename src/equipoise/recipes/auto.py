@@ -19,6 +19,9 @@ STEPS = 8000
 SIZES = (16, 32, 64)
 """In pixels.  Smaller pictures are not enlarged for nothing."""
 SIZE = "a CPU can still do 64"
+MEASURED_AT = 32
+"""Pixels a side at which the penalties were measured."""
+PIXELS = "times the pixels, over which the critic's slope is spread: Karras et al. 2020, arXiv:1912.04958; LAB.md"
 SMALL_BATCH, BATCH = 32, 64
 MANY_SAMPLES = 5000
 
@@ -37,6 +40,11 @@ class FitToData(FitToTime):
         fitting.choose("batch", BATCH if many else SMALL_BATCH, f"guess: for {at.num_samples} samples to train on")
         if at.has_hard_edges:
             fitting.choose("generator.upsampling", "transposed", "the samples have hard edges: learned better (LAB.md)")
+        times = at.space.height * at.space.width / MEASURED_AT**2
+        if times > 1:
+            for end, gamma in (("start", relativistic.GAMMA), ("end", relativistic.LAST_GAMMA)):
+                for term in ("r1", "r2"):
+                    fitting.choose(f"phases.main.terms.{term}.weight.{end}", gamma * times, f"{times:g} {PIXELS}")
         super().fit(fitting, at)
 
 

@@ -9,13 +9,15 @@ from equipoise.recipe import Adam, Phase, Span
 from equipoise.schedule import Cosine
 from equipoise.terms import R1, R2, RelativisticPairing
 
+GAMMA, LAST_GAMMA = 1.0, 0.3
+"""Of both penalties, at the first step and at the last."""
 SCHEDULES = ("phases.main.terms.r1.weight", "phases.main.terms.r2.weight", "g_optim.lr", "d_optim.lr")
 """They end with the run."""
 
 
 def phase(steps: int) -> Phase:
     """Huang et al. 2024 (arXiv:2501.05441), with lazy penalties."""
-    gamma = Cosine(1.0, 0.3, until=steps)
+    gamma = Cosine(GAMMA, LAST_GAMMA, until=steps)
     return Phase(
         length=Span(steps, "steps"),
         terms={
