@@ -38,7 +38,7 @@ SHOWN, POINTS_SHOWN = 24, 500
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """The first samples of those that were measured, in units of the world, [n, C, H, W]."""
+    """Some of the samples that were measured, in units of the world, [n, C, H, W]."""
 
     real: NDArray[np.float32]
     fake: NDArray[np.float32]
@@ -158,7 +158,8 @@ def evaluate_all(
             results += [result for _, result in more]
             numbers |= {number.name: number for number, _ in more}
         shown = POINTS_SHOWN if corpus.space.is_points else SHOWN
-        of_real, of_fake = (to_world(samples[:shown], corpus.space) for samples in (real, fake))
+        spread = np.linspace(0, len(real) - 1, min(shown, len(real))).round().astype(int)  # they may lie class by class
+        of_real, of_fake = (to_world(samples, corpus.space) for samples in (real[spread], fake[:shown]))
         examples = Examples(of_real, of_fake, corpus.space)
         found.append(
             Evaluation(
