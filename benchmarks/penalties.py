@@ -21,7 +21,7 @@ from equipoise.networks.dcgan import DcganCritic
 from equipoise.recipe import Term
 from equipoise.space import Channel, Space
 from equipoise.terms import R1, GradientPenalty, Wasserstein
-from equipoise.view import View
+from equipoise.view import View, scoring
 from results import Result, report
 
 CPU = torch.device("cpu")
@@ -74,7 +74,7 @@ def loss(critic: nn.Module, compute: Compute, term: Term, real: Tensor, fake: Te
             scores: Tensor = critic(samples)
         return scores.float()
 
-    return term(View("D", real.clone().requires_grad_(), fake, score)).mean()
+    return term(View("D", real.clone().requires_grad_(), fake, scoring(score))).mean()
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from equipoise.run import Where, carry_out, resume, train
 from equipoise.session import Session
 from equipoise.space import Channel, Space
 from equipoise.spec import SpecError
-from equipoise.view import View
+from equipoise.view import View, scoring
 
 SPACE = Space((Channel("x"),), 1, 1)
 
@@ -41,7 +41,7 @@ def play(
         return torch.tensor(values)[:, None, None, None]
 
     plan = Plan(recipe, SPACE, 100, torch.device("cpu"))
-    view = View("D", column(real), column(fake), lambda samples: samples[:, 0, 0, 0])
+    view = View("D", column(real), column(fake), scoring(lambda samples: samples[:, 0, 0, 0]))
     adaptation = Adaptation()
     for _ in range(updates):
         adapt(plan, adaptation, view, None if held_out is None else lambda: column(held_out))
@@ -77,7 +77,7 @@ def test_averages_count_and_not_one_batch() -> None:
     """One batch has all pairs above, seven none."""
     recipe, column = adaptive(every=1), lambda value: torch.full((4, 1, 1, 1), value)
     plan = Plan(recipe, SPACE, 100, torch.device("cpu"))
-    view = View("D", column(1.0), column(0.0), lambda samples: samples[:, 0, 0, 0])
+    view = View("D", column(1.0), column(0.0), scoring(lambda samples: samples[:, 0, 0, 0]))
     state = Adaptation()
     for held_out in (-2.0, *[1.0] * 7):
         adapt(plan, state, view, lambda held_out=held_out: column(held_out))  # type: ignore[misc]

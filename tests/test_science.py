@@ -29,7 +29,7 @@ from equipoise.terms import (
     RelativisticPairing,
     Wasserstein,
 )
-from equipoise.view import Samples, Side, View
+from equipoise.view import Samples, Side, View, scoring
 
 LN2 = math.log(2.0)
 START = Progress(0, 0, 0.0)
@@ -43,7 +43,7 @@ def name_of(term: object) -> str:
 
 def scored(side: Side, real: Tensor, fake: Tensor) -> View:
     """A view whose samples are their own scores."""
-    return View(side, real.view(-1, 1, 1, 1), fake.view(-1, 1, 1, 1), lambda samples: samples.flatten(1)[:, 0])
+    return View(side, real.view(-1, 1, 1, 1), fake.view(-1, 1, 1, 1), scoring(lambda samples: samples.flatten(1)[:, 0]))
 
 
 # Equilibrium and floor: the values by which losses of different kinds are compared
@@ -159,7 +159,7 @@ def _objective(side: Side, terms: dict[str, Term], psi: Tensor, theta: Tensor, b
     real = torch.zeros(1, 1, 1, 1, dtype=torch.float64, requires_grad=True)
     fake = theta.view(1, 1, 1, 1)
     fake = fake.detach().requires_grad_() if side == "D" else fake
-    view = View(side, real, fake, lambda samples: psi * samples.flatten(1)[:, 0])
+    view = View(side, real, fake, scoring(lambda samples: psi * samples.flatten(1)[:, 0]))
     total = torch.stack(
         [value_at(term.weight, START) * term(view).mean() for term in terms.values() if side in term.sides]
     )
@@ -216,7 +216,7 @@ def curved(scale: float) -> Callable[[Tensor], Tensor]:
 def opened(critic: Callable[[Tensor], Tensor]) -> View:
     source = torch.Generator().manual_seed(5)
     real, fake = (torch.randn(16, 3, 4, 4, generator=source).requires_grad_() for _ in range(2))
-    return View("D", real, fake, critic)
+    return View("D", real, fake, scoring(critic))
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_the_wasserstein_optimum_between_two_points_has_no_penalty_and_measures_
     critic = linear(1.0)
     real = torch.randn(32, 3, 4, 4, generator=torch.Generator().manual_seed(5))
     direction = torch.autograd.functional.jacobian(critic, torch.zeros(1, 3, 4, 4))[0]
-    view = View("D", real, real - 2.5 * direction, critic)
+    view = View("D", real, real - 2.5 * direction, scoring(critic))
     torch.testing.assert_close(Wasserstein()(view), torch.full((32,), -2.5), atol=1e-4, rtol=0)
     torch.testing.assert_close(GradientPenalty()(view), torch.zeros(32), atol=1e-5, rtol=0)
 

@@ -25,7 +25,7 @@ from equipoise.terms import (
     Wasserstein,
 )
 from equipoise.terms.penalties import interpolate
-from equipoise.view import Side, View
+from equipoise.view import Side, View, scoring
 
 REAL_SCORES = (2.0, 0.0, -1.0)
 FAKE_SCORES = (-1.0, 0.5, 3.0)
@@ -45,14 +45,14 @@ def first_value(samples: Tensor) -> Tensor:
 
 def scored(side: Side = "D", real: tuple[float, ...] = REAL_SCORES, fake: tuple[float, ...] = FAKE_SCORES) -> View:
     """A view whose scores are these numbers."""
-    return View(side, torch.tensor(real).view(-1, 1, 1, 1), torch.tensor(fake).view(-1, 1, 1, 1), first_value)
+    return View(side, torch.tensor(real).view(-1, 1, 1, 1), torch.tensor(fake).view(-1, 1, 1, 1), scoring(first_value))
 
 
 def pictures(side: Side = "D", critic: Callable[[Tensor], Tensor] | None = None, n: int = 5) -> View:
     """A view of random pictures, opened for differentiation, with a critic that is curved and scores each by itself."""
     source = torch.Generator().manual_seed(1)
     real, fake = (torch.randn(n, 2, 4, 4, generator=source, dtype=torch.float64) for _ in range(2))
-    return View(side, real.requires_grad_(), fake.requires_grad_(), critic or curved_critic())
+    return View(side, real.requires_grad_(), fake.requires_grad_(), scoring(critic or curved_critic()))
 
 
 def curved_critic(dtype: torch.dtype = torch.float64) -> nn.Module:
@@ -297,7 +297,7 @@ def test_a_flat_critic_costs_the_square_of_the_target_and_makes_no_nan() -> None
     for parameter in flat.parameters():
         nn.init.zeros_(parameter)
     real, fake = torch.randn(2, 5, 2, 4, 4).unbind()
-    loss = GradientPenalty(target=1.0)(View("D", real, fake, flat))
+    loss = GradientPenalty(target=1.0)(View("D", real, fake, scoring(flat)))
     torch.testing.assert_close(loss, torch.ones(5), atol=1e-5, rtol=0)
     gradients = torch.autograd.grad(loss.mean(), list(flat.parameters()), allow_unused=True)
     assert all(gradient is None or gradient.isfinite().all() for gradient in gradients)
@@ -307,7 +307,7 @@ def test_slopes_are_noted_and_carry_no_graph() -> None:
     seen: dict[str, Tensor] = {}
     critic = curved_critic()
     view = pictures(critic=critic)
-    view = View("D", view.real, view.fake, critic, seen.__setitem__)
+    view = View("D", view.real, view.fake, scoring(critic), seen.__setitem__)
     torch.manual_seed(7)
     losses = [penalty(view) for penalty in (GradientPenalty(), R1(), R2())]
     torch.testing.assert_close((seen["gp_slope"] - 1).square(), losses[0].detach())
@@ -343,7 +343,7 @@ def test_autocast_outside_changes_no_bit(term: Term) -> None:
         real, fake = (batch.detach().float().requires_grad_() for batch in (view.real, view.fake))
         torch.manual_seed(0)
         with outside:
-            loss = term(View("D", real, fake, critic))
+            loss = term(View("D", real, fake, scoring(critic)))
         results.append([loss, *torch.autograd.grad(loss.mean(), list(network.parameters()), allow_unused=True)])
     assert results[0][0].dtype == torch.float32
     assert all(a is b or torch.equal(a, b) for a, b in zip(*results, strict=True))
@@ -362,6 +362,6 @@ def test_a_critic_in_bf16_still_gives_a_float32_penalty_near_the_exact_one(penal
         view = pictures(critic=critic)
         real, fake = (batch.detach().float().requires_grad_() for batch in (view.real, view.fake))
         torch.manual_seed(0)
-        losses.append(penalty(View("D", real, fake, critic)))
+        losses.append(penalty(View("D", real, fake, scoring(critic))))
     assert losses[1].dtype == torch.float32
     torch.testing.assert_close(losses[1], losses[0], rtol=0.05, atol=0.005)

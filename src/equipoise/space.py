@@ -68,6 +68,16 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """A number that belongs to each sample and that a generator can be asked for.  `low` .. `high` become 0 .. 1."""
+
+    name: str
+    low: float
+    high: float
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Axis:
     """What rows or columns of a sample are."""
 
@@ -91,12 +101,17 @@ class Space:
     columns: Axis | None = None
     crs: str = ""
     """The reference system of places on the ground, where samples are pieces of it."""
+    conditions: tuple[Condition, ...] = ()
+    """What is known of each sample as numbers."""
+    given: Space | None = None
+    """What a generator is given to make a sample from, where samples come in pairs: a smaller picture of the same."""
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
         """The inverse of ``dataclasses.asdict``."""
         channels = tuple(_channel(channel) for channel in document["channels"])
         axes = {name: Axis(**document[name]) for name in ("rows", "columns") if document.get(name) is not None}
+        given = document.get("given")
         return cls(
             channels,
             document["height"],
@@ -104,6 +119,8 @@ class Space:
             document.get("shown", "picture"),
             **axes,
             crs=document.get("crs", ""),
+            conditions=tuple(Condition(**item) for item in document.get("conditions", ())),
+            given=cls.from_json(given) if given is not None else None,
         )
 
     @property
@@ -134,6 +151,11 @@ class Space:
                 yield f"pixels {_step(axis)}, not {_step(its_axis)}"
             elif axis is not None and its_axis is not None and not _same_begin(axis, its_axis):
                 yield f"{axis.name} from {axis.first:g} {axis.unit}, not {its_axis.first:g}"
+
+    @property
+    def scale(self) -> int:
+        """How many times larger a sample is than what it is made from; 1 where it is made from nothing."""
+        return self.height // self.given.height if self.given is not None else 1
 
     @property
     def is_points(self) -> bool:

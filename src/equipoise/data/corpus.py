@@ -69,6 +69,10 @@ class Corpus:
     notes: tuple[str, ...] = ()
     identities: Identities = field(default_factory=lambda: np.empty(0, np.uint64))
     """One for each sample, or none at all, which means that nothing can be held out."""
+    conditions: NDArray[np.float32] | None = None
+    """[N, K] in [0, 1], in the order of `Space.conditions`."""
+    given: NDArray[Any] | None = None
+    """[N, c, h, w], as `samples`, in the stored units of `Space.given`."""
 
     def __len__(self) -> int:
         return len(self.samples)

@@ -33,7 +33,7 @@ from equipoise.engine.state import Player, State
 from equipoise.randomness import mix
 from equipoise.recipe import Adversarial, Phase, Term
 from equipoise.schedule import Progress, value_at
-from equipoise.view import Samples, Scores, Side, View
+from equipoise.view import Judged, Samples, Side, View
 
 
 def step(
@@ -135,7 +135,7 @@ def _update(
 def _view(side: Side, plan: Plan, state: State, real: Samples, fake: Samples, meter: Meter) -> View:
     """What the terms of one update see: augmented batches and a critic in the run's precision."""
     real, fake = _shown(side, plan, state, real, is_real=True), _shown(side, plan, state, fake, is_real=False)
-    return View(side, real, fake, _scorer(plan, state, plan.arithmetic.compute), meter.add)
+    return View(side, real, fake, _judge(plan, state, plan.arithmetic.compute), meter.add)
 
 
 def _shown(side: Side, plan: Plan, state: State, batch: Samples, *, is_real: bool) -> Samples:
@@ -155,16 +155,16 @@ def _in_precision_of(term: Term, view: View, plan: Plan, state: State) -> View:
     arithmetic = plan.arithmetic
     if not term.penalises_slope or arithmetic.penalties == arithmetic.compute:
         return view
-    return replace(view, critic=_scorer(plan, state, arithmetic.penalties))
+    return replace(view, judge=_judge(plan, state, arithmetic.penalties))
 
 
-def _scorer(plan: Plan, state: State, compute: Compute) -> Callable[[Samples], Scores]:
-    def score(samples: Samples) -> Scores:
+def _judge(plan: Plan, state: State, compute: Compute) -> Callable[[Samples], Judged]:
+    def judge(samples: Samples) -> Judged:
         with autocast(compute, plan.device):
-            scores: Tensor = state.critic.module(samples)
-        return scores.float()
+            found: Tensor | Judged = state.critic.module(samples)
+        return found if isinstance(found, Judged) else Judged(found.float())
 
-    return score
+    return judge
 
 
 def _player(side: Side, state: State) -> Player:

@@ -5,7 +5,19 @@ Nothing here imports torch, so that a recipe can be read, checked and compared w
 
 from equipoise.recipe._budget import Budget
 from equipoise.recipe._fitting import Circumstances, Fitting, fitted, source_fitted
-from equipoise.recipe._parts import Adversarial, Critic, Generator, Network, Operation, Source, Tailor, Term
+from equipoise.recipe._parts import (
+    Adversarial,
+    Critic,
+    Encoder,
+    Generator,
+    Needed,
+    Network,
+    Operation,
+    Source,
+    Tailor,
+    Taken,
+    Term,
+)
 from equipoise.recipe._settings import (
     Adam,
     Adaptive,
@@ -33,8 +45,10 @@ __all__ = [
     "Categories",
     "Circumstances",
     "Critic",
+    "Encoder",
     "Fitting",
     "Generator",
+    "Needed",
     "Network",
     "Operation",
     "Phase",
@@ -43,6 +57,7 @@ __all__ = [
     "Source",
     "Span",
     "Tailor",
+    "Taken",
     "Term",
     "edited",
     "fitted",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from equipoise.data.corpus import Corpus
     from equipoise.recipe._fitting import Circumstances, Fitting
-    from equipoise.view import PerSample, Samples, View
+    from equipoise.view import Features, PerSample, Samples, View
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,16 @@ class Network(Part):
         """Why it cannot be built for such samples, in words; nothing when it can."""
 
 
+Taken = Literal["latents", "conditions", "given"]
+"""What a generator makes a sample from."""
+
+
 @dataclass(frozen=True)
 class Generator(Network):
-    """Latents [N, latent] to samples [N, C, H, W] in [-1, 1]."""
+    """To samples [N, C, H, W] in [-1, 1], from latents [N, latent], conditions [N, K] in [0, 1], or given pictures."""
+
+    takes: ClassVar[tuple[Taken, ...]] = ("latents",)
+    """The arguments of the module's `forward`, in order."""
 
     written: ClassVar[Mapping[str, str]] = {}
     """Buffers of the module, and the setting, maybe a schedule, whose value is written into each before every step."""
@@ -78,6 +85,9 @@ class Critic(Network):
     unmixed_by: ClassVar[str] = 'batch norm does: set critic.norm to "layer"'
     """What makes it score each sample by itself, in words."""
 
+    reads_conditions: ClassVar[bool] = False
+    """Whether its module gives `equipoise.view.Judged`, scores and readings, in place of scores alone."""
+
     @property
     @abstractmethod
     def mixes_samples(self) -> bool:
@@ -85,6 +95,21 @@ class Critic(Network):
 
     @abstractmethod
     def build(self, space: Space) -> nn.Module: ...
+
+
+@dataclass(frozen=True)
+class Encoder(Network):
+    """Samples [N, C, H, W] to `equipoise.view.Posterior`, two times [N, latent].  It learns with the generator."""
+
+    @abstractmethod
+    def build(self, space: Space, latent: int) -> nn.Module: ...
+
+    @abstractmethod
+    def features(self, module: nn.Module, samples: Samples) -> Features:
+        """The module's inner maps, which a perceptual distance can be taken between."""
+
+
+Needed = Literal["critic", "readings", "conditions", "fakes", "pairs", "encoder"]
 
 
 @dataclass(frozen=True)
@@ -96,6 +121,9 @@ class Term(Part):
     """
 
     sides: ClassVar[frozenset[Literal["D", "G"]]]
+    needs: ClassVar[frozenset[Needed]] = frozenset({"critic"})
+    """What it asks of the view, beyond the batch: without a critic's term in a phase no critic learns, and without a
+    need for fakes none are made."""
     differentiates: ClassVar[frozenset[Literal["real", "fake"]]] = frozenset()
     independent_samples: ClassVar[bool] = False
     """Whether its meaning needs a critic that scores each sample by itself."""
