@@ -159,7 +159,7 @@ class Narrowed(nn.Module):
 
 def judged(module: nn.Module, dimension: int, problem: Problem, real: Tensor) -> dict[str, float]:
     """The truth about one generator, and what every measure says of it."""
-    samples = draw(module, fixed_latents(0, "judge", problem.judged_samples, dimension), CPU)
+    samples = draw(module, (fixed_latents(0, "judge", problem.judged_samples, dimension),), CPU)
     fake = samples[:MEASURED_SAMPLES]
     more = wider(real, fake, problem.corpus.space)
     numbers = {**BY_NAME, **{number.name: number for number, _ in more}}
@@ -216,7 +216,7 @@ def main() -> None:
 def measured(problem: Problem, minutes: float, work: Path) -> dict[str, dict[str, float]]:
     """Truth and measures of all generators, by a label; those of an earlier call are read."""
     corpus = problem.corpus
-    real = reals(corpus, corpus.split(HELD_OUT), MEASURED_SAMPLES, 0)
+    real = reals(corpus, corpus.split(HELD_OUT), MEASURED_SAMPLES, 0).real
     rows: dict[str, dict[str, float]] = {}
     for name, recipe_for in RUNS.items():
         recipe, budget = recipe_for(problem.source), Budget(seconds=60.0 * minutes)

@@ -90,7 +90,7 @@ def trial(who: str, seed: int, budget: Budget, work: Path, machine: SVC) -> Verd
         carry_out(session)
         sampler = open_run(session.folder.path, "cpu")
         latents = fixed_latents(seed, "judge", JUDGED_SAMPLES, sampler.recipe.generator.latent)
-        samples = to_world(draw(session.state.average, latents, torch.device("cpu")), sampler.space)
+        samples = to_world(draw(session.state.average, (latents,), torch.device("cpu")), sampler.space)
         found = judge(modes_of(samples, machine), session.step)
         verdict.write_text(json.dumps(asdict(found)))
         print(f"{who} seed {seed}: {found}", flush=True)

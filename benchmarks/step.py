@@ -32,15 +32,17 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from equipoise.data import Corpus, Images
 from equipoise.data.feed import Feed
+from equipoise.engine.beginning import begun
 from equipoise.engine.memory import keep_freed_memory
 from equipoise.engine.meter import Meter
 from equipoise.engine.plan import Plan
-from equipoise.engine.precision import autocast, decide
+from equipoise.engine.precision import autocast
 from equipoise.engine.state import State, initial_networks, initial_state
 from equipoise.engine.step import step
 from equipoise.networks.dcgan import DcganCritic, DcganGenerator
 from equipoise.recipe import Adam, Phase, Recipe, Span
 from equipoise.terms import BCE, GradientPenalty, Wasserstein
+from equipoise.view import Batch
 from results import Result, report
 
 BATCH, SIZE, PICTURES = 64, 64, 512
@@ -159,12 +161,11 @@ def plain_wgan(folder: Path) -> Loop:
 def planned(recipe: Recipe, corpus: Corpus) -> Plan:
     """The plan of a run, with the arithmetic that the probe finds."""
     plan = Plan(recipe, corpus.space, len(corpus), CPU)
-    arithmetic, _ = decide(recipe.precision, plan.space, *initial_networks(plan), recipe.generator.latent, CPU)
-    return replace(plan, arithmetic=arithmetic)
+    return begun(plan)[0]
 
 
 def fresh(plan: Plan) -> State:
-    return initial_state(plan, *initial_networks(plan))
+    return initial_state(plan, initial_networks(plan))
 
 
 def engine(plan: Plan, corpus: Corpus) -> tuple[Loop, Feed]:
@@ -173,13 +174,13 @@ def engine(plan: Plan, corpus: Corpus) -> tuple[Loop, Feed]:
     feed = Feed(corpus, BATCH, 0, CPU, memory_format=plan.arithmetic.memory_format)
     meter = Meter()
 
-    def next_real() -> torch.Tensor:
+    def next_batch() -> Batch:
         state.counters.batches += 1
         return feed.batch(state.counters.batches - 1)
 
     def run(steps: int) -> None:
         for _ in range(steps):
-            step(plan, state, next_real, meter)
+            step(plan, state, next_batch, meter)
 
     return run, feed
 
@@ -191,7 +192,7 @@ def bare_dcgan(plan: Plan, corpus: Corpus) -> Loop:
     g_optim, d_optim = (
         torch.optim.Adam(net.parameters(), 2e-4, (0.5, 0.999), fused=True) for net in (generator, critic)
     )
-    real = Feed(corpus, BATCH, 0, CPU, memory_format=plan.arithmetic.memory_format).batch(0)
+    real = Feed(corpus, BATCH, 0, CPU, memory_format=plan.arithmetic.memory_format).batch(0).real
 
     def run(steps: int) -> None:
         for _ in range(steps):
@@ -216,7 +217,7 @@ def bare_wgan(plan: Plan, corpus: Corpus) -> Loop:
     state = fresh(plan)
     generator, critic = state.generator.module, state.critic.module
     optim = torch.optim.Adam(critic.parameters(), 1e-4, (0.0, 0.9), fused=True)
-    real = Feed(corpus, BATCH, 0, CPU, memory_format=plan.arithmetic.memory_format).batch(0)
+    real = Feed(corpus, BATCH, 0, CPU, memory_format=plan.arithmetic.memory_format).batch(0).real
 
     def run(steps: int) -> None:
         for _ in range(steps):

@@ -125,7 +125,7 @@ def classes(run: Path, recipe: Recipe, data: Path) -> Verdict:
     codes = [item.code for item in corpus.space.channels[at].classes]
     sampler = open_run(run, "cpu")
     latents = fixed_latents(0, "terrain", JUDGED, sampler.recipe.generator.latent)
-    fake = to_world(draw(sampler.module, latents, torch.device("cpu")), sampler.space)[:, at]
+    fake = to_world(draw(sampler.module, (latents,), torch.device("cpu")), sampler.space)[:, at]
     real = from_stored(corpus.samples, corpus.space)[:, at]
     of_real, of_fake = ([float((tiles == code).mean()) for code in codes] for tiles in (real, fake))
     distance = 0.5 * sum(abs(a - b) for a, b in zip(of_real, of_fake, strict=True))

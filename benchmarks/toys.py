@@ -94,7 +94,7 @@ def trial(contender: str, name: str, seed: int, work: Path) -> Trial:
         carry_out(session)
         sampler = open_run(session.folder.path, "cpu")
         latents = fixed_latents(seed, "judge", JUDGED_SAMPLES, recipe.generator.latent)
-        last = draw(session.state.average, latents, torch.device("cpu"))
+        last = draw(session.state.average, (latents,), torch.device("cpu"))
         points = to_world(last, sampler.space).reshape(JUDGED_SAMPLES, 2)
         found = judge(points, PROBLEMS[name])
         verdict.write_text(json.dumps([found.modes, found.high_quality, found.reverse_kl]))

@@ -23,6 +23,7 @@ from equipoise.recipe import Average, Recipe
 from equipoise.run import train
 from equipoise.schedule import Linear
 from equipoise.space import Channel, Space
+from equipoise.view import Batch
 
 CPU = torch.device("cpu")
 PLANE = Space((Channel("x", -1, 1), Channel("y", -1, 1)), 1, 1)
@@ -30,13 +31,14 @@ PLANE = Space((Channel("x", -1, 1), Channel("y", -1, 1)), 1, 1)
 
 def made(recipe: Recipe) -> tuple[Plan, State]:
     plan = Plan(recipe, PLANE, 1000, CPU)
-    return plan, initial_state(plan, *initial_networks(plan))
+    return plan, initial_state(plan, initial_networks(plan))
 
 
 def real_batches(size: int = 32, value: float | None = None):  # type: ignore[no-untyped-def]
     source = torch.Generator().manual_seed(0)
     while True:
-        yield torch.randn(size, 2, 1, 1, generator=source) if value is None else torch.full((size, 2, 1, 1), value)
+        real = torch.randn(size, 2, 1, 1, generator=source) if value is None else torch.full((size, 2, 1, 1), value)
+        yield Batch(real)
 
 
 def test_a_step_moves_both_networks_and_counts() -> None:
@@ -64,10 +66,10 @@ def test_a_step_is_a_function_of_seed_and_state() -> None:
     results = []
     for disturbance in (0, 17):
         plan, state = made(tiny.points())
-        next_real = real_batches().__next__
+        next_batch = real_batches().__next__
         for _ in range(3):
             torch.randn(disturbance)
-            step(plan, state, next_real, Meter())
+            step(plan, state, next_batch, Meter())
         results.append(nn.utils.parameters_to_vector(state.generator.module.parameters()))
     assert torch.equal(*results)
 

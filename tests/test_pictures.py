@@ -20,7 +20,7 @@ def space(channels: int, height: int, width: int) -> Space:
 def test_any_number_of_channels_makes_a_sheet(channels: int) -> None:
     samples = np.random.default_rng(0).uniform(0, 255, (10, channels, 32, 32)).astype(np.float32)
     sheet = pictures.sheet(samples, space(channels, 32, 32))
-    tiles_across = 1 if channels in (1, 3, 4) else channels
+    tiles_across = 1 if channels in (1, 3) else channels
     assert sheet.size == (2 + 8 * (64 * tiles_across + 2), 2 + 2 * (64 + 2))
 
 
@@ -41,9 +41,24 @@ def test_a_transparent_pixel_shows_the_chequers_and_an_opaque_one_its_colour() -
     red_half = np.zeros((4, 1, 2), dtype=np.float32)
     red_half[0] = 255.0
     red_half[3, 0, 1] = 255.0
-    pixels = np.asarray(pictures.picture(red_half, space(4, 1, 2)))
+    rgba = Space(tuple(Channel(name) for name in ("red", "green", "blue", "alpha")), 1, 2)
+    pixels = np.asarray(pictures.picture(red_half, rgba))
     assert pixels[0, 1].tolist() == [255, 0, 0]
     assert pixels[0, 0].tolist() == [204, 204, 204]
+
+
+def test_satellite_bands_are_one_picture_in_colour_and_the_others_in_grey() -> None:
+    bands = Space(tuple(Channel(name, 0.0, 1.0) for name in ("B02", "B03", "B04", "B08")), 1, 1)
+    pixels = np.asarray(pictures.picture(np.array([0.0, 0.2, 1.0, 0.4], np.float32).reshape(4, 1, 1), bands))
+    assert pixels.tolist() == [[[255, 51, 0], [102, 102, 102]]]
+
+
+def test_pairs_are_shown_as_large_as_what_is_made_of_them() -> None:
+    small, large = space(1, 16, 16), space(1, 32, 32)
+    given = np.full((2, 1, 16, 16), 50.0, np.float32)
+    made = np.full((2, 1, 32, 32), 200.0, np.float32)
+    sheet = np.asarray(pictures.paired_sheet(given, small, [("made", made)], large, columns=2).convert("L"))
+    assert (sheet == 50).sum() == (sheet == 200).sum() == 2 * 64 * 64
 
 
 def test_points_become_a_plot_with_the_second_coordinate_upwards() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from equipoise import recipes
 from equipoise.edit import Edit
-from equipoise.recipe import Recipe, edited, stale_reasons
+from equipoise.recipe import Recipe, edited, stale_reasons, stretched
 from equipoise.recipes.listing import golden_text, listing
 from equipoise.spec import decode, digest, encode
 
@@ -33,6 +33,14 @@ def test_golden_text(name: str) -> None:
 def test_catalogue_is_what_the_recipe_says(name: str) -> None:
     recipe = recipes.load(name)
     assert recipes.catalogue()[name] == {"summary": recipe.summary, "rows": json.loads(json.dumps(listing(recipe)))}
+
+
+def test_it_is_stretched_as_a_whole_and_comes_back(name: str) -> None:
+    recipe = recipes.load(name)
+    longer = stretched(recipe, 2.0)
+    for phase, before in zip(longer.phases.values(), recipe.phases.values(), strict=True):
+        assert phase.length.amount == 2.0 * before.length.amount
+    assert stretched(longer, 0.5) == recipe
 
 
 def test_a_changed_setting_gives_up_its_reason(name: str) -> None:

@@ -27,6 +27,7 @@ from equipoise.record import Listener
 from equipoise.run import Where, carry_out, resume, start
 from equipoise.schedule import Linear
 from equipoise.spec import encode
+from equipoise.view import Batch
 from same_run import assert_same_run
 
 
@@ -89,13 +90,13 @@ def test_a_stop_and_a_resume_leave_no_trace(reference: Path, tmp_path: Path) -> 
 
     session = start(tiny.points(), Where(device="cpu"), tmp_path / "run")
     stop = StopRequest()
-    original = session._next_real
+    original = session._next_batch
 
-    def next_real() -> torch.Tensor:
+    def next_batch() -> Batch:
         stop.asked = session.step >= 12
         return original()
 
-    session._next_real = next_real  # type: ignore[method-assign]
+    session._next_batch = next_batch  # type: ignore[method-assign]
     assert session.train(stop) == "stopped as asked"
     carry_out(resume(tmp_path / "run"))
     assert_same_run(tmp_path / "run", reference)

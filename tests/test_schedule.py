@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -103,6 +104,16 @@ def test_scaling_multiplies_every_value(schedule: Schedule, factor: float, place
     assert type(scaled) is type(schedule)
     assert scaled.at(after(place)) == pytest.approx(factor * schedule.at(after(place)))
     assert scaled.extremes() == pytest.approx(tuple(factor * end for end in schedule.extremes()))
+
+
+@pytest.mark.parametrize("schedule", SHAPES, ids=lambda schedule: type(schedule).__name__)
+@given(factor=st.floats(0.1, 10), place=st.floats(0, 100))
+def test_stretching_moves_every_value_to_its_place_times_the_factor(
+    schedule: Schedule, factor: float, place: float
+) -> None:
+    fine = replace(schedule, unit="epochs")  # the unit that may be fractional
+    moved = fine.stretched(factor).at(Progress(0, 0, place * factor))
+    assert moved == pytest.approx(fine.at(Progress(0, 0, place)), rel=1e-6, abs=1e-9)
 
 
 @pytest.mark.parametrize("schedule", SHAPES, ids=lambda schedule: type(schedule).__name__)

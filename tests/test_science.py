@@ -29,7 +29,7 @@ from equipoise.terms import (
     RelativisticPairing,
     Wasserstein,
 )
-from equipoise.view import Samples, Side, View, scoring
+from equipoise.view import Batch, Side, View, scoring
 
 LN2 = math.log(2.0)
 START = Progress(0, 0, 0.0)
@@ -265,14 +265,14 @@ PLANE = Space((Channel("x", -1, 1), Channel("y", -1, 1)), 1, 1)
 UPDATES = 16
 
 
-def summed_critic_gradients(recipe: Recipe, next_real: Callable[[], Samples]) -> list[Tensor]:
+def summed_critic_gradients(recipe: Recipe, next_batch: Callable[[], Batch]) -> list[Tensor]:
     """The critic's gradients summed over `UPDATES` steps in which no weight moves."""
     frozen = replace(recipe, g_optim=replace(recipe.g_optim, lr=0.0), d_optim=replace(recipe.d_optim, lr=0.0))
     plan = Plan(frozen, PLANE, 1000, torch.device("cpu"))
-    state = initial_state(plan, *initial_networks(plan))
+    state = initial_state(plan, initial_networks(plan))
     sums = [torch.zeros_like(weight) for weight in state.critic.module.parameters()]
     for _ in range(UPDATES):
-        step(plan, state, next_real, Meter())
+        step(plan, state, next_batch, Meter())
         for total, weight in zip(sums, state.critic.module.parameters(), strict=True):
             total += 0.0 if weight.grad is None else weight.grad
     return sums
@@ -291,7 +291,7 @@ def without_r1() -> Recipe:
 
 def test_lazy_r1_pulls_as_hard_as_r1_at_every_update() -> None:
     """On one and the same batch the sums over 16 updates agree, so over any batches they agree in expectation."""
-    batch = torch.randn(32, 2, 1, 1, generator=torch.Generator().manual_seed(0))
+    batch = Batch(torch.randn(32, 2, 1, 1, generator=torch.Generator().manual_seed(0)))
     always, lazy, never = (
         summed_critic_gradients(recipe, lambda: batch) for recipe in (with_r1(1), with_r1(UPDATES), without_r1())
     )

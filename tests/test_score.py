@@ -47,7 +47,7 @@ def noise(count: int, seed: int = 0) -> Tensor:
 
 
 def score(real: Tensor, fake: Tensor, best_by: BestBy = "kernel") -> Scored:
-    return Score(real, torch.zeros(len(real), 2), best_by)(Fixed(fake), CPU)
+    return Score(real, (torch.zeros(len(real), 2),))(Fixed(fake), CPU, best_by)
 
 
 def test_the_score_is_the_measure_of_an_evaluation() -> None:
@@ -84,9 +84,9 @@ def test_another_measure_can_choose() -> None:
 
 
 def test_few_samples_are_scored_by_what_is_honest_for_few() -> None:
-    few = Score(noise(20), torch.zeros(20, 2), "kernel")
-    assert few.best_by == "sliced_wasserstein"
-    assert few(Fixed(noise(20, 1)), CPU).beside == {}
+    few = Score(noise(20), (torch.zeros(20, 2),))
+    assert few.measure("kernel") == "sliced_wasserstein"
+    assert few(Fixed(noise(20, 1)), CPU, "kernel").beside == {}
 
 
 @pytest.mark.parametrize(("samples", "share"), [(3000, 0.1), (600, 0.1), (600, 0.0)])
@@ -165,7 +165,7 @@ def test_scores_by_another_ruler_are_not_compared() -> None:
 
 def test_a_ruler_is_the_same_reals_latents_and_measure() -> None:
     def ruler(real: Tensor, latents: Tensor, best_by: BestBy = "kernel") -> str:
-        return Score(real, latents, best_by).ruler
+        return Score(real, (latents,)).ruler(best_by)
 
     plain = ruler(noise(60), torch.zeros(60, 2))
     assert plain == ruler(noise(60), torch.zeros(60, 2))

@@ -99,16 +99,16 @@ def test_batches_hold_what_is_seen_and_nothing_else(resident: bool) -> None:
     parts = corpus.split(SHARE)
     with closing(Feed(corpus, 8, 0, torch.device("cpu"), resident=resident, seen=parts.seen)) as feed:
         assert feed.batches_per_epoch == len(parts.seen) // 8
-        shown = {round(value) for at in range(80) for value in feed.rows(at).flatten().tolist()}
+        shown = {round(value) for at in range(80) for value in feed.rows(at)[0].flatten().tolist()}
     assert shown == set(parts.seen.tolist())
 
 
 def test_measures_take_what_was_held_out_first() -> None:
     corpus = numbered(200)
     parts = corpus.split(SHARE)
-    few = ((reals(corpus, parts, 20, 0).flatten() + 1) * 100).round().int().tolist()
+    few = ((reals(corpus, parts, 20, 0).real.flatten() + 1) * 100).round().int().tolist()
     assert set(few) <= set(parts.held_out.tolist())
-    more = ((reals(corpus, parts, 100, 0).flatten() + 1) * 100).round().int().tolist()
+    more = ((reals(corpus, parts, 100, 0).real.flatten() + 1) * 100).round().int().tolist()
     assert set(parts.held_out.tolist()) < set(more)
     assert len(set(more)) == 100
 

@@ -28,7 +28,7 @@ def joined_batch() -> torch.Tensor:
 
 def made(world: World) -> tuple[Plan, State]:
     plan = Plan(tiny.points(), PLANE, 1000, CPU, world)
-    return plan, initial_state(plan, *initial_networks(plan))
+    return plan, initial_state(plan, initial_networks(plan))
 
 
 def gradients(state: State) -> dict[str, torch.Tensor]:

@@ -151,7 +151,12 @@ def sample(
     n: Annotated[int, Parameter(name="--n", help="how many")] = 64,
     seed: Annotated[int, Parameter(name="--seed", help="start of the randomness; the same seed, the same samples")] = 0,
     interpolate: Annotated[bool, flag("--interpolate", "rows that walk from one sample to another")] = False,
-    sheet: Annotated[bool, flag("--sheet", "only the sheet and the arrays, no single pictures")] = False,
+    sheet: Annotated[
+        bool, flag("--sheet", "only the sheet and the arrays, no single pictures; over the conditions, if it has any")
+    ] = False,
+    condition: Annotated[
+        str | None, Parameter(name="--condition", help="what is asked for: valence=.8,arousal=.2, each from 0 to 1")
+    ] = None,
     tiles: Annotated[bool, flag("--tiles", "files in units of the world too: GeoTIFF, FITS or NPZ")] = False,
     format_: Annotated[
         Literal["tif", "npz", "csv", "fits"] | None,
@@ -175,7 +180,16 @@ def sample(
     home = run_folder.parent if run_folder.suffix == ".safetensors" else run_folder
     folder = out or home / "samples" / (f"walk-{seed}" if interpolate else f"seed-{seed}")
     written = sampling.sample(
-        run_folder, folder, n, seed, walk=interpolate, singles=not sheet, tiles=asked, device=device
+        run_folder,
+        folder,
+        n,
+        seed,
+        walk=interpolate,
+        singles=not sheet,
+        plane=sheet and not interpolate,
+        condition=_numbers("--condition", condition),
+        tiles=asked,
+        device=device,
     )
     showing.lines([f"{written.count} samples of step {written.step}: {written.sheet}"])
     if tiles:
@@ -273,6 +287,17 @@ def compare(
 
 
 @app.command
+def upscale(run_folder: Path, scene: Path, out: Path, *, device: Device = "auto") -> int:
+    """Enlarge a whole GeoTIFF or picture with a run that makes large pictures from small ones."""
+    from equipoise import showing, upscaling
+
+    with _reading_bar("enlarging") as progress:
+        done = upscaling.upscale(run_folder, scene, out, device, progress)
+    showing.lines(done.lines())
+    return OK
+
+
+@app.command
 def demo(*, out: Annotated[Path | None, Parameter(name="--out", help="default runs/demo-001")] = None) -> int:
     """Train on real handwritten digits for a few minutes and judge what comes out."""
     from equipoise import demo as tour
@@ -352,8 +377,8 @@ def _listeners(
 
 
 @contextlib.contextmanager
-def _reading_bar() -> Iterator[Callable[[int, int], None] | None]:
-    """A callback that draws how much of the data has been read, where there is a terminal to draw it on."""
+def _reading_bar(words: str = "reading the data") -> Iterator[Callable[[int, int], None] | None]:
+    """A callback that draws how much has been done, where there is a terminal to draw it on."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -362,7 +387,7 @@ def _reading_bar() -> Iterator[Callable[[int, int], None] | None]:
         yield None
         return
     with Progress(console=console, transient=True) as bar:
-        task = bar.add_task("reading the data", total=None, visible=False)
+        task = bar.add_task(words, total=None, visible=False)
 
         def update(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total, visible=True)
@@ -374,6 +399,20 @@ def _readers(workers: int) -> int:
     if not 1 <= workers <= MOST_WORKERS:
         raise RequestError(f"--workers {workers}: at least 1 and at most {MOST_WORKERS}")
     return workers
+
+
+def _numbers(option: str, text: str | None) -> dict[str, float]:
+    """What is written as name=number,name=number."""
+    found = {}
+    for part in text.split(",") if text else []:
+        name, equals, number = part.partition("=")
+        try:
+            found[name.strip()] = float(number)
+        except ValueError:
+            equals = ""
+        if not equals or not name.strip():
+            raise RequestError(f"{option} {text}: write NAME=NUMBER, several with commas between")
+    return found
 
 
 def _stem(recipe: str) -> str:

@@ -84,7 +84,7 @@ def generated_digits(run: Path, count: int = JUDGED_SAMPLES, seed: int = 1) -> N
     """Samples [N, H, W] of a run's best generator, in [0, 1]."""
     sampler = open_run(run, "cpu")
     latents = fixed_latents(seed, "judge", count, sampler.recipe.generator.latent)
-    stored = to_world(draw(sampler.module, latents, torch.device("cpu")), sampler.space)
+    stored = to_world(draw(sampler.module, (latents,), torch.device("cpu")), sampler.space)
     return stored[:, 0] / np.float32(255.0)
 
 

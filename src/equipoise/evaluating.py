@@ -15,7 +15,7 @@ from equipoise.data.codec import to_world
 from equipoise.data.corpus import Corpus
 from equipoise.data.split import Split
 from equipoise.engine.export import Sampler
-from equipoise.engine.look import draw, fixed_latents, reals
+from equipoise.engine.look import draw, fixed_arguments, reals
 from equipoise.engine.machine import choose_device
 from equipoise.errors import RequestError
 from equipoise.folder import RunFolder
@@ -142,13 +142,14 @@ def evaluate_all(
     corpus, known = corpora[0], _split(runs[0], samplers[0], corpora[0])
     split = known or Split(np.arange(len(corpus)), np.arange(0))
     most = min(count, max(1, MOST_VALUES // math.prod(corpus.space.shape)))
-    real = reals(corpus, split, most, seed)
-    more_seen = reals(corpus, split, most, seed, skip=max(most, len(split.held_out)))
+    batch = reals(corpus, split, most, seed)
+    real = batch.real
+    more_seen = reals(corpus, split, most, seed, skip=max(most, len(split.held_out))).real
     found = []
     for run, sampler in zip(runs, samplers, strict=True):
         began = time.monotonic()
-        latents = fixed_latents(seed, "evaluate", len(real), sampler.recipe.generator.latent)
-        fake = draw(sampler.module, latents, choose_device(device))
+        asked = fixed_arguments(sampler.recipe.generator, seed, "evaluate", len(real), batch)
+        fake = draw(sampler.module, asked, choose_device(device))
         same_split = sampler.recipe.held_out == samplers[0].recipe.held_out
         held_out = min(len(real), len(split.held_out)) if known and same_split else None
         among = DEFAULT_NUMBERS + (len(further(corpus.space)) if everything else 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from equipoise import journal
 from equipoise.errors import RequestError
@@ -34,6 +35,10 @@ class RunFolder:
     @property
     def best_generator(self) -> Path:
         return self.path / "best" / "generator.safetensors"
+
+    def generator_of(self, phase: str, which: Literal["best", "last"]) -> Path:
+        """A finished phase's generator; the last phase's best is the run's."""
+        return self.best_generator.with_name(f"{phase}-{which}.safetensors")
 
     @property
     def tracking(self) -> Path:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from equipoise.data.feed import Feed, fits
+from equipoise.data.feed import Feed, fits, size_of
+from equipoise.engine.beginning import begun
 from equipoise.engine.meter import Meter
 from equipoise.engine.plan import Plan
-from equipoise.engine.precision import decide, synchronise
-from equipoise.engine.state import State, initial_networks, initial_state
+from equipoise.engine.precision import synchronise
+from equipoise.engine.state import State
 from equipoise.engine.step import step
 from equipoise.errors import RequestError
 from equipoise.recipe import Recipe
 from equipoise.run import Where, prepare
 from equipoise.spec import Json
-from equipoise.view import Samples
+from equipoise.view import Batch
 
 ROUNDS = 3
 """Each way has its turn so often; its fastest counts, for others share the machine."""
@@ -88,13 +89,10 @@ def compare_loaders(recipe: Recipe, where: Where) -> Loaders:
         raise RequestError("--loader runs in one process; leave torchrun away")
     corpus, plan = prepare(recipe, where)
     recipe = plan.recipe
-    generator, critic = initial_networks(plan)
-    arithmetic, _ = decide(recipe.precision, plan.space, generator, critic, recipe.generator.latent, plan.device)
-    plan = replace(plan, arithmetic=arithmetic)
-    state = initial_state(plan, generator, critic)
+    plan, state, _ = begun(plan)
     state.adaptation.probability = 1.0  # the most that a step can take
     seen = corpus.split(recipe.held_out).seen
-    has_room = fits(corpus.samples.nbytes, plan.device)
+    has_room = fits(size_of(corpus), plan.device)
     ways = [*([0] if has_room else []), *_numbers_of_readers()]
     feeds = {
         readers: Feed(
@@ -102,7 +100,7 @@ def compare_loaders(recipe: Recipe, where: Where) -> Loaders:
             recipe.batch,
             recipe.seed,
             plan.device,
-            memory_format=arithmetic.memory_format,
+            memory_format=plan.arithmetic.memory_format,
             resident=not readers,
             seen=seen,
             readers=max(1, readers),
@@ -127,16 +125,16 @@ def _turn(plan: Plan, state: State, feed: Feed, seconds: float) -> tuple[float, 
     """Train for a while: images a second, and the share of the time spent waiting for data."""
     counters, meter = state.counters, Meter()
 
-    def next_real() -> Samples:
+    def next_batch() -> Batch:
         batch = feed.batch(counters.batches)
         counters.batches += 1
         return batch
 
-    step(plan, state, next_real, meter)  # begins to read ahead from here
+    step(plan, state, next_batch, meter)  # begins to read ahead from here
     synchronise(plan.device)
     began, waited, batches = time.perf_counter(), feed.waited_s, counters.batches
     while counters.batches - batches < ROUND_STEPS or time.perf_counter() - began < seconds:
-        step(plan, state, next_real, meter)
+        step(plan, state, next_batch, meter)
     synchronise(plan.device)
     took = time.perf_counter() - began
     return (counters.batches - batches) * plan.recipe.batch / took, (feed.waited_s - waited) / took

@@ -53,6 +53,8 @@ class Pace:
 def columns(recipe: Recipe) -> list[str]:
     """The columns of ``losses.csv`` for a recipe, after step, images and epoch."""
     names = ["loss_d", "loss_g", "d_x", "d_g_z1", "d_g_z2", "grad_d", "grad_g", "lr_d", "lr_g"]
+    if recipe.encoder is not None:
+        names.append("grad_e")
     if recipe.augment is not None and recipe.augment.adaptive is not None:
         names += ["augment_p", "overfitting"]
     for phase in recipe.phases.values():

@@ -58,8 +58,8 @@ class Rehearsal:
 def outline(recipe: Recipe, where: Where, budget: Budget | None = None) -> Outline:
     """Read the data and build the networks, and tell their sizes.  Raises `RequestError`."""
     corpus, plan = prepare(recipe, where, budget)
-    generator, critic = initial_networks(plan)
-    sizes = _count(generator), _count(critic)
+    networks = initial_networks(plan)
+    sizes = _count(networks.generator), _count(networks.critic)
     warnings = tuple(finding.line for finding in lint(plan.recipe, plan.space, plan.num_samples))
     return Outline(len(corpus), str(corpus.space), len(corpus.left_out), corpus.notes, *sizes, plan.recipe, warnings)
 
@@ -109,5 +109,9 @@ def _count(module: nn.Module) -> int:
 
 
 def _weights(state: State) -> dict[str, torch.Tensor]:
-    players = {"generator": state.generator, "critic": state.critic}
-    return {name: torch.cat([w.detach().reshape(-1) for w in player.parameters]) for name, player in players.items()}
+    players = {"generator": state.generator, "critic": state.critic, "encoder": state.encoder}
+    return {
+        name: torch.cat([w.detach().reshape(-1) for w in player.parameters])
+        for name, player in players.items()
+        if player is not None
+    }

@@ -16,12 +16,14 @@ from equipoise.data.edges import has_hard_edges
 from equipoise.doctor import lint
 from equipoise.edit import Change, Edit, diff
 from equipoise.engine import checkpoint
+from equipoise.engine.asking import lacking
+from equipoise.engine.beginning import begun
 from equipoise.engine.finite import NonFinite
 from equipoise.engine.machine import choose_device, describe
 from equipoise.engine.memory import keep_freed_memory
 from equipoise.engine.pace import step_seconds
 from equipoise.engine.plan import Plan
-from equipoise.engine.precision import Arithmetic, decide
+from equipoise.engine.precision import Arithmetic
 from equipoise.engine.state import initial_networks, initial_state
 from equipoise.engine.world import join_world
 from equipoise.errors import RequestError
@@ -79,10 +81,7 @@ def start(
     """A new run.  Nothing is written before everything that can be checked has been."""
     corpus, plan = prepare(recipe, where, budget)
     recipe = plan.recipe
-    generator, critic = initial_networks(plan)
-    arithmetic, measured = decide(recipe.precision, plan.space, generator, critic, recipe.generator.latent, plan.device)
-    plan = replace(plan, arithmetic=plan.world.agree(arithmetic))
-    state = initial_state(plan, generator, critic)
+    plan, state, measured = begun(plan)
     goal = Goal.of(recipe, budget, {})
     folder = RunFolder(out)
     session = Session(folder, plan, state, corpus, goal, listeners)
@@ -150,7 +149,7 @@ def resume(
     goal = Goal.from_json(origin.goal)
     if goal == Goal.of(recorded, None, {}):
         goal = Goal.of(recipe, None, {})
-    session = Session(folder, plan, initial_state(plan, *initial_networks(plan)), corpus, goal, listeners)
+    session = Session(folder, plan, initial_state(plan, initial_networks(plan)), corpus, goal, listeners)
     try:
         session.restore(snapshot)
     except (RuntimeError, KeyError, ValueError) as error:
@@ -241,12 +240,25 @@ def _refuse_wrong_path(recipe: Recipe, where: Where) -> None:
 def refuse_misfits(plan: Plan, corpus: Corpus) -> None:
     """Everything that would make the first step impossible."""
     recipe = plan.recipe
-    faults = [f"generator: {fault}" for fault in recipe.generator.faults(plan.space)]
+    faults = [f"generator: {fault}" for fault in lacking(recipe.generator, plan.space)]
+    faults = faults or [f"generator: {fault}" for fault in recipe.generator.faults(plan.space)]
     faults += [f"critic: {fault}" for fault in recipe.critic.faults(plan.space)]
+    if recipe.encoder is not None:
+        faults += [f"encoder: {fault}" for fault in recipe.encoder.faults(plan.space)]
+    if not plan.space.conditions:
+        faults += [f"{path}: compares conditions, and these data have none" for path in _of_conditions(recipe)]
     if recipe.batch % plan.world.size:
         faults.append(f"batch: {recipe.batch} samples cannot be shared by {plan.world.size} processes")
     if faults:
         raise RequestError(f"the data ({len(corpus)} samples, {plan.space}) does not fit: " + "; ".join(faults))
+
+
+def _of_conditions(recipe: Recipe) -> Iterator[str]:
+    """The terms that need conditions."""
+    for phase_name, phase in recipe.phases.items():
+        for name, term in phase.terms.items():
+            if "conditions" in term.needs:
+                yield f"phases.{phase_name}.terms.{name}"
 
 
 def _refuse_full_disk(plan: Plan, checkpoint_bytes: int, out: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,14 +14,19 @@ from torch import Tensor
 from equipoise import pictures
 from equipoise.data.codec import to_world
 from equipoise.data.writing import Place, usual_format, write
+from equipoise.engine.asking import Arguments, arguments
+from equipoise.engine.asking import plane as conditions_over_plane
 from equipoise.engine.export import Sampler, load_generator
 from equipoise.engine.look import draw, fixed_latents
 from equipoise.engine.machine import choose_device
 from equipoise.errors import RequestError
 from equipoise.folder import RunFolder
+from equipoise.randomness import mix
 from equipoise.space import Space
-from equipoise.view import Latents
+from equipoise.view import Batch, Conditions, Latents
 
+PLANE_SIDE = 8
+"""Steps from one end of a condition to the other."""
 WALK_STEPS = 8
 """Pictures between two latents, ends included: one row of a sheet."""
 
@@ -72,16 +78,25 @@ def sample(
     *,
     walk: bool = False,
     singles: bool = True,
+    plane: bool = False,
+    condition: Mapping[str, float] | None = None,
     tiles: Tiles | None = None,
     device: str = "auto",
 ) -> Written:
     """Write `count` samples of a run to the folder `out`: a sheet, the arrays in units of the world, single pictures,
-    and with `tiles` single files in ``tiles/``.  Raises `RequestError`."""
+    and with `tiles` single files in ``tiles/``.
+
+    `condition` asks for samples by the conditions that the run was trained with, each from 0 to 1; those not named are
+    as in real samples.  `plane` asks for one latent by conditions from one end to the other, 64 samples, so that the
+    sheet shows what they do; it changes nothing for a run without conditions.  Raises `RequestError`.
+    """
     if out.exists() and not out.is_dir():
         raise RequestError(f"--out {out} is a file; give a folder")
     sampler = open_run(run, device)
-    latents = _latents(sampler, count, seed, walk)
-    samples = to_world(draw(sampler.module, latents, choose_device(device)), sampler.space)
+    if "given" in sampler.recipe.generator.takes:
+        raise RequestError(f"{run} makes pictures from smaller ones: equipoise upscale {run} PICTURE OUT")
+    asked = _asked(sampler, count, seed, condition or {}, walk=walk, plane=plane)
+    samples = to_world(draw(sampler.module, asked, choose_device(device)), sampler.space)
     out.mkdir(parents=True, exist_ok=True)
     sheet = out / "sheet.png"
     pictures.save(pictures.sheet(samples, sampler.space), sheet)
@@ -103,6 +118,46 @@ def _write_tiles(samples: NDArray[np.float32], space: Space, folder: Path, tiles
         place = None if tiles.at is None else (tiles.at[0] + index * across, tiles.at[1])
         count += len(write(item, space, folder, f"{index:05d}", kind, place))
     return count
+
+
+def _asked(
+    sampler: Sampler, count: int, seed: int, condition: Mapping[str, float], *, walk: bool, plane: bool
+) -> Arguments:
+    space, takes = sampler.space, sampler.recipe.generator.takes
+    _refuse_unknown(condition, space)
+    if "conditions" not in takes:
+        return (_latents(sampler, count, seed, walk),)
+    if plane:
+        conditions = conditions_over_plane(space, PLANE_SIDE)
+        latents = _latents(sampler, 1, seed, walk=False).expand(len(conditions), -1)
+    else:
+        latents = _latents(sampler, count, seed, walk)
+        conditions = _as_in_real_samples(sampler, len(latents), seed, repeats=WALK_STEPS if walk else 1)
+    for at, item in enumerate(space.conditions):
+        if item.name in condition:
+            conditions[:, at] = condition[item.name]
+    return arguments(takes, latents, Batch(torch.empty(len(latents), 0, 0, 0), conditions))
+
+
+def _as_in_real_samples(sampler: Sampler, count: int, seed: int, repeats: int) -> Conditions:
+    """Conditions [count, K] of real samples drawn by the seed, each `repeats` times in a row."""
+    assert sampler.conditions is not None
+    source = torch.Generator().manual_seed(mix(seed, "conditions"))
+    places = torch.randint(len(sampler.conditions), (-(-count // repeats),), generator=source)
+    return sampler.conditions[places].repeat_interleave(repeats, dim=0)[:count]
+
+
+def _refuse_unknown(condition: Mapping[str, float], space: Space) -> None:
+    known = [item.name for item in space.conditions]
+    for name, value in condition.items():
+        if name not in known:
+            has = f"its conditions are {', '.join(known)}" if known else "it was trained without conditions"
+            raise RequestError(f"this run knows no condition {name!r}; {has}")
+        item = space.conditions[known.index(name)]
+        if not 0.0 <= value <= 1.0:
+            raise RequestError(
+                f"--condition {name}={value:g}: from 0, which is {item.low:g} in the data, to 1, which is {item.high:g}"
+            )
 
 
 def _latents(sampler: Sampler, count: int, seed: int, walk: bool) -> Latents:

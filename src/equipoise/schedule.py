@@ -12,7 +12,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
 from equipoise.spec import Knob, Part, Problem, Quantity
 
@@ -38,6 +38,10 @@ class Schedule(Quantity):
     @abstractmethod
     def at(self, progress: Progress) -> float:
         """The value at this point of the run."""
+
+    @abstractmethod
+    def stretched(self, factor: float) -> Self:
+        """The same values, at places multiplied by `factor`."""
 
 
 Rate = float | Schedule
@@ -75,8 +79,11 @@ class _Between(Schedule):
     def extremes(self) -> tuple[float, float]:
         return min(self.start, self.end), max(self.start, self.end)
 
-    def scaled(self, factor: float) -> _Between:
+    def scaled(self, factor: float) -> Self:
         return replace(self, start=self.start * factor, end=self.end * factor)
+
+    def stretched(self, factor: float) -> Self:
+        return replace(self, begin=self.begin * factor, until=self.until * factor)
 
     def at(self, progress: Progress) -> float:
         share = (progress.measured_in(self.unit) - self.begin) / (self.until - self.begin)
@@ -123,8 +130,11 @@ class Piecewise(Schedule):
         values = [value for _, value in self.points]
         return min(values), max(values)
 
-    def scaled(self, factor: float) -> Piecewise:
+    def scaled(self, factor: float) -> Self:
         return replace(self, points=tuple((place, value * factor) for place, value in self.points))
+
+    def stretched(self, factor: float) -> Self:
+        return replace(self, points=tuple((place * factor, value) for place, value in self.points))
 
     def at(self, progress: Progress) -> float:
         here = progress.measured_in(self.unit)
@@ -154,8 +164,11 @@ class Exponential(Schedule):
     def extremes(self) -> tuple[float, float]:
         return self.floor, self.start
 
-    def scaled(self, factor: float) -> Exponential:
+    def scaled(self, factor: float) -> Self:
         return replace(self, start=self.start * factor, floor=self.floor * factor)
+
+    def stretched(self, factor: float) -> Self:
+        return replace(self, half_life=self.half_life * factor, begin=self.begin * factor)
 
     def at(self, progress: Progress) -> float:
         distance = max(progress.measured_in(self.unit) - self.begin, 0.0)

@@ -10,20 +10,23 @@ from __future__ import annotations
 
 import contextlib
 import math
+import shutil
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from equipoise import pictures
 from equipoise.data.codec import to_world
 from equipoise.data.corpus import Corpus
 from equipoise.data.feed import Feed
 from equipoise.engine import checkpoint, look
+from equipoise.engine.asking import arguments, plane
 from equipoise.engine.choice import Choice
 from equipoise.engine.export import save_generator
 from equipoise.engine.meter import Meter
@@ -47,11 +50,13 @@ from equipoise.journal import (
     Tick,
 )
 from equipoise.randomness import mix
-from equipoise.recipe import Recipe
+from equipoise.recipe import BestBy, Recipe
 from equipoise.record import Listener, Pace, Record
 from equipoise.spec import Json, encode
+from equipoise.view import Batch
 
 STOPPED = "stopped as asked"
+PLANE_SIDE, PAIRS_SHOWN = 8, 8
 UNEVEN = 2.0
 """Times the share that was asked to be held out, beyond which a person is told."""
 
@@ -80,14 +85,18 @@ class Session:
             self._held_out_feed = self._feed_of(self._split.held_out, mix(recipe.seed, "held out"))
         self._meter = Meter()
         self._score = Score.for_plan(plan, corpus, self._split)
-        self._choice = Choice(self._score.ruler)
+        self._choice = self._new_choice()
         self._scoring_s = 0.0
         """Spent on scores in this session."""
         self._scored_step = -1
         self._seconds_before = 0.0
         """Training time of earlier sessions."""
-        latent = recipe.generator.latent
-        self._sheet_latents = look.fixed_latents(recipe.seed, "sheet", look.sheet_size(plan.space), latent)
+        count = look.sheet_size(plan.space)
+        self._beside = look.reals(corpus, self._split, count, recipe.seed)
+        """The real samples that sheets are looked at beside."""
+        self._typical = self._beside.conditions
+        """Kept with every generator, for fakes that are asked for as such samples occur."""
+        self._sheet_asked = look.fixed_arguments(recipe.generator, recipe.seed, "sheet", count, self._beside)
         self._listeners = tuple(listeners)
         self._record: Record | None = None
         """Opened when the run begins, by the leading process only."""
@@ -110,6 +119,7 @@ class Session:
     def restore(self, snapshot: dict[str, Any]) -> None:
         """Take over everything a checkpoint holds.  Raises `RuntimeError` when the weights do not fit."""
         self.state.restore(snapshot)
+        self._choice = self._new_choice()
         self._meter.restore(snapshot["meter"], self.plan.device)
         self.seconds = snapshot["seconds"]
         self._choice.restore(snapshot["choice"])
@@ -122,9 +132,7 @@ class Session:
         self.is_new = isinstance(event, Started)
         self._announce(event)
         if self.is_new and self._record is not None:
-            plan = self.plan
-            real = look.reals(self._corpus, self._split, look.sheet_size(plan.space), plan.recipe.seed)
-            self._picture("reals.png", to_world(real, plan.space))
+            self._picture("reals.png", to_world(self._beside.real, self.plan.space))
             self._picture("fakes_init.png", self._fakes())
             self._save()
             self._report(self._checkpointer.wait())
@@ -137,7 +145,7 @@ class Session:
         held_out = self._next_held_out if self._held_out_feed else None
         try:
             while (reason := self._reason_to_end(stop)) is None:
-                step(self.plan, self.state, self._next_real, self._meter, held_out)
+                step(self.plan, self.state, self._next_batch, self._meter, held_out)
                 self._next_phase()
                 self.seconds = before + time.monotonic() - began
                 self._write_what_is_due()
@@ -168,12 +176,12 @@ class Session:
             readers=plan.readers,
         )
 
-    def _next_held_out(self) -> torch.Tensor:
+    def _next_held_out(self) -> Batch:
         """The batch that belongs to the critic's last update."""
         assert self._held_out_feed is not None
         return self._held_out_feed.batch(self.state.critic.updates)
 
-    def _next_real(self) -> torch.Tensor:
+    def _next_batch(self) -> Batch:
         counters = self.state.counters
         batch = self._feed.batch(counters.batches)
         counters.batches += 1
@@ -183,8 +191,34 @@ class Session:
     def _next_phase(self) -> None:
         counters = self.state.counters
         if counters.phase + 1 < len(self.plan.recipe.phases) and self._phase_is_over():
+            self._end_phase()
             counters.phase += 1
             counters.phase_steps, counters.phase_images = counters.steps, counters.images
+            self._choice = self._new_choice()
+
+    def _end_phase(self) -> None:
+        """Keep the phase's best and last generators apart; what follows has its own."""
+        if self._record is None:
+            return
+        self._score_generator()
+        name, folder = self._phase_name, self.folder
+        self._keep_generator(folder.generator_of(name, "last"), None)
+        shutil.copyfile(folder.best_generator, folder.generator_of(name, "best"))
+
+    @property
+    def _phase_name(self) -> str:
+        names = list(self.plan.recipe.phases)
+        return names[min(self.state.counters.phase, len(names) - 1)]
+
+    @property
+    def _best_by(self) -> BestBy:
+        return self.plan.recipe.phases[self._phase_name].best_by or self.plan.recipe.best_by
+
+    def _new_choice(self) -> Choice:
+        return Choice(self._score.ruler(self._best_by))
+
+    def _keep_generator(self, path: Path, score: float | None) -> None:
+        save_generator(path, self.state.average, self.plan.recipe, self.plan.space, self.step, score, self._typical)
 
     def _phase_is_over(self) -> bool:
         counters = self.state.counters
@@ -269,6 +303,16 @@ class Session:
         if not np.isfinite(fakes).all():
             raise Fault(f"step {self.step}: samples are not finite; resume from an older checkpoint with a lower rate")
         self._picture(f"step-{self.step:08d}.png", fakes)
+        if "conditions" in self.plan.recipe.generator.takes:
+            self._picture(f"plane-{self.step:08d}.png", self._over_the_plane())
+
+    def _over_the_plane(self) -> NDArray[np.float32]:
+        """One latent, asked for by conditions from one end to the other."""
+        recipe, space = self.plan.recipe, self.plan.space
+        conditions = plane(space, PLANE_SIDE)
+        latents = look.fixed_latents(recipe.seed, "plane", 1, recipe.generator.latent).expand(len(conditions), -1)
+        asked = arguments(recipe.generator.takes, latents, self._beside._replace(conditions=conditions))
+        return to_world(look.draw(self.state.average, asked, self.plan.device), space)
 
     def _scores_are_affordable(self) -> bool:
         """Whether scores have taken no more than their share of this session's time so far."""
@@ -278,7 +322,7 @@ class Session:
     def _score_generator(self) -> Measured:
         """Score the averaged generator, and keep it if it is the best so far."""
         began = time.monotonic()
-        found = self._score(self.state.average, self.plan.device)
+        found = self._score(self.state.average, self.plan.device, self._best_by)
         took = time.monotonic() - began
         self._scoring_s += took
         self._scored_step = self.step
@@ -291,16 +335,24 @@ class Session:
         )
         self._announce(event)
         if is_best:
-            plan, path = self.plan, self.folder.best_generator
-            save_generator(path, self.state.average, plan.recipe, plan.space, self.step, found.value)
+            self._keep_generator(self.folder.best_generator, found.value)
         return event
 
     def _fakes(self) -> NDArray[np.float32]:
-        return to_world(look.draw(self.state.average, self._sheet_latents, self.plan.device), self.plan.space)
+        return to_world(look.draw(self.state.average, self._sheet_asked, self.plan.device), self.plan.space)
 
     def _picture(self, name: str, samples: NDArray[np.float32]) -> None:
-        pictures.save(pictures.sheet(samples, self.plan.space), self.folder.samples / name)
+        pictures.save(self._sheet(samples), self.folder.samples / name)
         self._announce(Pictured(step=self.step, path=f"samples/{name}"))
+
+    def _sheet(self, samples: NDArray[np.float32]) -> Image.Image:
+        """The samples; in pairs, between what they were made from and what they should be."""
+        space, given = self.plan.space, self._beside.given
+        if given is None or space.given is None or len(samples) != len(given):
+            return pictures.sheet(samples, space)
+        shown = slice(0, PAIRS_SHOWN)
+        parts = [("made", samples[shown]), ("real", to_world(self._beside.real[shown], space))]
+        return pictures.paired_sheet(to_world(given[shown], space.given), space.given, parts, space)
 
     def _save(self, measured: Measured | None = None) -> None:
         """Hand the whole state to the writer, which works beside the training."""

@@ -135,7 +135,5 @@ def _table(tick: Tick, score: Measured | None) -> Table:
         f"epoch {tick.epoch:.1f}",
     )
     if score:
-        table.add_row(
-            "[b]distance[/b]", f"{score.value:.4f} at step {score.step}", "sliced Wasserstein, lower is better"
-        )
+        table.add_row(f"[b]{score.name}[/b]", f"{score.value:.4f} at step {score.step}")
     return table

@@ -67,7 +67,7 @@ class Flip(Move):
     valid_for = (
         "pictures whose mirror image is plausible: photographs, sprites, terrain; not text, digits, spectrograms"
     )
-    whole_pixels = True
+    whole_pixels = keeps_pairs = True
     outside = None
 
     horizontal: Annotated[float, Knob("probability of left to right", low=0, high=1, source="notes")] = 0.5
@@ -96,7 +96,7 @@ class QuarterTurns(Move):
     """Turns by 0, 90, 180 or 270 degrees, all equally likely.  Samples that are not square get 0 or 180."""
 
     valid_for = "pictures without up and down: terrain, satellite scenes, textures; not figures, text, spectrograms"
-    whole_pixels = True
+    whole_pixels = keeps_pairs = True
     outside = None
     idle = False
 

@@ -5,7 +5,7 @@
     epoch, place = divmod(index, batches_per_epoch)
     order  = permutation(seed, epoch)                 # each epoch its own; the last, incomplete batch is dropped
     global = seen[order[place * batch : (place + 1) * batch]]
-    batch  = scaled(samples[global[rank::world]])     # [-1, 1], float32
+    batch  = scaled(samples[global[rank::world]])     # [-1, 1], float32, with what belongs to each
 
 So a resumed run sees the batches of the run that was never killed, and two processes together see those of one.
 """
@@ -29,7 +29,7 @@ from equipoise.data.codec import to_planes
 from equipoise.data.corpus import Corpus
 from equipoise.randomness import mix
 from equipoise.space import Space
-from equipoise.view import Samples
+from equipoise.view import Batch, Conditions, Samples
 
 SHARE_OF_MEMORY = 0.25
 """A corpus is kept whole on the device when it takes at most this share of the memory that is free.  A guess: networks
@@ -67,45 +67,57 @@ class Feed:
     ) -> None:
         if batch % world or not 0 <= rank < world:
             raise ValueError(f"a batch of {batch} cannot be shared by {world} processes (rank {rank})")
-        self.resident = fits(corpus.samples.nbytes, device, world) if resident is None else resident
+        self.resident = fits(size_of(corpus), device, world) if resident is None else resident
         self._seen = np.arange(len(corpus)) if seen is None else seen
         self.batches_per_epoch = max(1, len(self._seen) // batch)
         self.waited_s = 0.0
         self._batch, self._seed, self._device, self._rank, self._world = batch, seed, device, rank, world
         self._order = lru_cache(ORDERS_KEPT)(self._order_of)
-        self._channels_last = memory_format == torch.channels_last
-        self._rows = corpus.samples.transpose(0, 2, 3, 1) if self._channels_last else corpus.samples
-        self._space = corpus.space
-        self._middle, self._half = _scaling(corpus.space, self._channels_last, device)
-        self._whole = _upload(self._rows if seen is None else self._rows[seen], device) if self.resident else None
+        channels_last = memory_format == torch.channels_last
+        self._samples = _Rows(corpus.samples, corpus.space, channels_last, device)
+        self._given = None
+        if corpus.given is not None and corpus.space.given is not None:
+            self._given = _Rows(corpus.given, corpus.space.given, channels_last, device)
+        self._conditions = torch.from_numpy(corpus.conditions) if corpus.conditions is not None else None
+        if self.resident:
+            for rows in self._kinds():
+                rows.upload(seen)
+            if self._conditions is not None:
+                self._conditions = self._conditions[self._seen].to(device)
         self._reader = ThreadPoolExecutor(readers, "feed")
         self._prefetched = max(PREFETCHED, 2 * readers)
-        self._ahead: dict[int, Future[Tensor]] = {}
+        self._ahead: dict[int, Future[list[Tensor]]] = {}
 
     def epoch_of(self, index: int) -> float:
         """How often all data has been seen before this batch; with fewer samples than a batch, batches count."""
         return index / self.batches_per_epoch
 
-    def batch(self, index: int) -> Samples:
-        """Batch number `index`: [batch / world, planes, H, W], float32 in [-1, 1], on the device."""
+    def batch(self, index: int) -> Batch:
+        """Batch number `index` on the device: [batch / world, planes, H, W], float32 in [-1, 1], and what belongs."""
         began = time.perf_counter()
-        samples = self._scaled(self.rows(index)) if self._space.is_direct else self._decoded(self.rows(index))
+        stored = [kind.decoded(rows) for kind, rows in zip(self._kinds(), self.rows(index), strict=True)]
+        given = stored[1] if self._given is not None else None
+        batch = Batch(stored[0], self._conditions_of(index), given)
         self.waited_s += time.perf_counter() - began
-        return samples
+        return batch
 
-    def rows(self, index: int) -> Tensor:
-        """The same batch as it is stored, a copy: bytes mostly, and [batch / world, H, W, C] if channels come last."""
-        if self._whole is None:
+    def rows(self, index: int) -> list[Tensor]:
+        """The same batch as it is stored, copies of samples and of given pictures: bytes mostly, and
+        [batch / world, H, W, C] if channels come last."""
+        if not self.resident:
             return self._streamed(index)
-        return self._whole.index_select(0, self._places(index))
+        return [kind.chosen(self._places(index)) for kind in self._kinds()]
 
-    def _scaled(self, rows: Tensor) -> Samples:
-        samples = rows.to(torch.float32).sub_(self._middle).div_(self._half)
-        return samples.permute(0, 3, 1, 2) if self._channels_last else samples
+    def _kinds(self) -> list[_Rows]:
+        return [self._samples] if self._given is None else [self._samples, self._given]
 
-    def _decoded(self, rows: Tensor) -> Samples:
-        planes = to_planes(rows.permute(0, 3, 1, 2) if self._channels_last else rows, self._space)
-        return planes.contiguous(memory_format=torch.channels_last if self._channels_last else torch.contiguous_format)
+    def _conditions_of(self, index: int) -> Conditions | None:
+        if self._conditions is None:
+            return None
+        places = self._places(index)
+        if self.resident:
+            return self._conditions.index_select(0, places)
+        return self._conditions[torch.from_numpy(self._seen[places.numpy()])].to(self._device)
 
     def close(self) -> None:
         """Stop reading ahead."""
@@ -130,20 +142,54 @@ class Feed:
             order = torch.randperm(count, generator=source)
         return order.to(self._device) if self.resident else order
 
-    def _streamed(self, index: int) -> Tensor:
-        """The rows of a batch from the map.  The next ones are read meanwhile; others that were ahead are dropped."""
+    def _streamed(self, index: int) -> list[Tensor]:
+        """The rows of a batch from the maps.  The next ones are read meanwhile; others that were ahead are dropped."""
         window = range(index, index + 1 + self._prefetched)
         for at in [at for at in self._ahead if at not in window]:
             self._ahead.pop(at).cancel()
         for at in window:
             if at not in self._ahead:
                 self._ahead[at] = self._reader.submit(self._read, self._places(at).numpy())
-        return self._ahead.pop(index).result().to(self._device, non_blocking=True)
+        return [rows.to(self._device, non_blocking=True) for rows in self._ahead.pop(index).result()]
 
-    def _read(self, places: NDArray[np.int64]) -> Tensor:
-        pinned = self._device.type == "cuda"
-        rows = torch.from_numpy(np.ascontiguousarray(self._rows[self._seen[places]]))
-        return rows.pin_memory() if pinned else rows
+    def _read(self, places: NDArray[np.int64]) -> list[Tensor]:
+        return [kind.read(self._seen[places]) for kind in self._kinds()]
+
+
+class _Rows:
+    """One array of a corpus, [N, C, H, W], and how its rows become planes in [-1, 1] on a device."""
+
+    def __init__(self, stored: NDArray[Any], space: Space, channels_last: bool, device: torch.device) -> None:
+        self._stored = stored.transpose(0, 2, 3, 1) if channels_last else stored
+        self._space, self._channels_last, self._device = space, channels_last, device
+        self._middle, self._half = _scaling(space, channels_last, device)
+        self._whole = torch.empty(0)
+
+    def upload(self, seen: NDArray[np.intp] | None) -> None:
+        """Keep all rows, or those seen, in the device's own memory."""
+        self._whole = _upload(self._stored if seen is None else self._stored[seen], self._device)
+
+    def chosen(self, places: Tensor) -> Tensor:
+        """A copy of some of the rows that were uploaded."""
+        return self._whole.index_select(0, places)
+
+    def read(self, places: NDArray[np.intp]) -> Tensor:
+        """A copy of some of all rows, in the host's memory."""
+        rows = torch.from_numpy(np.ascontiguousarray(self._stored[places]))
+        return rows.pin_memory() if self._device.type == "cuda" else rows
+
+    def decoded(self, rows: Tensor) -> Samples:
+        """Rows on the device as planes."""
+        if self._space.is_direct:
+            samples = rows.to(torch.float32).sub_(self._middle).div_(self._half)
+            return samples.permute(0, 3, 1, 2) if self._channels_last else samples
+        planes = to_planes(rows.permute(0, 3, 1, 2) if self._channels_last else rows, self._space)
+        return planes.contiguous(memory_format=torch.channels_last if self._channels_last else torch.contiguous_format)
+
+
+def size_of(corpus: Corpus) -> int:
+    """Bytes of a corpus that would lie on a device."""
+    return corpus.samples.nbytes + (corpus.given.nbytes if corpus.given is not None else 0)
 
 
 def fits(size_bytes: int, device: torch.device, world: int = 1) -> bool:

@@ -65,7 +65,8 @@ def classes_around_zero(recipe: Recipe, space: Space, num_samples: int) -> Itera
 def unbounded_critic(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Finding]:
     """Neither a penalty on the critic's slope nor spectral norm: the classic way to collapse."""
     rows = flatten(recipe)
-    penalised = [any(map(_penalises, phase.terms.values())) for phase in recipe.phases.values()]
+    played = [phase for phase in recipe.phases.values() if phase.adversarial is not None]
+    penalised = [any(map(_penalises, phase.terms.values())) for phase in played]
     if all(penalised) or rows.get("critic.spectral_norm") is True:
         return
     edits = (Edit("critic.spectral_norm", value=True),) if "critic.spectral_norm" in rows else ()

@@ -9,41 +9,45 @@ from equipoise.engine.score import Scored
 
 
 class Choice:
-    """The last generator whose score is within one standard error of the lowest so far.
+    """The last generator whose score is within one standard error of the best so far.
 
-    Of many noisy scores the lowest is often that of an early accident (LAB.md), while a generator that has learned for
+    Of many noisy scores the best is often that of an early accident (LAB.md), while a generator that has learned for
     longer has seen more of the data: where the scores cannot tell them apart, the later one is kept.  The rule is made
     after that of one standard error, which prefers the simpler model (Breiman et al. 1984, section 3.4.3); that the
-    later one is preferred is our own.  The lowest stays the reference, so that many small steps for the worse do not
+    later one is preferred is our own.  The best stays the reference, so that many small steps for the worse do not
     add up.
 
     The error is that of the choice of real samples; that of the latents is left out, and they are the same for all.
-    Scores without shares have no known error: of them the lowest is kept.  Scores by another `ruler`, as after a resume
+    Scores without shares have no known error: of them the best is kept.  Scores by another `ruler`, as after a resume
     with more held out or by another measure, cannot be compared: the reference is then forgotten.
     """
 
     def __init__(self, ruler: str) -> None:
         self._ruler = ruler
-        self._lowest: Scored | None = None
+        self._best: Scored | None = None
 
     def takes(self, found: Scored) -> bool:
         """Whether this generator, later than all before, is now the best."""
-        if self._lowest is None or found.value <= self._lowest.value:
-            self._lowest = found
+        if self._best is None or (excess := _worse_by(found, self._best)) <= 0.0:
+            self._best = found
             return True
-        return found.value - self._lowest.value < _error(found, self._lowest)
+        return excess < _error(found, self._best)
 
     def snapshot(self) -> dict[str, Any] | None:
-        lowest = self._lowest
-        if lowest is None:
+        best = self._best
+        if best is None:
             return None
-        return {"ruler": self._ruler, "name": lowest.name, "value": lowest.value, "shares": lowest.shares}
+        return {"ruler": self._ruler, "name": best.name, "value": best.value, "shares": best.shares}
 
     def restore(self, snapshot: dict[str, Any] | None) -> None:
         if snapshot is None or snapshot["ruler"] != self._ruler:
-            self._lowest = None
+            self._best = None
         else:
-            self._lowest = Scored(snapshot["name"], snapshot["value"], shares=snapshot["shares"])
+            self._best = Scored(snapshot["name"], snapshot["value"], shares=snapshot["shares"])
+
+
+def _worse_by(one: Scored, other: Scored) -> float:
+    return other.value - one.value if one.higher_is_better else one.value - other.value
 
 
 def _error(one: Scored, other: Scored) -> float:

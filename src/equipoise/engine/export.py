@@ -16,6 +16,7 @@ from equipoise.files import write_whole
 from equipoise.recipe import Recipe
 from equipoise.space import Space
 from equipoise.spec import decode, encode
+from equipoise.view import Conditions
 
 FORMAT = 1
 METADATA = "equipoise"
@@ -31,14 +32,23 @@ class Sampler:
     space: Space
     step: int
     score: float | None
+    conditions: Conditions | None = None
+    """Of some real samples [n, K], for fakes that are asked for as often as such samples occur."""
 
 
 def save_generator(
-    path: Path, average: nn.Module, recipe: Recipe, space: Space, step: int, score: float | None
+    path: Path,
+    average: nn.Module,
+    recipe: Recipe,
+    space: Space,
+    step: int,
+    score: float | None,
+    conditions: Conditions | None = None,
 ) -> None:
-    """Write the averaged generator with its recipe and the kind of sample it makes."""
+    """Write the averaged generator with its recipe, the kind of sample it makes, and conditions of real samples."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in average.state_dict().items()}
     about = {"format": FORMAT, "recipe": encode(recipe), "space": asdict(space), "step": step, "score": score}
+    about["conditions"] = conditions.tolist() if conditions is not None else None
     write_whole(path, save(tensors, {METADATA: json.dumps(about)}))
 
 
@@ -57,4 +67,6 @@ def load_generator(path: Path, device: torch.device) -> Sampler:
     space = Space.from_json(about["space"])
     module = recipe.generator.build(space)
     module.load_state_dict(tensors)
-    return Sampler(module.to(device).eval(), recipe, space, about["step"], about["score"])
+    rows = about.get("conditions")
+    conditions = torch.tensor(rows) if rows is not None else None
+    return Sampler(module.to(device).eval(), recipe, space, about["step"], about["score"], conditions)

@@ -20,9 +20,11 @@ class NonFinite(Fault):
         super().__init__(f"step {step + 1}: {culprit}; the update was not made")
 
 
-def first_culprit(view: View, losses: Mapping[str, Tensor], module: nn.Module) -> str:
-    """The first tensor of an update, in the order of computation, that holds a number that is not finite."""
-    player = "critic" if view.side == "D" else "generator"
+def first_culprit(view: View, player: str, losses: Mapping[str, Tensor], module: nn.Module) -> str:
+    """The first tensor of an update, in the order of computation, that holds a number that is not finite.
+
+    `player` is the role of the network, `module`, whose gradient is not finite.
+    """
     for name, tensor in _in_order(view, losses, module):
         if not bool(torch.isfinite(tensor).all()):
             kind = "NaN" if bool(torch.isnan(tensor).any()) else "infinite"

@@ -7,14 +7,16 @@ from dataclasses import replace
 
 import torch
 
+from equipoise.engine.asking import any_batch
+from equipoise.engine.beginning import begun
 from equipoise.engine.meter import Meter
 from equipoise.engine.plan import Plan
-from equipoise.engine.precision import decide, synchronise
-from equipoise.engine.state import State, initial_networks, initial_state
+from equipoise.engine.precision import synchronise
+from equipoise.engine.state import State
 from equipoise.engine.step import step
 from equipoise.engine.world import World
 from equipoise.recipe import Recipe
-from equipoise.view import Samples
+from equipoise.view import Batch
 
 TIMED_STEPS = 4
 """The fastest of so many, after one that is not counted: others share the machine."""
@@ -29,24 +31,21 @@ def step_seconds(plan: Plan, recipe: Recipe) -> float:
     recipe = replace(recipe, batch=recipe.batch // plan.world.size)
     plan = replace(plan, recipe=recipe, world=World())
     with torch.random.fork_rng(devices=[plan.device] if plan.device.type == "cuda" else []):
-        generator, critic = initial_networks(plan)
-        arithmetic, _ = decide(recipe.precision, plan.space, generator, critic, recipe.generator.latent, plan.device)
-        plan = replace(plan, arithmetic=arithmetic)
-        state = initial_state(plan, generator, critic)
+        plan, state, _ = begun(plan)
         state.adaptation.probability = 1.0
-        real = torch.rand(recipe.batch, *plan.space.shape, device=plan.device) * 2 - 1
-        real = real.contiguous(memory_format=arithmetic.memory_format)
+        batch = any_batch(plan.space, recipe.batch, plan.device)
+        batch = batch._replace(real=batch.real.contiguous(memory_format=plan.arithmetic.memory_format))
         often = max((term.every for phase in recipe.phases.values() for term in phase.terms.values()), default=1)
-        _timed(plan, state, real, 0)
-        with_lazy, without = (min(_timed(plan, state, real, at) for _ in range(TIMED_STEPS)) for at in (0, 1))
+        _timed(plan, state, batch, 0)
+        with_lazy, without = (min(_timed(plan, state, batch, at) for _ in range(TIMED_STEPS)) for at in (0, 1))
     return with_lazy / often + without * (1 - 1 / often)
 
 
-def _timed(plan: Plan, state: State, real: Samples, updates: int) -> float:
+def _timed(plan: Plan, state: State, batch: Batch, updates: int) -> float:
     """One step after so many updates: all lazy terms are due at 0, and none at 1."""
     state.critic.updates = state.generator.updates = updates
     synchronise(plan.device)
     began = time.perf_counter()
-    step(plan, state, lambda: real, Meter())
+    step(plan, state, lambda: batch, Meter())
     synchronise(plan.device)
     return time.perf_counter() - began

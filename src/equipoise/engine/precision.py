@@ -16,9 +16,11 @@ from typing import Literal
 import torch
 from torch import nn
 
+from equipoise.engine.asking import Arguments
 from equipoise.engine.average import averaged_copy
 from equipoise.recipe import Precision
 from equipoise.space import Space
+from equipoise.view import Judged
 
 Compute = Literal["float32", "bfloat16"]
 Layout = Literal["contiguous", "channels_last"]
@@ -80,14 +82,12 @@ class Probe:
 
 
 def decide(
-    asked: Precision,
-    space: Space,
-    generator: nn.Module,
-    critic: nn.Module,
-    latent: int,
-    device: torch.device,
+    asked: Precision, space: Space, generator: nn.Module, critic: nn.Module, arguments: Arguments, device: torch.device
 ) -> tuple[Arithmetic, Probe]:
-    """The arithmetic for these networks on this device, and the measurement that it rests on."""
+    """The arithmetic for these networks on this device, and the measurement that it rests on.
+
+    `arguments` are any that the generator takes, of `PROBE_BATCH` samples.
+    """
     computes: list[Compute] = ["float32", "bfloat16"] if asked.compute == "auto" else [asked.compute]
     layouts: list[Layout] = ["contiguous", "channels_last"] if asked.layout == "auto" else [asked.layout]
     if space.is_points:
@@ -95,19 +95,23 @@ def decide(
     choices = list(product(computes, layouts))
     probe = Probe({})
     if len(choices) > 1:
-        probe = _measure(choices, generator, critic, latent, device)
+        probe = _measure(choices, generator, critic, arguments, device)
     compute, layout = probe.fastest(choices) if probe.seconds else choices[0]
     penalties: Compute = compute if asked.penalties == "same" else "float32"
     return Arithmetic(compute, layout, penalties), probe
 
 
 def _measure(
-    choices: list[tuple[Compute, Layout]], generator: nn.Module, critic: nn.Module, latent: int, device: torch.device
+    choices: list[tuple[Compute, Layout]],
+    generator: nn.Module,
+    critic: nn.Module,
+    arguments: Arguments,
+    device: torch.device,
 ) -> Probe:
     """The fastest of several passes for each choice, taken in turns so that all see the same machine."""
     seconds = {_key(choice): float("inf") for choice in choices}
     with torch.random.fork_rng(devices=[]):
-        passes = {_key(choice): _training_pass(choice, generator, critic, latent, device) for choice in choices}
+        passes = {_key(choice): _training_pass(choice, generator, critic, arguments) for choice in choices}
         for _ in range(1 + PROBE_REPEATS):
             for choice in choices:
                 seconds[_key(choice)] = min(seconds[_key(choice)], _time(passes[_key(choice)], device))
@@ -115,17 +119,18 @@ def _measure(
 
 
 def _training_pass(
-    choice: tuple[Compute, Layout], generator: nn.Module, critic: nn.Module, latent: int, device: torch.device
+    choice: tuple[Compute, Layout], generator: nn.Module, critic: nn.Module, arguments: Arguments
 ) -> Callable[[], None]:
     compute, layout = choice
     memory_format = Arithmetic(compute, layout).memory_format
     copies = [averaged_copy(module).train().requires_grad_(True) for module in (generator, critic)]
     maker, judge = (lay_out(module, memory_format) for module in copies)
-    latents = torch.randn(PROBE_BATCH, latent, device=device)
+    device = arguments[0].device
 
     def run() -> None:
         with autocast(compute, device):
-            scores = judge(maker(latents))
+            judged = judge(maker(*arguments))
+        scores = judged.scores if isinstance(judged, Judged) else judged
         scores.float().mean().backward()
 
     return run

@@ -13,16 +13,18 @@ from torch import Tensor, nn
 
 from equipoise.data.corpus import Corpus
 from equipoise.data.split import Split
-from equipoise.engine.look import draw, fixed_latents, reals
+from equipoise.engine.asking import Arguments
+from equipoise.engine.look import draw, fixed_arguments, reals
 from equipoise.engine.plan import Plan
 from equipoise.measures.diversity import diversity
 from equipoise.measures.features import Extractor, Vectors
 from equipoise.measures.frechet import frechet
 from equipoise.measures.kernel import kernel_distance, shares
 from equipoise.measures.manifold import NEIGHBOURS, manifold
+from equipoise.measures.pairs import psnr, ssim
 from equipoise.measures.sliced_wasserstein import sliced_wasserstein
 from equipoise.recipe import BestBy
-from equipoise.view import Latents, Samples
+from equipoise.view import Samples
 
 MOST = 1024
 FEWEST = 128
@@ -32,6 +34,9 @@ FAKES_PER_REAL = 4
 MOST_VALUES = 2**22
 """In all samples of a score together: 341 samples of 3x64x64, which take two cores about a second."""
 FEWEST_FOR_FEATURES = 4 * (NEIGHBOURS + 1)
+FALLBACK: BestBy = "sliced_wasserstein"
+OF_PAIRS = {"psnr": psnr, "ssim": ssim}
+"""Measures of a fake and the real sample that it should be; higher is better."""
 
 
 def on_features(real: Vectors, fake: Vectors) -> dict[str, float]:
@@ -52,25 +57,27 @@ class Scored:
 
     name: str
     value: float
-    """Lower is better."""
     beside: dict[str, float] = field(default_factory=dict)
     """Other numbers by name."""
     shares: Float[Tensor, " n"] | None = None
     """The part of each real sample in `value`, where that can be said; what is the same for all generators aside."""
 
+    @property
+    def higher_is_better(self) -> bool:
+        return self.name in OF_PAIRS
+
 
 class Score:
-    """Samples for fixed latents against fixed real ones, held out if enough are: one ruler for a whole run.
+    """Samples for fixed arguments against fixed real ones, held out if enough are: one ruler for a whole run.
 
-    Where there are too few real samples for features, the sliced Wasserstein distance takes the place of `best_by`.
+    Where samples come in pairs, each fake is also compared with the real sample that it should be.  Where there are too
+    few real samples for features, the sliced Wasserstein distance takes the place of a measure that needs them.
     """
 
-    def __init__(self, real: Samples, latents: Latents, best_by: BestBy) -> None:
+    def __init__(self, real: Samples, asked: Arguments, *, in_pairs: bool = False) -> None:
         self._on_features = len(real) >= FEWEST_FOR_FEATURES
-        self.best_by: BestBy = best_by if self._on_features else "sliced_wasserstein"
-        self.real, self._latents = real, latents
-        self.ruler = _digest(self.best_by, real, latents)
-        """The same for two scores that may be compared: of the same real samples, latents and measure."""
+        self._in_pairs = in_pairs
+        self.real, self._asked = real, asked
         is_points = real.shape[2] == real.shape[3] == 1
         self._extractor = Extractor.fitted(real) if self._on_features and not is_points else None
         self._features = self._vectors(real)
@@ -81,26 +88,43 @@ class Score:
         count = max(FEWEST, min(MOST, MOST_VALUES // math.prod(plan.space.shape)))
         num_held_out = len(split.held_out)
         num_reals = min(count, max(FEWEST, num_held_out)) if num_held_out else count
-        real = reals(corpus, split, num_reals, recipe.seed)
-        num_fakes = min(count, FAKES_PER_REAL * len(real))
-        return cls(real, fixed_latents(recipe.seed, "score", num_fakes, recipe.generator.latent), recipe.best_by)
+        batch = reals(corpus, split, num_reals, recipe.seed)
+        in_pairs = "given" in recipe.generator.takes
+        num_fakes = len(batch.real) if in_pairs else min(count, FAKES_PER_REAL * len(batch.real))
+        return cls(
+            batch.real, fixed_arguments(recipe.generator, recipe.seed, "score", num_fakes, batch), in_pairs=in_pairs
+        )
 
-    def __call__(self, average: nn.Module, device: torch.device) -> Scored:
+    def measure(self, best_by: BestBy) -> BestBy:
+        """The measure that is taken when this one is asked for."""
+        if best_by in OF_PAIRS:
+            return best_by if self._in_pairs else FALLBACK
+        return best_by if self._on_features else FALLBACK
+
+    def ruler(self, best_by: BestBy) -> str:
+        """The same for two scores that may be compared: of the same real samples, arguments and measure."""
+        return _digest(self.measure(best_by), self.real, *self._asked)
+
+    def __call__(self, average: nn.Module, device: torch.device, best_by: BestBy) -> Scored:
         """NaN, and nothing beside it, when a sample is not finite."""
-        fake = draw(average, self._latents, device)
+        name = self.measure(best_by)
+        fake = draw(average, self._asked, device)
         if not fake.isfinite().all():
-            return Scored(self.best_by, math.nan)
-        found = {}
-        parts = None
-        if self.best_by == "sliced_wasserstein":
-            found["sliced_wasserstein"] = sliced_wasserstein(fake, self.real)
+            return Scored(name, math.nan)
+        found: dict[str, float] = {}
+        shares_of: dict[str, Tensor] = {}
+        if name == FALLBACK:
+            found[FALLBACK] = sliced_wasserstein(fake, self.real)
+        if self._in_pairs:
+            shares_of |= {measure: of(fake, self.real) for measure, of in OF_PAIRS.items()}
+            found |= {measure: float(each.mean()) for measure, each in shares_of.items()}
         if self._on_features:
             pairs = list(zip(self._features, self._vectors(fake), strict=True))
             spaces = [on_features(*pair) for pair in pairs]
-            found |= {name: statistics.fmean(space[name] for space in spaces) for name in spaces[0]}
-            if self.best_by == "kernel":
-                parts = torch.stack([shares(*pair) for pair in pairs]).mean(0)
-        return Scored(self.best_by, found.pop(self.best_by), found, parts)
+            found |= {measure: statistics.fmean(space[measure] for space in spaces) for measure in spaces[0]}
+            if name == "kernel":
+                shares_of["kernel"] = torch.stack([shares(*pair) for pair in pairs]).mean(0)
+        return Scored(name, found.pop(name), found, shares_of.get(name))
 
     def _vectors(self, samples: Samples) -> list[Vectors]:
         return [samples.flatten(1)] if self._extractor is None else self._extractor(samples)

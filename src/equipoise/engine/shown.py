@@ -6,10 +6,10 @@ import torch
 
 from equipoise.augment import apply
 from equipoise.engine.plan import Plan
-from equipoise.recipe import Categories
+from equipoise.recipe import Augment, Categories
 from equipoise.schedule import Progress, settled
 from equipoise.space import Space
-from equipoise.view import Samples, Side
+from equipoise.view import Batch, Samples, Side
 
 
 def softened(real: Samples, space: Space, settings: Categories | None) -> Samples:
@@ -26,12 +26,29 @@ def softened(real: Samples, space: Space, settings: Categories | None) -> Sample
     return real
 
 
+def paired(batch: Batch, settings: Augment | None, progress: Progress) -> Batch:
+    """The batch with real samples and given pictures changed alike, where that is asked for.
+
+    The given pictures are enlarged by repeating pixels, changed together with the samples, and made small again by
+    taking each such square's first pixel: exact for operations that move whole pixels and keep the squares whole.
+    """
+    if settings is None or settings.applies_to != "pairs" or batch.given is None:
+        return batch
+    scale = batch.real.shape[-1] // batch.given.shape[-1]
+    enlarged = batch.given.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
+    operations = [settled(operation, progress) for operation in settings.operations]
+    changed = apply(operations, torch.cat([batch.real, enlarged], dim=1), 1.0)
+    planes = batch.real.shape[1]
+    real, given = changed[:, :planes], changed[:, planes:, ::scale, ::scale]
+    return batch._replace(real=real.contiguous(), given=given.contiguous())
+
+
 def shown(plan: Plan, side: Side, progress: Progress, probability: float, batch: Samples, *, is_real: bool) -> Samples:
     """A batch as the critic sees it in an update of that side."""
     augment, categories = plan.recipe.augment, plan.recipe.categories
     if categories is not None and categories.span == "-1 to 1":
         batch = _stretched(batch, plan.space)
-    if augment is None or (augment.applies_to == "critic" and side == "G"):
+    if augment is None or augment.applies_to == "pairs" or (augment.applies_to == "critic" and side == "G"):
         return batch
     if augment.applies_to == "real" and not is_real:
         return batch

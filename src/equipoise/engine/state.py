@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -92,13 +92,23 @@ class Player:
         self.updates = int(snapshot["updates"])
 
 
+class Networks(NamedTuple):
+    """The modules of a run."""
+
+    generator: nn.Module
+    critic: nn.Module
+    encoder: nn.Module | None = None
+
+
 @dataclass(slots=True)
 class State:
-    """The state of a run: two players, the averaged generator, the counters and the controller of augmentation."""
+    """The state of a run: the players, the averaged generator, the counters and the controller of augmentation."""
 
     generator: Player
     critic: Player
     average: nn.Module
+    encoder: Player | None = None
+    """Learns with the generator, where the recipe has one."""
     counters: Counters = field(default_factory=Counters)
     adaptation: Adaptation = field(default_factory=Adaptation)
 
@@ -108,6 +118,7 @@ class State:
             "generator": self.generator.snapshot(),
             "critic": self.critic.snapshot(),
             "average": self.average.state_dict(),
+            "encoder": self.encoder.snapshot() if self.encoder is not None else None,
             "counters": asdict(self.counters),
             "adaptation": asdict(self.adaptation),
         }
@@ -117,23 +128,34 @@ class State:
         self.generator.restore(snapshot["generator"])
         self.critic.restore(snapshot["critic"])
         self.average.load_state_dict(snapshot["average"])
+        if self.encoder is not None:
+            self.encoder.restore(snapshot["encoder"])
         self.counters = Counters(**snapshot["counters"])
         self.adaptation = Adaptation(**snapshot["adaptation"])
 
 
-def initial_networks(plan: Plan) -> tuple[nn.Module, nn.Module]:
-    """Generator and critic with the weights that the recipe's seed gives, on the plan's device."""
-    seed_everything(mix(plan.recipe.seed, "weights"), plan.device)
-    generator = plan.recipe.generator.build(plan.space)
-    critic = plan.recipe.critic.build(plan.space)
-    return generator.to(plan.device), critic.to(plan.device)
+def initial_networks(plan: Plan) -> Networks:
+    """The networks with the weights that the recipe's seed gives, on the plan's device."""
+    recipe = plan.recipe
+    seed_everything(mix(recipe.seed, "weights"), plan.device)
+    generator = recipe.generator.build(plan.space)
+    critic = recipe.critic.build(plan.space)
+    encoder = recipe.encoder.build(plan.space, recipe.generator.latent) if recipe.encoder is not None else None
+    return Networks(
+        generator.to(plan.device), critic.to(plan.device), encoder.to(plan.device) if encoder is not None else None
+    )
 
 
-def initial_state(plan: Plan, generator: nn.Module, critic: nn.Module) -> State:
+def initial_state(plan: Plan, networks: Networks) -> State:
     """The state before the first step."""
-    memory_format = plan.arithmetic.memory_format
+    recipe = plan.recipe
+
+    def player(module: nn.Module, settings: Adam) -> Player:
+        return Player(lay_out(module, plan.arithmetic.memory_format).train(), settings)
+
     return State(
-        generator=Player(lay_out(generator, memory_format).train(), plan.recipe.g_optim),
-        critic=Player(lay_out(critic, memory_format).train(), plan.recipe.d_optim),
-        average=averaged_copy(generator),
+        generator=player(networks.generator, recipe.g_optim),
+        critic=player(networks.critic, recipe.d_optim),
+        average=averaged_copy(networks.generator),
+        encoder=player(networks.encoder, recipe.g_optim) if networks.encoder is not None else None,
     )

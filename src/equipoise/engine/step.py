@@ -2,9 +2,13 @@
 
 ::
 
-    for each critic update:      real batch, fakes without a graph -> View("D") -> sum of due terms -> update
-    for each generator update:   fakes with a graph                -> View("G") -> sum of due terms -> update
+    for each critic update:      batch, fakes without a graph -> View("D") -> sum of due terms -> update
+    for each generator update:   fakes with a graph           -> View("G") -> sum of due terms -> update
     average the generator; count
+
+A batch is real samples with what belongs to them; the fakes beside it are made for the same conditions and from the
+same given pictures.  A phase whose terms ask for no critic updates none, and makes no fakes that nobody asks for.  An
+encoder learns with the generator, from the terms that see through it.
 
 An update is made only when its gradients are finite; otherwise the step ends in `NonFinite`, which names the first
 tensor at fault, and the weights stay as they were.
@@ -14,7 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -22,26 +26,32 @@ import torch
 from torch import Tensor
 
 from equipoise.engine.adaptation import adapt, probability_of
+from equipoise.engine.asking import arguments
 from equipoise.engine.average import decay_at, update_average
 from equipoise.engine.finite import NonFinite, first_culprit
 from equipoise.engine.meter import Meter
 from equipoise.engine.plan import Plan
 from equipoise.engine.precision import Compute, autocast
 from equipoise.engine.seeding import seed_everything
-from equipoise.engine.shown import shown, softened
+from equipoise.engine.shares import balanced
+from equipoise.engine.shown import paired, shown, softened
 from equipoise.engine.state import Player, State
 from equipoise.randomness import mix
 from equipoise.recipe import Adversarial, Phase, Term
 from equipoise.schedule import Progress, value_at
-from equipoise.view import Judged, Samples, Side, View
+from equipoise.view import Batch, Features, Judged, Latents, Posterior, Rebuilt, Samples, Side, View
+
+NextBatch = Callable[[], Batch]
+GRADIENT_OF = {"critic": "grad_d", "generator": "grad_g", "encoder": "grad_e"}
+"""The column for the norm of a network's gradient."""
 
 
 def step(
     plan: Plan,
     state: State,
-    next_real: Callable[[], Samples],
+    next_batch: NextBatch,
     meter: Meter,
-    next_held_out: Callable[[], Samples] | None = None,
+    next_held_out: NextBatch | None = None,
 ) -> None:
     """One step of the run: the phase's critic updates, then its generator updates.
 
@@ -52,47 +62,72 @@ def step(
     phase = plan.phase(counters.phase)
     progress = counters.progress_in_phase(plan.epoch_images)
     d_turns, g_turns = round(value_at(phase.d_updates, progress)), round(value_at(phase.g_updates, progress))
+    d_turns = d_turns if "critic" in phase.needs else 0
     write_settings(plan, state)
     watch = partial(adapt, plan, state.adaptation, next_held_out=_held_out(plan, state, next_held_out))
-    real = fake = None
+    batch = made = None
     for turn in range(d_turns):
-        real = softened(next_real(), plan.space, plan.recipe.categories)
+        batch = _drawn(plan, state, next_batch)
         with torch.set_grad_enabled(phase.share_fakes and turn == d_turns - 1):
-            fake = generate(plan, state)
-        view = _view("D", plan, state, real, fake.detach(), meter)
-        _update(view, phase, progress, plan, state, meter, watch)
+            made = generate(plan, state, batch)
+        _update(_view("D", plan, state, batch, made.detach(), meter), phase, progress, plan, state, meter, watch)
     with _frozen(state.critic):
         for turn in range(g_turns):
-            real = softened(next_real(), plan.space, plan.recipe.categories) if real is None else real
-            if fake is None or turn > 0 or not phase.share_fakes:
-                fake = generate(plan, state)
-            _update(_view("G", plan, state, real, fake, meter), phase, progress, plan, state, meter)
+            batch = _drawn(plan, state, next_batch) if batch is None else batch
+            if made is None or turn > 0 or not phase.share_fakes:
+                made = generate(plan, state, batch) if _makes_fakes(plan, phase) else batch.real[:0]
+            _update(_view("G", plan, state, batch, made, meter), phase, progress, plan, state, meter)
             update_average(
                 state.average, state.generator.module, decay_at(plan.recipe.average, state.generator.updates - 1)
             )
     counters.steps += 1
 
 
-def _held_out(plan: Plan, state: State, next_held_out: Callable[[], Samples] | None) -> Callable[[], Samples] | None:
+def _drawn(plan: Plan, state: State, next_batch: NextBatch) -> Batch:
+    """A batch, changed where it is changed as a whole."""
+    batch = paired(next_batch(), plan.recipe.augment, state.counters.progress(plan.epoch_images))
+    return batch._replace(real=softened(batch.real, plan.space, plan.recipe.categories))
+
+
+def _makes_fakes(plan: Plan, phase: Phase) -> bool:
+    return bool(phase.needs & {"critic", "fakes"}) or ("pairs" in phase.needs and plan.recipe.encoder is None)
+
+
+def _held_out(plan: Plan, state: State, next_held_out: NextBatch | None) -> Callable[[], Samples] | None:
     """Held-out samples, as the critic is shown those that are trained on."""
     if next_held_out is None:
         return None
-    return lambda: _shown("D", plan, state, softened(next_held_out(), plan.space, plan.recipe.categories), is_real=True)
+    return lambda: _shown("D", plan, state, _drawn(plan, state, next_held_out).real, is_real=True)
 
 
-def generate(plan: Plan, state: State) -> Samples:
-    """Fresh samples [N, C, H, W] of the generator that learns, in float32."""
-    latents = torch.randn(plan.local_batch, plan.recipe.generator.latent, device=plan.device)
+def generate(plan: Plan, state: State, batch: Batch) -> Samples:
+    """Fresh samples [N, C, H, W] of the generator that learns, for what belongs to a batch, in float32."""
+    return _made(plan, state, torch.randn(len(batch.real), plan.recipe.generator.latent, device=plan.device), batch)
+
+
+def _made(plan: Plan, state: State, latents: Latents, batch: Batch) -> Samples:
+    asked = arguments(plan.recipe.generator.takes, latents, batch)
     with autocast(plan.arithmetic.compute, plan.device):
-        fake: Tensor = state.generator.module(latents)
+        fake: Tensor = state.generator.module(*asked)
     return fake.float()
+
+
+def _rebuilt(plan: Plan, state: State, encoder: Player, batch: Batch) -> Rebuilt:
+    """The batch through encoder and generator, by latents drawn from the posterior (Kingma & Welling 2014)."""
+    with autocast(plan.arithmetic.compute, plan.device):
+        mean, log_variance = encoder.module(batch.real)
+    posterior = Posterior(mean.float(), log_variance.float())
+    spread = torch.exp(0.5 * posterior.log_variance)
+    latents = posterior.mean + spread * torch.randn_like(spread)
+    return Rebuilt(_made(plan, state, latents, batch), posterior)
 
 
 def write_settings(plan: Plan, state: State) -> None:
     """Write what the recipe says at this point of the run into both optimisers and the generator's buffers."""
     progress = state.counters.progress(plan.epoch_images)
-    for player in (state.critic, state.generator):
-        player.write_settings(progress)
+    for player in (state.critic, state.generator, state.encoder):
+        if player is not None:
+            player.write_settings(progress)
     generator = plan.recipe.generator
     for buffer, setting in generator.written.items():
         for module in (state.generator.module, state.average):
@@ -108,34 +143,51 @@ def _update(
     meter: Meter,
     watch: Callable[[View], None] | None = None,
 ) -> None:
-    """One update of one player: the sum of its due terms, the gradient of that, and the optimiser's move.
+    """One update of one side: the sum of its due terms, the gradient of that, and the optimisers' moves.
 
     `watch` is shown what the terms have seen, with its scores, before the move.
     """
-    player = _player(view.side, state)
-    losses: dict[str, Tensor] = {}
-    total = view.fake.new_zeros(())
-    shown = _for_gradients(view, _due(phase, view.side, player))
-    for name, term in _due(phase, view.side, player):
-        losses[name] = term(_in_precision_of(term, shown, plan, state)).mean()
-        total = total + _factor(term, view.side, progress) * losses[name]
-    player.forget_gradients()
+    due = _due(phase, view.side, state)
+    seen = _for_gradients(view, due)
+    losses = {name: term(_in_precision_of(term, seen, plan, state)).mean() for name, term in due.items()}
+    factors: dict[str, float | Tensor] = {name: _factor(term, view.side, progress) for name, term in due.items()}
+    if view.side == "G":
+        factors |= balanced(due, losses, factors, seen, progress)
+    total = sum((factors[name] * loss for name, loss in losses.items()), view.fake.new_zeros(()))
+    players = _players(view.side, due, state)
+    for player in players.values():
+        player.forget_gradients()
     torch.autograd.backward(total)
-    plan.world.average_gradients(player.parameters)
-    norm = _clip(player)
-    if not math.isfinite(norm.item()):
-        raise NonFinite(state.counters.steps, first_culprit(view, losses, player.module))
+    norms = {}
+    for role, player in players.items():
+        plan.world.average_gradients(player.parameters)
+        norms[role] = _clip(player)
+        if not math.isfinite(norms[role].item()):
+            raise NonFinite(state.counters.steps, first_culprit(view, role, losses, player.module))
     if watch is not None:
-        watch(shown)
-    player.optimiser.step()
-    player.updates += 1
-    _record(shown, phase, total, losses, norm, meter)
+        watch(seen)
+    for player in players.values():
+        player.optimiser.step()
+        player.updates += 1
+    _record(seen, phase, total, losses, norms, meter)
 
 
-def _view(side: Side, plan: Plan, state: State, real: Samples, fake: Samples, meter: Meter) -> View:
-    """What the terms of one update see: augmented batches and a critic in the run's precision."""
-    real, fake = _shown(side, plan, state, real, is_real=True), _shown(side, plan, state, fake, is_real=False)
-    return View(side, real, fake, _judge(plan, state, plan.arithmetic.compute), meter.add)
+def _view(side: Side, plan: Plan, state: State, batch: Batch, made: Samples, meter: Meter) -> View:
+    """What the terms of one update see: augmented batches, a critic in the run's precision, and an encoder."""
+    real, fake = _shown(side, plan, state, batch.real, is_real=True), _shown(side, plan, state, made, is_real=False)
+    view = View(side, real, fake, _judge(plan, state, plan.arithmetic.compute), meter.add, batch, made)
+    if side == "D" or state.encoder is None:
+        return view
+    rebuild = partial(_rebuilt, plan, state, state.encoder, batch)
+    return replace(view, rebuild=rebuild, features=partial(_features, plan, state.encoder))
+
+
+def _features(plan: Plan, encoder: Player, samples: Samples) -> Features:
+    """Inner maps of the encoder, whose weights take no gradient from them."""
+    assert plan.recipe.encoder is not None
+    with _frozen(encoder), autocast(plan.arithmetic.compute, plan.device):
+        maps = plan.recipe.encoder.features(encoder.module, samples)
+    return tuple(one.float() for one in maps)
 
 
 def _shown(side: Side, plan: Plan, state: State, batch: Samples, *, is_real: bool) -> Samples:
@@ -143,9 +195,9 @@ def _shown(side: Side, plan: Plan, state: State, batch: Samples, *, is_real: boo
     return shown(plan, side, progress, probability, batch, is_real=is_real)
 
 
-def _for_gradients(view: View, due: Iterator[tuple[str, Term]]) -> View:
+def _for_gradients(view: View, due: Mapping[str, Term]) -> View:
     """The view with those batches opened for differentiation that a due term differentiates by."""
-    names = {name for _, term in due for name in term.differentiates}
+    names = {name for term in due.values() for name in term.differentiates}
     opened = {name: getattr(view, name).detach().requires_grad_() for name in sorted(names)}
     return replace(view, **opened)
 
@@ -167,14 +219,20 @@ def _judge(plan: Plan, state: State, compute: Compute) -> Callable[[Samples], Ju
     return judge
 
 
-def _player(side: Side, state: State) -> Player:
-    return state.critic if side == "D" else state.generator
+def _players(side: Side, due: Mapping[str, Term], state: State) -> dict[str, Player]:
+    """Who moves in an update of a side, by role."""
+    if side == "D":
+        return {"critic": state.critic}
+    players = {"generator": state.generator}
+    if state.encoder is not None and any(term.needs & {"encoder", "pairs"} for term in due.values()):
+        players["encoder"] = state.encoder
+    return players
 
 
-def _due(phase: Phase, side: Side, player: Player) -> Iterator[tuple[str, Term]]:
-    for name, term in phase.terms.items():
-        if side in term.sides and player.updates % term.every == 0:
-            yield name, term
+def _due(phase: Phase, side: Side, state: State) -> dict[str, Term]:
+    """The terms of an update, by name."""
+    updates = (state.critic if side == "D" else state.generator).updates
+    return {name: term for name, term in phase.terms.items() if side in term.sides and updates % term.every == 0}
 
 
 def _factor(term: Term, side: Side, progress: Progress) -> float:
@@ -205,15 +263,17 @@ def _frozen(player: Player) -> Iterator[None]:
             parameter.requires_grad_(True)
 
 
-def _record(view: View, phase: Phase, total: Tensor, losses: dict[str, Tensor], norm: Tensor, meter: Meter) -> None:
+def _record(
+    view: View, phase: Phase, total: Tensor, losses: dict[str, Tensor], norms: dict[str, Tensor], meter: Meter
+) -> None:
     side = view.side.lower()
-    game = phase.adversarial
     meter.add(f"loss_{side}", total)
-    if view.side == "D":
-        meter.add("d_x", game.probability(view.real_scores))
-        meter.add("d_g_z1", game.probability(view.fake_scores))
-    else:
-        meter.add("d_g_z2", game.probability(view.fake_scores))
-    meter.add(f"grad_{side}", norm)
+    if phase.adversarial is not None:
+        probability = phase.adversarial.probability
+        if view.side == "D":
+            meter.add("d_x", probability(view.real_scores))
+        meter.add("d_g_z1" if view.side == "D" else "d_g_z2", probability(view.fake_scores))
+    for role, norm in norms.items():
+        meter.add(GRADIENT_OF[role], norm)
     for name, loss in losses.items():
         meter.add(f"{side}.{name}", loss)

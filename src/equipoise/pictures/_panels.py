@@ -23,6 +23,9 @@ RELIEF_UNITS = frozenset(("m", "ft"))
 HEIGHTS = ((38, 70, 83), (42, 127, 98), (138, 177, 125), (233, 196, 106), (214, 140, 90), (240, 235, 230))
 SHARES = ((247, 244, 233), (173, 208, 138), (49, 122, 62), (11, 58, 30))
 INTENSITIES = ((0, 0, 10), (50, 15, 110), (140, 40, 125), (225, 85, 95), (250, 175, 105), (252, 252, 190))
+VISIBLE = ("B04", "B03", "B02")
+"""Sentinel-2's red, green and blue."""
+ALPHA = "alpha"
 UNKNOWN = (255, 0, 255)
 """A code that is in no table of classes."""
 
@@ -35,11 +38,22 @@ def panels(sample: Sample, space: Space) -> Pixels:
         return np.concatenate([_layer(sample[at], c, space) for at, c in enumerate(space.channels)], axis=1)
     levels = np.stack([scaled(sample[at], c) for at, c in enumerate(space.channels)]) * 255.0
     levels = levels.round()
-    if len(levels) == 4:
+    if space.channels[-1].name == ALPHA and len(levels) == 4:
         levels = _on_chequers(levels)
     if len(levels) in (1, 3):
         return levels.transpose(1, 2, 0).astype(np.uint8)
-    return np.concatenate(list(levels), axis=1)[:, :, None].astype(np.uint8)
+    return _of_bands(levels, space)
+
+
+def _of_bands(levels: NDArray[np.float32], space: Space) -> Pixels:
+    """The bands of visible light as one picture in colour, if they are there, then all others in grey."""
+    places = {channel.name: at for at, channel in enumerate(space.channels)}
+    visible = [places[name] for name in VISIBLE if name in places]
+    if len(visible) < len(VISIBLE):
+        return np.concatenate(list(levels), axis=1)[:, :, None].astype(np.uint8)
+    others = [levels[at] for at in range(len(levels)) if at not in visible]
+    parts = [levels[visible], *(np.broadcast_to(level, (3, *level.shape)) for level in others)]
+    return np.concatenate(parts, axis=2).transpose(1, 2, 0).astype(np.uint8)
 
 
 def scaled(values: NDArray[np.float32], channel: Channel) -> NDArray[np.float32]:

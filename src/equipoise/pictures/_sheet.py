@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,18 @@ def titled_sheets(parts: Sequence[tuple[str, Samples]], space: Space, columns: i
     images = [image for words, grid in grids for image in (title(words, width), grid)]
     below = None if space.is_points else legend(np.concatenate([samples for _, samples in parts]), space, width)
     return _stacked(images if below is None else [*images, below])
+
+
+def paired_sheet(
+    given: Samples, given_space: Space, parts: Sequence[tuple[str, Samples]], space: Space, columns: int = 8
+) -> Image.Image:
+    """What samples are made from, each pixel drawn as large as it is in them, above sheets of the samples."""
+    scale = space.height // given_space.height
+    enlarged = given.repeat(scale, axis=2).repeat(scale, axis=3)
+    of_given = titled_sheets(
+        [("given", enlarged)], replace(given_space, height=space.height, width=space.width), columns
+    )
+    return _stacked([of_given, titled_sheets(parts, space, columns)])
 
 
 def picture(sample: Sample, space: Space) -> Image.Image:

@@ -30,6 +30,7 @@ from equipoise.recipe._settings import (
     Precision,
     Span,
 )
+from equipoise.recipe._stretching import stretched
 from equipoise.recipe._whole import BY_HAND, Recipe, edited, stale_reasons
 
 __all__ = [
@@ -63,4 +64,5 @@ __all__ = [
     "fitted",
     "source_fitted",
     "stale_reasons",
+    "stretched",
 ]

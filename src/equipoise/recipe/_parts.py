@@ -147,6 +147,11 @@ class Adversarial(Term):
     """The game itself: both objectives of the paper side by side.  `weight` scales the generator's side only."""
 
     sides = frozenset({"D", "G"})
+    needs = frozenset({"critic", "fakes"})
+
+    share: Annotated[
+        Rate | None, Knob("share of the generator's gradient, at its output, in place of weight", low=0, high=0.99)
+    ] = None
 
     def __call__(self, view: View) -> PerSample:
         return self.critic_loss(view) if view.side == "D" else self.generator_loss(view)
@@ -168,6 +173,8 @@ class Operation(Part):
 
     valid_for: ClassVar[str]
     """On which data it keeps a sample plausible, in words."""
+    keeps_pairs: ClassVar[bool] = False
+    """Whether it moves whole pixels alone, in squares of any size, so that a small picture can follow a large one."""
 
     @abstractmethod
     def __call__(self, samples: Samples) -> Samples: ...

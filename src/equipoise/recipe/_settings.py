@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from equipoise.recipe._parts import Adversarial, Operation, Term
+from equipoise.recipe._parts import Adversarial, Needed, Operation, Term
 from equipoise.schedule import Rate, Schedule, Unit
 from equipoise.spec import Knob, Part, Problem
 
@@ -56,14 +56,18 @@ class Augment(Part):
     """Operations applied in order, to the real samples alone or to everything the critic sees."""
 
     operations: tuple[Operation, ...]
-    applies_to: Literal["real", "both", "critic"] = "real"
-    """``critic``: to all that the critic learns from, and to nothing that the generator is scored by (notes: scored on
+    applies_to: Literal["real", "both", "critic", "pairs"] = "real"
+    """``pairs``: to real samples and to the pictures they are to be made from, alike, before anything sees them.
+    ``critic``: to all that the critic learns from, and to nothing that the generator is scored by (notes: scored on
     noisy samples, it learned to make up for noise that was not its own)."""
     adaptive: Adaptive | None = None
 
     def problems(self) -> Iterator[Problem]:
         if self.adaptive is not None and self.applies_to != "both":
             yield Problem("applies_to", 'must be "both" when adaptive, or the generator learns the changes')
+        for at, operation in enumerate(self.operations):
+            if self.applies_to == "pairs" and not operation.keeps_pairs:
+                yield Problem(f"operations.{at}", "does not keep pairs; flips and turns by quarters do")
 
 
 @dataclass(frozen=True)
@@ -110,9 +114,14 @@ class Span(Part):
         return f"{self.amount:g} {self.unit}"
 
 
+BestBy = Literal["kernel", "frechet", "sliced_wasserstein", "psnr", "ssim"]
+
+
 @dataclass(frozen=True)
 class Phase(Part):
     """A stretch of training with its own terms and its own rhythm of critic and generator updates.
+
+    Without an adversarial term no critic learns, and `d_updates` does not count.
 
     Schedules inside a phase are measured from its beginning; those of the optimisers from the beginning of the run.
     """
@@ -129,15 +138,25 @@ class Phase(Part):
     """Whether the generator's update scores the fakes that the critic has just learned from, as DCGAN does, which
     saves one pass through the generator, rather than fresh ones."""
 
+    best_by: BestBy | None = None
+    """The measure that chooses the best generator of this phase; none: that of the recipe."""
+
     @property
-    def adversarial(self) -> Adversarial:
-        """The phase's game."""
-        return next(term for term in self.terms.values() if isinstance(term, Adversarial))
+    def adversarial(self) -> Adversarial | None:
+        """The phase's game, if one is played."""
+        return next((term for term in self.terms.values() if isinstance(term, Adversarial)), None)
+
+    @property
+    def needs(self) -> frozenset[Needed]:
+        """What its terms ask for, together."""
+        return frozenset().union(*(term.needs for term in self.terms.values()))
 
     def problems(self) -> Iterator[Problem]:
         games = [name for name, term in self.terms.items() if isinstance(term, Adversarial)]
-        if len(games) != 1:
-            yield Problem("terms", f"has {len(games)} adversarial losses; exactly one is needed")
+        if not self.terms:
+            yield Problem("terms", "is empty; nothing would be learned")
+        elif len(games) > 1 or (not games and "critic" in self.needs):
+            yield Problem("terms", f"has {len(games)} adversarial losses; a critic needs exactly one")
         for name in games:
             if self.terms[name].every != 1:
                 yield Problem(f"terms.{name}.every", "must be 1: the game is played at every update")
@@ -155,7 +174,6 @@ class Precision(Part):
     """The critic's precision inside gradient penalties; in bf16 they err no more than the loss itself (decision 5)."""
 
 
-BestBy = Literal["kernel", "frechet", "sliced_wasserstein"]
 OFTEN = "as often as one looks; it changes nothing in the training"
 
 

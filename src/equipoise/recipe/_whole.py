@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 from equipoise.edit import Edit, apply, diff
-from equipoise.recipe._parts import Critic, Generator, Source, Tailor
+from equipoise.recipe._parts import Critic, Encoder, Generator, Source, Tailor, Term
 from equipoise.recipe._settings import Adam, Augment, Average, BestBy, Cadence, Categories, Phase, Precision
 from equipoise.spec import Knob, Part, Problem, Prose, Table, flatten
 
@@ -22,6 +22,8 @@ class Recipe(Part):
     phases: Mapping[str, Phase]
     g_optim: Adam
     d_optim: Adam
+    encoder: Encoder | None = None
+    """Learns by `g_optim`, with the generator."""
     average: Average = Average()
     augment: Augment | None = None
     categories: Categories | None = None
@@ -35,7 +37,7 @@ class Recipe(Part):
         float, Knob("share of the data never trained on, kept for measuring", low=0, high=0.5, source="habit: a tenth")
     ] = 0.1
     best_by: BestBy = "kernel"  # unbiased in small sets; agreed with the judge of the demo (LAB.md)
-    """The measure that chooses the best generator; lower is better in each."""
+    """The measure that chooses the best generator.  ``psnr`` and ``ssim`` are for samples that come in pairs."""
     precision: Precision = Precision()
     cadence: Cadence = Cadence()
     seed: Annotated[int, Knob("start of all randomness", low=0, high=2**31 - 1, source="any")] = 0
@@ -54,12 +56,23 @@ class Recipe(Part):
             yield Problem("phases", "is empty; at least one phase is needed")
         for phase_name, phase in self.phases.items():
             for name, term in phase.terms.items():
+                for fault in self._lacking(term):
+                    yield Problem(f"phases.{phase_name}.terms.{name}", fault)
                 if term.independent_samples and self.critic.mixes_samples:
                     yield Problem(
                         f"phases.{phase_name}.terms.{name}",
                         "penalises the critic's gradient at single samples, which a critic that mixes samples makes "
                         f"meaningless; {self.critic.unmixed_by} (Gulrajani et al. 2017, section 4)",
                     )
+
+    def _lacking(self, term: Term) -> Iterator[str]:
+        """What a term needs and this recipe does not have."""
+        if "encoder" in term.needs and self.encoder is None:
+            yield "needs an encoder; set encoder"
+        if "pairs" in term.needs and self.encoder is None and "given" not in self.generator.takes:
+            yield "compares a fake with the real sample it should be, which neither an encoder nor given pictures say"
+        if "readings" in term.needs and not self.critic.reads_conditions:
+            yield "needs a critic that reads conditions; choose another critic"
 
 
 BY_HAND = "set by hand"
