@@ -124,7 +124,7 @@ def _asked(
     sampler: Sampler, count: int, seed: int, condition: Mapping[str, float], *, walk: bool, plane: bool
 ) -> Arguments:
     space, takes = sampler.space, sampler.recipe.generator.takes
-    _refuse_unknown(condition, space)
+    refuse_unknown(condition, space)
     if "conditions" not in takes:
         return (_latents(sampler, count, seed, walk),)
     if plane:
@@ -147,7 +147,8 @@ def _as_in_real_samples(sampler: Sampler, count: int, seed: int, repeats: int) -
     return sampler.conditions[places].repeat_interleave(repeats, dim=0)[:count]
 
 
-def _refuse_unknown(condition: Mapping[str, float], space: Space) -> None:
+def refuse_unknown(condition: Mapping[str, float], space: Space) -> None:
+    """Conditions by name, each from 0 to 1.  Raises `RequestError`."""
     known = [item.name for item in space.conditions]
     for name, value in condition.items():
         if name not in known:

@@ -28,7 +28,7 @@ from equipoise.data.feed import Feed
 from equipoise.engine import checkpoint, look
 from equipoise.engine.asking import arguments, plane
 from equipoise.engine.choice import Choice
-from equipoise.engine.export import save_generator
+from equipoise.engine.export import Sampler, save_generator
 from equipoise.engine.meter import Meter
 from equipoise.engine.plan import Plan
 from equipoise.engine.score import Score
@@ -218,7 +218,10 @@ class Session:
         return Choice(self._score.ruler(self._best_by))
 
     def _keep_generator(self, path: Path, score: float | None) -> None:
-        save_generator(path, self.state.average, self.plan.recipe, self.plan.space, self.step, score, self._typical)
+        state, plan = self.state, self.plan
+        encoder = state.encoder.module if state.encoder is not None else None
+        kept = Sampler(state.average, plan.recipe, plan.space, self.step, score, self._typical, encoder)
+        save_generator(path, kept)
 
     def _phase_is_over(self) -> bool:
         counters = self.state.counters

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import nn
+from torch import Tensor, nn
 
 from equipoise.errors import RequestError
 from equipoise.files import write_whole
@@ -19,13 +19,15 @@ from equipoise.spec import decode, encode
 from equipoise.view import Conditions
 
 FORMAT = 1
+ENCODER = "encoder/"
+"""Before the names of the encoder's tensors; the generator's have nothing before them."""
 METADATA = "equipoise"
 """One key for everything: the library writes several in no fixed order, and equal generators should be equal files."""
 
 
 @dataclass(frozen=True)
 class Sampler:
-    """A generator ready to draw from."""
+    """A generator ready to draw from, and what is known of it."""
 
     module: nn.Module
     recipe: Recipe
@@ -34,22 +36,25 @@ class Sampler:
     score: float | None
     conditions: Conditions | None = None
     """Of some real samples [n, K], for fakes that are asked for as often as such samples occur."""
+    encoder: nn.Module | None = None
+    """As it was at that step, where the recipe has one."""
 
 
-def save_generator(
-    path: Path,
-    average: nn.Module,
-    recipe: Recipe,
-    space: Space,
-    step: int,
-    score: float | None,
-    conditions: Conditions | None = None,
-) -> None:
-    """Write the averaged generator with its recipe, the kind of sample it makes, and conditions of real samples."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in average.state_dict().items()}
-    about = {"format": FORMAT, "recipe": encode(recipe), "space": asdict(space), "step": step, "score": score}
-    about["conditions"] = conditions.tolist() if conditions is not None else None
-    write_whole(path, save(tensors, {METADATA: json.dumps(about)}))
+def save_generator(path: Path, sampler: Sampler) -> None:
+    """Write an averaged generator with all that is known of it."""
+    tensors = dict(sampler.module.state_dict())
+    if sampler.encoder is not None:
+        tensors |= {f"{ENCODER}{name}": tensor for name, tensor in sampler.encoder.state_dict().items()}
+    about = {
+        "format": FORMAT,
+        "recipe": encode(sampler.recipe),
+        "space": asdict(sampler.space),
+        "step": sampler.step,
+        "score": sampler.score,
+        "conditions": sampler.conditions.tolist() if sampler.conditions is not None else None,
+    }
+    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    write_whole(path, save(whole, {METADATA: json.dumps(about)}))
 
 
 def load_generator(path: Path, device: torch.device) -> Sampler:
@@ -63,10 +68,16 @@ def load_generator(path: Path, device: torch.device) -> Sampler:
     about = json.loads(metadata.get(METADATA, "{}"))
     if about.get("format") != FORMAT:
         raise RequestError(f"{path} is not a generator saved by this version (format {FORMAT})")
-    recipe = decode(about["recipe"], Recipe)
-    space = Space.from_json(about["space"])
-    module = recipe.generator.build(space)
+    recipe, space = decode(about["recipe"], Recipe), Space.from_json(about["space"])
+    of_encoder = {name.removeprefix(ENCODER): tensors.pop(name) for name in list(tensors) if name.startswith(ENCODER)}
+    encoder = None
+    if of_encoder and recipe.encoder is not None:
+        encoder = _ready(recipe.encoder.build(space, recipe.generator.latent), of_encoder, device)
+    module = _ready(recipe.generator.build(space), tensors, device)
+    conditions = torch.tensor(rows) if (rows := about.get("conditions")) is not None else None
+    return Sampler(module, recipe, space, about["step"], about["score"], conditions, encoder)
+
+
+def _ready(module: nn.Module, tensors: dict[str, Tensor], device: torch.device) -> nn.Module:
     module.load_state_dict(tensors)
-    rows = about.get("conditions")
-    conditions = torch.tensor(rows) if rows is not None else None
-    return Sampler(module.to(device).eval(), recipe, space, about["step"], about["score"], conditions)
+    return module.to(device).eval()
