@@ -16,6 +16,8 @@ from equipoise import networks
 from equipoise.networks import (
     DcganCritic,
     DcganGenerator,
+    EruCritic,
+    EruGenerator,
     MlpCritic,
     MlpGenerator,
     NormFreeCritic,
@@ -33,19 +35,21 @@ from equipoise.networks.layers import Conv, NearestConv, PooledConv, Stem, gloro
 from equipoise.networks.mlp import Maxout
 from equipoise.networks.plain import PlainCritic
 from equipoise.networks.spectral import SpectralNorm
-from equipoise.recipe import Critic, Generator, Network
-from equipoise.space import Channel, Class, Space
+from equipoise.recipe import Critic, Encoder, Generator, Network
+from equipoise.space import Channel, Class, Condition, Space
 from equipoise.spec import SpecError, decode, encode
+from equipoise.view import Judged
 
 N = 3
+MOOD = (Condition("valence", 1, 7), Condition("arousal", 1, 7))
 
 
 def space(channels: int, height: int, width: int | None = None) -> Space:
-    return Space(tuple(Channel(f"c{at}") for at in range(channels)), height, width or height)
+    return Space(tuple(Channel(f"c{at}") for at in range(channels)), height, width or height, conditions=MOOD)
 
 
 COVER = Channel("cover", 0, 2, "categorical", classes=tuple(Class(at, str(at), (0, 0, 0)) for at in range(3)))
-TILES = Space((Channel("height"), COVER, Channel("trees")), 16, 16)
+TILES = Space((Channel("height"), COVER, Channel("trees")), 16, 16, conditions=MOOD)
 PICTURES = [space(3, 16), space(1, 32), space(5, 16, 64), space(2, 32, 16), TILES]
 POINTS = space(2, 1)
 
@@ -58,6 +62,10 @@ GENERATORS: list[Generator] = [
     WganLargeGenerator(latent=6, width=4, attention=None),
     NormFreeGenerator(latent=6, width=4, widest=8, blocks=2),
     StyleGenerator(latent=6, width=4, widest=8),
+    EruGenerator(latent=6, width=4),
+    EruGenerator(latent=6, width=4, upsampling="bilinear", norm="layer"),
+    EruGenerator(latent=6, width=4, upsampling="shuffle", norm="instance"),
+    EruGenerator(latent=6, width=4, upsampling="shuffle_plain"),
     TilesGenerator(latent=6, width=4),
     TilesGenerator(latent=6, width=4, upsampling="bilinear", kernel=5, norm="batch", stem_norm="none"),
     TilesGenerator(latent=6, width=4, upsampling="transposed", padding="zeros", norm="none", hard=True),
@@ -76,6 +84,8 @@ CRITICS: list[Critic] = [
     NormFreeCritic(width=4, widest=8, blocks=2),
     StyleCritic(width=4, widest=8, group=1),
     StyleCritic(width=4, widest=8, group=4),
+    EruCritic(width=4, group=1),
+    EruCritic(width=4, group=4),
     MlpCritic(width=8, depth=2),
     MlpCritic(width=8, depth=1, activation="relu", norm="batch"),
     MlpCritic(width=8, depth=2, activation="silu"),
@@ -110,12 +120,23 @@ def samples(kind: Space, n: int = N, dtype: torch.dtype = torch.float32) -> Tens
     return torch.rand(n, *kind.shape, generator=torch.Generator().manual_seed(1), dtype=dtype) * 2 - 1
 
 
-def scored(critic: nn.Module, x: Tensor) -> Tensor:
-    """Scores with the same dropout each time."""
+def taken(part: Network, kind: Space) -> tuple[Tensor, ...]:
+    """What the part's module makes samples from, or the samples that it judges."""
+    if not isinstance(part, Generator):
+        return (samples(kind),)
+    drawn = {"latents": torch.randn(N, part.latent), "conditions": torch.rand(N, len(kind.conditions))}
+    return tuple(drawn[name] for name in part.takes)
+
+
+def scored(module: nn.Module, *x: Tensor) -> Tensor:
+    """What the module gives, with the same dropout each time; scores and readings as one number, so that both count."""
     torch.manual_seed(2)
-    scores = critic(x)
-    assert isinstance(scores, Tensor)
-    return scores
+    found = module(*x)
+    if isinstance(found, Judged):
+        assert found.readings is not None
+        return found.scores + found.readings.sum(1)
+    assert isinstance(found, Tensor)
+    return found
 
 
 def penalty(critic: nn.Module, x: Tensor) -> Tensor:
@@ -136,7 +157,7 @@ def assert_reached(module: nn.Module) -> None:
 @pytest.mark.parametrize(("part", "kind"), grid(GENERATORS))
 def test_a_generator_makes_samples_and_every_weight_learns(part: Generator, kind: Space) -> None:
     module = built(part, kind)
-    fakes = module(torch.randn(N, part.latent))
+    fakes = module(*taken(part, kind))
     assert fakes.shape == (N, *kind.shape)
     assert fakes.dtype == torch.float32
     assert torch.isfinite(fakes).all()
@@ -199,18 +220,18 @@ def test_both_memory_layouts_give_the_same(part: Network) -> None:
     kind = space(3, 16)
     module = built(part, kind).eval()  # dropout draws in the order of memory
     last = copy.deepcopy(module).to(memory_format=torch.channels_last)
-    x = torch.randn(N, part.latent) if isinstance(part, Generator) else samples(kind)
-    y = x if isinstance(part, Generator) else x.contiguous(memory_format=torch.channels_last)
-    assert torch.allclose(scored(module, x), scored(last, y), atol=1e-5)
+    x = taken(part, kind)
+    y = [item.contiguous(memory_format=torch.channels_last) if item.ndim == 4 else item for item in x]
+    assert torch.allclose(scored(module, *x), scored(last, *y), atol=1e-5)
 
 
 @pytest.mark.parametrize("part", EVERY, ids=str)
 def test_autocast_leaves_samples_and_scores_in_float32(part: Network) -> None:
     kind = space(3, 16)
     module = built(part, kind)
-    x = torch.randn(N, part.latent) if isinstance(part, Generator) else samples(kind)
+    x = taken(part, kind)
     with torch.autocast("cpu", torch.bfloat16):
-        out = module(x)
+        out = scored(module, *x)
     assert out.dtype == torch.float32
     assert torch.isfinite(out).all()
     out.square().sum().backward()
@@ -228,10 +249,10 @@ def test_the_seed_decides_the_weights_and_a_state_loads_strictly(part: Network) 
     first, second, other = built(part, kind, 1), built(part, kind, 1), built(part, kind, 2)
     same = [torch.equal(a, b) for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True)]
     assert all(same)
-    x = torch.randn(N, part.latent) if isinstance(part, Generator) else samples(kind)
-    assert not torch.equal(scored(first, x), scored(other, x))
+    x = taken(part, kind)
+    assert not torch.equal(scored(first, *x), scored(other, *x))
     other.load_state_dict(first.state_dict(), strict=True)
-    assert torch.equal(scored(first, x), scored(other, x))
+    assert torch.equal(scored(first, *x), scored(other, *x))
 
 
 @pytest.mark.parametrize("part", EVERY, ids=str)
@@ -271,12 +292,13 @@ def test_a_wgan_critic_cannot_have_batch_norm() -> None:
         WganSmallCritic(norm="batch")
 
 
-@pytest.mark.parametrize("name", networks.__all__)
+@pytest.mark.parametrize("name", [name for name in networks.__all__ if issubclass(getattr(networks, name), Network)])
 def test_the_docstring_tells_the_number_of_parameters(name: str) -> None:
     part = getattr(networks, name)()
     kinds = [POINTS, space(3, 32)] if isinstance(part, MLP) else [space(3, 32), space(3, 64)]
     for kind in kinds:
-        count = sum(weight.numel() for weight in part.build(kind).parameters())
+        module = part.build(kind, 128) if isinstance(part, Encoder) else part.build(kind)
+        count = sum(weight.numel() for weight in module.parameters())
         assert f"{count:,}" in type(part).__doc__
 
 
@@ -437,7 +459,7 @@ def test_a_latent_is_one_sample_when_only_drawing_and_not_while_learning() -> No
 
 
 def test_variation_is_the_mean_deviation_within_each_group() -> None:
-    from equipoise.networks.style import variation
+    from equipoise.networks.variation import variation
 
     x = torch.randn(6, 2, 3, 3)
     for group, size in ((4, 3), (2, 2), (8, 6)):

@@ -184,11 +184,7 @@ class Stem(nn.Module):
 
 
 class Head(nn.Module):
-    """Features [N, ...] to scores [N] by one linear layer; without `init` it starts as PyTorch's do.
-
-    It computes in the weights' own precision, also under autocast: bfloat16 has 8 bits, so a score near 10 would move
-    in steps of 0.06.
-    """
+    """Features [N, ...] to scores [N] by one linear layer; without `init` it starts as PyTorch's do."""
 
     def __init__(self, features: int, init: Init | None = None, *, spectral: bool = False) -> None:
         super().__init__()
@@ -198,9 +194,18 @@ class Head(nn.Module):
         self.spectral = SpectralNorm(self.linear.weight) if spectral else nn.Identity()
 
     def forward(self, x: Tensor) -> Scores:
-        with torch.autocast(x.device.type, enabled=False):
-            weight: Tensor = self.spectral(self.linear.weight)
-            return F.linear(x.flatten(1).to(weight.dtype), weight, self.linear.bias).flatten()
+        return precisely(self.linear, self.spectral, x).flatten()
+
+
+def precisely(linear: nn.Linear, spectral: nn.Module, x: Tensor) -> Tensor:
+    """Features [N, ...] through a linear layer whose weight goes through `spectral`, to [N, out].
+
+    It computes in the weights' own precision, also under autocast: bfloat16 has 8 bits, so a score near 10 would move
+    in steps of 0.06.
+    """
+    with torch.autocast(x.device.type, enabled=False):
+        weight: Tensor = spectral(linear.weight)
+        return F.linear(x.flatten(1).to(weight.dtype), weight, linear.bias)
 
 
 def norm(kind: Norm, channels: int, spread: float = 0.0, eps: float = 1e-5) -> nn.Module:

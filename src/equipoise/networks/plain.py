@@ -72,7 +72,10 @@ class PlainCritic(nn.Module):
             dropout=dropout(drop),
         )
         self.blocks = nn.Sequential(
-            *(_down_block(before, after, kind, spectral, drop, init) for before, after in pairwise(channels))
+            *(
+                down_block(before, after, kind, init, spectral=spectral, drop=drop)
+                for before, after in pairwise(channels)
+            )
         )
         self.head = Head(channels[-1] * pyramid.cells, small_normal, spectral=spectral)
 
@@ -89,7 +92,10 @@ def _up_block(inputs: int, outputs: int, upsampling: Upsampling) -> nn.Sequentia
     )
 
 
-def _down_block(inputs: int, outputs: int, kind: Norm, spectral: bool, drop: float, init: Init) -> nn.Sequential:
+def down_block(
+    inputs: int, outputs: int, kind: Norm, init: Init, *, spectral: bool = False, drop: float = 0.0
+) -> nn.Sequential:
+    """A 4x4 convolution of stride 2, normalisation, LeakyReLU; halves the grid."""
     return named(
         conv=Conv(inputs, outputs, 4, init, stride=2, bias=kind == "none", spectral=spectral),
         norm=norm(kind, outputs, SMALL_STD),

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from equipoise.networks.grid import Pyramid, refuse, size_faults
 from equipoise.networks.layers import LEAK, convolve
 from equipoise.networks.output import Output
+from equipoise.networks.variation import variation
 from equipoise.recipe import Critic, Generator
 from equipoise.space import Space
 from equipoise.spec import Knob
@@ -265,18 +266,6 @@ class StyleJudge(nn.Module):
             precise = x.flatten(1).to(self.head.bias.dtype)
             scores: Tensor = self.head(F.leaky_relu(self.dense(precise), LEAK) * GAIN)
         return scores.flatten()
-
-
-def variation(x: Tensor, group: int) -> Tensor:
-    """The mean standard deviation over each group of samples, as a map [N, 1, H, W]; groups are taken at a stride.
-
-    The largest group that divides the batch, and is not above `group`, is taken.
-    """
-    size = next(size for size in range(min(group, len(x)), 0, -1) if len(x) % size == 0)
-    groups = x.float().reshape(size, len(x) // size, *x.shape[1:])
-    deviation = (groups.var(0, correction=0) + EPS).sqrt().mean((1, 2, 3))
-    maps: Tensor = deviation.repeat(size).to(x.dtype)[:, None, None, None].expand(-1, 1, *x.shape[2:])
-    return maps
 
 
 def _doubled(x: Tensor) -> Tensor:

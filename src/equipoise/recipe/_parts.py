@@ -13,7 +13,7 @@ from equipoise.space import Space
 from equipoise.spec import Knob, Part
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from equipoise.data.corpus import Corpus
     from equipoise.recipe._fitting import Circumstances, Fitting
@@ -72,10 +72,20 @@ class Generator(Network):
     written: ClassVar[Mapping[str, str]] = {}
     """Buffers of the module, and the setting, maybe a schedule, whose value is written into each before every step."""
 
+    watches: ClassVar[tuple[str, ...]] = ()
+    """Names of the numbers that `watched` reads, which say whether the module is well."""
+
     latent: Annotated[int, Knob("dimension of the latent space", low=1, high=4096, source="notes: 128")] = 128
 
     @abstractmethod
     def build(self, space: Space) -> nn.Module: ...
+
+    def watched(self, module: nn.Module) -> dict[str, Tensor]:
+        """What the module's last forward pass left of each of `watches`, one number each, on its device.
+
+        Read it right after that pass: when weights are averaged into the module, these numbers are too.
+        """
+        return {}
 
 
 @dataclass(frozen=True)
