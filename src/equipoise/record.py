@@ -61,4 +61,5 @@ def columns(recipe: Recipe) -> list[str]:
         for name, term in phase.terms.items():
             names += [f"{side.lower()}.{name}" for side in sorted(term.sides)]
             names += term.notes
+    names += recipe.generator.watches
     return list(dict.fromkeys(names))

@@ -170,6 +170,9 @@ def _update(
         player.optimiser.step()
         player.updates += 1
     _record(seen, phase, total, losses, norms, meter)
+    if view.side == "G":
+        for name, value in plan.recipe.generator.watched(state.generator.module).items():
+            meter.add(name, value)
 
 
 def _view(side: Side, plan: Plan, state: State, batch: Batch, made: Samples, meter: Meter) -> View:
