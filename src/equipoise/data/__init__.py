@@ -4,6 +4,8 @@ scikit-learn; what needs torch is in `equipoise.data.feed`."""
 from equipoise.data.corpus import Corpus, DataError, LeftOut
 from equipoise.data.digits import Digits, StackedDigits
 from equipoise.data.images import Images
+from equipoise.data.labelled import LabelledImages
+from equipoise.data.labels import Scale
 from equipoise.data.points import Grid, Points, Ring
 from equipoise.data.raster import Layer, Limit, Raster
 from equipoise.data.spectrogram import Spectrogram
@@ -14,12 +16,14 @@ __all__ = [
     "Digits",
     "Grid",
     "Images",
+    "LabelledImages",
     "Layer",
     "LeftOut",
     "Limit",
     "Points",
     "Raster",
     "Ring",
+    "Scale",
     "Spectrogram",
     "StackedDigits",
 ]

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.data.conditions import conditions
 from equipoise.data.corpus import Corpus
+from equipoise.data.reading import DUPLICATE
 from equipoise.data.statistics import Statistics, measure
 from equipoise.edit import Edit
 from equipoise.finding import Finding, Severity, worst_first
@@ -61,6 +63,7 @@ def examine(corpus: Corpus) -> list[Finding]:
         statistics = measure(corpus)
         for look in LOOKS:
             found.extend(look(corpus, statistics))
+        found.extend(conditions(corpus))
     found += [Finding(note, "note") for note in corpus.notes]
     return worst_first(found)
 
@@ -93,7 +96,7 @@ def _left_out(corpus: Corpus) -> Iterator[Finding]:
 
 def _kind(reason: str) -> str:
     """The reason without what differs from file to file."""
-    return "duplicate" if reason.startswith("duplicate") else reason.partition(":")[0]
+    return "duplicate" if reason.startswith(DUPLICATE) else reason.partition(":")[0]
 
 
 def _not_finite(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:

@@ -86,6 +86,13 @@ class Images(Source):
                 crew.start(FIRST_CREW)  # there will be something to decode: they get ready while files are listed
             return self._opened(list_pictures(path), store, settings, crew, progress)
 
+    def of(
+        self, listing: Listing, cache: Path | None = None, progress: Callable[[int, int], None] | None = None
+    ) -> Corpus:
+        """The corpus of the files that are listed, and of no others."""
+        with Crew() as crew:
+            return self._opened(listing, Store(cache), settings_key(self), crew, progress)
+
     def onto(self, space: Space) -> Self:
         return self
 

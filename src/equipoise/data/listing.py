@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +47,17 @@ class Listing:
         """Names, sizes and times."""
         return key(
             self.shape_key(), *(np.array(times, np.int64).tobytes() for times in (self.modified_ns, self.changed_ns))
+        )
+
+    def only(self, names: Container[str]) -> Listing:
+        """The files of these names alone."""
+        kept = [at for at, name in enumerate(self.names) if name in names]
+        return replace(
+            self,
+            names=tuple(self.names[at] for at in kept),
+            sizes=tuple(self.sizes[at] for at in kept),
+            modified_ns=tuple(self.modified_ns[at] for at in kept),
+            changed_ns=tuple(self.changed_ns[at] for at in kept),
         )
 
     def other_kinds(self) -> str:

@@ -21,6 +21,8 @@ from equipoise.spec import Json
 
 FEWEST = 2
 """Fewer samples have no distribution."""
+DUPLICATE = "duplicate of "
+"""How the reason begins for which a picture that equals another one is left out; the name of that one follows."""
 SHOWN_SIZES = 4
 CHANNELS = {
     "L": ("grey",),
@@ -99,7 +101,7 @@ def _mark_duplicates(reads: Sequence[Read], names: Sequence[str], rows: NDArray[
         if same is None:
             alike.append(at)
         else:
-            reasons[at] = f"duplicate of {names[same]}"
+            reasons[at] = f"{DUPLICATE}{names[same]}"
 
 
 def _refuse_too_few(kept: int, left_out: Sequence[LeftOut], listing: Listing) -> None:
