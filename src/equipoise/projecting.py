@@ -98,9 +98,7 @@ def project(
     )
 
 
-def search(
-    sampler: Sampler, wanted: Samples, known: Mapping[str, float], seed: int = 0
-) -> tuple[Latents, Conditions]:
+def search(sampler: Sampler, wanted: Samples, known: Mapping[str, float], seed: int = 0) -> tuple[Latents, Conditions]:
     """Latents [N, latent] and conditions [N, K] whose samples are nearest to the wanted ones, each by itself."""
     latents = _first_latents(sampler, wanted, seed)
     repeats = len(latents) // len(wanted)
@@ -143,9 +141,7 @@ def _made(sampler: Sampler, latents: Latents, conditions: Conditions) -> Samples
 
 
 @torch.no_grad()
-def _write(
-    sampler: Sampler, out: Path, wanted: Samples, made: Samples, edited: Samples, latents: Latents
-) -> Path:
+def _write(sampler: Sampler, out: Path, wanted: Samples, made: Samples, edited: Samples, latents: Latents) -> Path:
     if out.exists() and not out.is_dir():
         raise RequestError(f"--out {out} is a file; give a folder")
     out.mkdir(parents=True, exist_ok=True)

@@ -146,6 +146,8 @@ class Space:
                 yield f"classes of {mine.name}: {_codes(mine)}, not {_codes(its)}"
             elif mine.kind == "continuous" and _range(mine) != _range(its):
                 yield f"{mine.name} from {_range(mine)}, not {_range(its)}"
+        if self.conditions != other.conditions:
+            yield f"conditions {_conditions(self)}, not {_conditions(other)}"
         for axis, its_axis in ((self.rows, other.rows), (self.columns, other.columns)):
             if not _alike(axis, its_axis):
                 yield f"pixels {_step(axis)}, not {_step(its_axis)}"
@@ -191,6 +193,11 @@ def _codes(channel: Channel) -> str:
 
 def _range(channel: Channel) -> str:
     return f"{channel.low:g} to {channel.high:g} {channel.unit}".rstrip()
+
+
+def _conditions(space: Space) -> str:
+    of = [f"{item.name} from {item.low:g} to {item.high:g}" for item in space.conditions]
+    return ", ".join(of) or "none"
 
 
 def _alike(mine: Axis | None, its: Axis | None) -> bool:

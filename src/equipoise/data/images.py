@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from equipoise.data.corpus import Corpus
-from equipoise.data.decode import Plan
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise.data.corpus import Corpus, DataError
+from equipoise.data.decode import Plan, RefusedError, decode, read_file
 from equipoise.data.listing import Listing, fingerprints, list_pictures
 from equipoise.data.reading import Rules, build, digest_of
 from equipoise.data.sides import typical_side
@@ -21,6 +25,8 @@ from equipoise.spec import Knob, Problem, encode
 Pixels = Annotated[int, Knob("pixels", low=1, high=4096, unit="pixels")]
 Level = Annotated[int, Knob("strength of one colour", low=0, high=255)]
 
+GREY = "grey"
+"""What the only colour of grey pictures is called."""
 NAMED_BY = 8
 """Digits of each key in the first part of a corpus's name: settings, then names and sizes of the files."""
 FIRST_CREW = 2
@@ -28,7 +34,16 @@ FIRST_CREW = 2
 
 
 @dataclass(frozen=True)
-class Images(Source):
+class PictureSource(Source):
+    """A source that reads single pictures too, as it reads those of a folder."""
+
+    @abstractmethod
+    def single(self, path: Path, space: Space) -> NDArray[np.uint8]:
+        """One picture as a stored sample [C, H, W].  Raises `DataError`."""
+
+
+@dataclass(frozen=True)
+class Images(PictureSource):
     """All PNG, JPEG, WebP, TIFF, GIF and BMP files of a folder and of those below it.
 
     `size` is one number, or (height, width).  `fit` says what happens to a picture of another size:
@@ -95,6 +110,15 @@ class Images(Source):
 
     def onto(self, space: Space) -> Self:
         return self
+
+    def single(self, path: Path, space: Space) -> NDArray[np.uint8]:
+        plan = self.plan()._replace(grey=space.channels[0].name == GREY)
+        try:
+            picture = decode(read_file(str(path)), plan)
+        except RefusedError as error:
+            raise DataError(f"{path}: {error}") from error
+        rows = np.frombuffer(picture.pixels, np.uint8).reshape(plan.height, plan.width, -1)
+        return rows.transpose(2, 0, 1).copy()
 
     def native_side(self, path: Path | None) -> int | None:
         return typical_side(list_pictures(path))

@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.data.corpus import Corpus, DataError
-from equipoise.data.images import Images
+from equipoise.data.images import Images, PictureSource
 from equipoise.data.labels import Labels, Range, Scale, read_labels
 from equipoise.data.listing import Listing, list_pictures
 from equipoise.data.reading import DUPLICATE
 from equipoise.data.store import key
-from equipoise.recipe import Source
 from equipoise.space import Condition, Space
 from equipoise.spec import Problem, Table
 from equipoise.spec.knob import did_you_mean
@@ -26,7 +25,7 @@ TABLES, TEXTS = (".csv", ".tsv"), (".txt",)
 
 
 @dataclass(frozen=True)
-class LabelledImages(Source):
+class LabelledImages(PictureSource):
     """Pictures, read as `Images` reads them, and a table that has a row for each of them, with its `conditions`.
 
     The data are the folder of the pictures, with the table in it, in a folder in it, or beside it; or the table itself,
@@ -79,6 +78,9 @@ class LabelledImages(Source):
             for name, scale in self.conditions.items()
         }
         return replace(self, conditions=scales, pictures=self.pictures.onto(space))
+
+    def single(self, path: Path, space: Space) -> NDArray[np.uint8]:
+        return self.pictures.single(path, space)
 
     def native_side(self, path: Path | None) -> int | None:
         return self.pictures.native_side(find_table(path, self.table)[0])
