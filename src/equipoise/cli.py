@@ -87,7 +87,9 @@ def train(
     length: Length = None,
     autopilot: Autopilot = "off",
     ada: Annotated[bool, flag("--ada", "adaptive augmentation in place of the recipe's own; for few samples")] = False,
-    rehearse: Annotated[bool, flag("--rehearse", "a few steps of the real thing, thrown away afterwards")] = False,
+    rehearse: Annotated[
+        bool, flag("--rehearse", "the whole of it in small, thrown away afterwards: is the long run worth starting?")
+    ] = False,
     track: Track = None,
     workers: Workers = 1,
     device: Device = "auto",
@@ -108,7 +110,7 @@ def train(
             return OK
         if rehearse:
             showing.rehearsal(rehearsed := rehearsal.rehearse(settings, where, budget))
-            return NOT_WELL if rehearsed.still else OK
+            return NOT_WELL if rehearsed.faults else OK
         view = _view()
         session = run.start(settings, where, folder, budget, _listeners(view, track, folder))
     return _carry_out(session, view)
@@ -294,6 +296,30 @@ def upscale(run_folder: Path, scene: Path, out: Path, *, device: Device = "auto"
     with _reading_bar("enlarging") as progress:
         done = upscaling.upscale(run_folder, scene, out, device, progress)
     showing.lines(done.lines())
+    return OK
+
+
+@app.command
+def project(
+    run_folder: Path,
+    photo: Path,
+    *,
+    edit: Annotated[
+        str | None, Parameter(name="--edit", help="added to what is found: valence=+.3,arousal=-.1")
+    ] = None,
+    condition: Annotated[
+        str | None, Parameter(name="--condition", help="what is known of the picture, each from 0 to 1")
+    ] = None,
+    seed: Annotated[int, Parameter(name="--seed", help="start of the search, where there is no encoder")] = 0,
+    out: Annotated[Path | None, Parameter(name="--out", help="folder; default RUN/samples/PHOTO")] = None,
+    device: Device = "auto",
+) -> int:
+    """Find a given picture in a run's latent space, and change its conditions."""
+    from equipoise import projecting, showing
+
+    folder = out or run_folder / "samples" / photo.stem
+    asked, known = _numbers("--edit", edit), _numbers("--condition", condition)
+    showing.lines(projecting.project(run_folder, photo, folder, asked, known, seed, device).lines())
     return OK
 
 

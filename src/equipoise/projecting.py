@@ -83,7 +83,7 @@ def project(
     source = sampler.recipe.source
     if not isinstance(source, PictureSource) or "given" in sampler.recipe.generator.takes:
         raise RequestError(f"{run} was not trained on single pictures; there is nothing to project onto")
-    wanted = to_planes(torch.from_numpy(source.single(photo)[None]), sampler.space).to(place)
+    wanted = to_planes(torch.from_numpy(source.single(photo, sampler.space)[None]), sampler.space).to(place)
     latents, conditions = search(sampler, wanted, known, seed)
     names = [item.name for item in sampler.space.conditions]
     moved = conditions + torch.tensor([edit.get(name, 0.0) for name in names], device=place)

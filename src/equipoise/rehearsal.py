@@ -1,9 +1,12 @@
-"""What a run would be, before it is one: its outline, and a few real steps in a folder that is thrown away."""
+"""What a run would be, before it is one: its outline, and the whole of it in small, in a folder that is thrown away."""
 
 from __future__ import annotations
 
+import itertools
 import os
+import statistics
 import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,18 +15,25 @@ from torch import nn
 
 from equipoise.doctor import lint
 from equipoise.engine import checkpoint
+from equipoise.engine.pace import step_seconds
 from equipoise.engine.plan import Plan
 from equipoise.engine.state import State, initial_networks
 from equipoise.errors import RequestError
 from equipoise.goal import Goal
 from equipoise.interrupt import StopRequest
-from equipoise.journal import Event, Tick
-from equipoise.recipe import Budget, Recipe, Span
+from equipoise.journal import Event, Measured, Tick
+from equipoise.recipe import Budget, Phase, Recipe, Span, stretched
 from equipoise.run import Where, prepare, start
 from equipoise.schedule import Progress, value_at
 
-REHEARSAL_STEPS = 20
-"""Enough for every lazy term up to every 16th update to have its turn."""
+FEWEST_STEPS, MOST_STEPS = 20, 200
+"""Of a phase.  The fewest are enough for every lazy term up to every 16th update to have its turn."""
+PHASE_S = 10.0
+"""A phase is rehearsed for about so long, within those limits."""
+TICKS = 10
+"""Rows of numbers of a phase."""
+LEAST_PSNR = 10.0
+"""In decibels; below it nothing has been learned of how samples should look (notes: a stuck run had 6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +52,48 @@ class Outline:
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsal:
-    """What a few steps have shown."""
+class Rehearsed:
+    """One phase in small."""
 
+    name: str
     steps: int
-    images_per_s: float
     seconds_per_step: float
+    loss: tuple[float, float] | None
+    """How far samples are from what they should be, at first and at last; of a phase without a critic."""
+    psnr: float | None
+    """At its end, where samples come in pairs."""
+
+    @property
+    def faults(self) -> Iterator[str]:
+        """Why the long run is not worth starting."""
+        if self.loss is not None and self.loss[1] >= self.loss[0]:
+            yield f"phase {self.name}: the loss does not fall ({self.loss[0]:.4g} to {self.loss[1]:.4g})"
+        if self.psnr is not None and self.psnr < LEAST_PSNR:
+            yield f"phase {self.name}: {self.psnr:.1f} dB after {self.steps} steps, below {LEAST_PSNR:.0f}"
+
+    def __str__(self) -> str:
+        loss = f", loss {self.loss[0]:.4g} to {self.loss[1]:.4g}" if self.loss is not None else ""
+        psnr = f", {self.psnr:.1f} dB" if self.psnr is not None else ""
+        return f"phase {self.name}: {self.steps} steps, {self.seconds_per_step:.2g} s each{loss}{psnr}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What the whole in small has shown."""
+
+    phases: tuple[Rehearsed, ...]
+    images_per_s: float
     full_length_s: float | None
     """How long the whole run would take, when its length is not itself a time."""
     still: tuple[str, ...]
-    """Networks whose weights did not move."""
+    """Networks that should have learned and whose weights did not move."""
     checkpoint_bytes: int
+
+    @property
+    def faults(self) -> list[str]:
+        """Why the long run is not worth starting; nothing when it is."""
+        of_phases = itertools.chain.from_iterable(phase.faults for phase in self.phases)
+        return [*(f"the {name}'s weights did not move" for name in self.still), *of_phases]
 
 
 def outline(recipe: Recipe, where: Where, budget: Budget | None = None) -> Outline:
@@ -65,43 +106,106 @@ def outline(recipe: Recipe, where: Where, budget: Budget | None = None) -> Outli
 
 
 def rehearse(recipe: Recipe, where: Where, budget: Budget | None = None) -> Rehearsal:
-    """Train `REHEARSAL_STEPS` steps, checkpoint and read it back, then forget it all.
+    """Train every phase for some steps, with all schedules as much shorter, checkpoint, read it back, and forget it.
 
     Raises what the run itself would raise: `RequestError`, or `Fault` for a number that is not finite.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise RequestError("--rehearse runs in one process; leave torchrun away")
-    ticks: list[Tick] = []
-
-    def listen(event: Event) -> None:
-        if isinstance(event, Tick):
-            ticks.append(event)
-
+    events: list[Event] = []
     _, plan = prepare(recipe, where, budget)
-    short = replace(plan.recipe, cadence=replace(plan.recipe.cadence, tick_steps=REHEARSAL_STEPS // 2))
+    short = _in_small(plan)
     with tempfile.TemporaryDirectory() as scratch:
-        session = start(short, where, Path(scratch) / "rehearsal", Budget(Span(REHEARSAL_STEPS, "steps")), [listen])
+        session = start(short, where, Path(scratch) / "rehearsal", None, [events.append])
         before = _weights(session.state)
         session.train(StopRequest())
         saved = checkpoint.entries(session.folder.checkpoints)[-1].path
         session.state.restore(checkpoint.load(saved))
         size = saved.stat().st_size
     after = _weights(session.state)
-    still = tuple(name for name in after if torch.equal(before[name], after[name]))
-    per_step = (ticks[-1].seconds - ticks[0].seconds) / (ticks[-1].step - ticks[0].step)
-    return Rehearsal(
-        REHEARSAL_STEPS, ticks[-1].images_per_s, per_step, _full_length_s(session.plan, budget, per_step), still, size
-    )
+    still = tuple(name for name in _learning(short) if torch.equal(before[name], after[name]))
+    phases = tuple(_phases(short, events))
+    ticks = [event for event in events if isinstance(event, Tick)]
+    return Rehearsal(phases, ticks[-1].images_per_s, _full_length_s(plan, budget, phases), still, size)
 
 
-def _full_length_s(plan: Plan, budget: Budget | None, seconds_per_step: float) -> float | None:
-    """Seconds for the whole run at this pace, counting one real batch for each critic update of the first phase."""
-    goal = Goal.of(plan.recipe, budget, {})
-    images_per_step = plan.recipe.batch * max(1, round(value_at(plan.phase(0).d_updates, Progress(0, 0, 0.0))))
-    images_each = {"steps": images_per_step, "images": 1, "epochs": plan.epoch_images}
-    if goal.unit not in images_each:
+def _in_small(plan: Plan) -> Recipe:
+    """The recipe with phases of few steps, and their schedules as much shorter."""
+    recipe = plan.recipe
+    lengths = {}
+    for name, phase in recipe.phases.items():
+        pace = step_seconds(plan, replace(recipe, phases={name: phase}))
+        lengths[name] = min(max(round(PHASE_S / pace), FEWEST_STEPS), MOST_STEPS)
+    whole = sum(_steps_of(phase, plan) for phase in recipe.phases.values())
+    short = stretched(recipe, sum(lengths.values()) / whole)
+    phases = {name: replace(phase, length=Span(lengths[name], "steps")) for name, phase in short.phases.items()}
+    steps = max(1, min(lengths.values()) // TICKS)
+    cadence = replace(short.cadence, tick_steps=steps, sheet_steps=min(lengths.values()), measuring_share=1.0)
+    return replace(short, phases=phases, cadence=cadence)
+
+
+def _steps_of(phase: Phase, plan: Plan) -> float:
+    """The length of a phase in steps, at the rhythm with which it begins."""
+    images = {"steps": _images_per_step(phase, plan), "images": 1, "epochs": plan.epoch_images}
+    return phase.length.amount * images[phase.length.unit] / _images_per_step(phase, plan)
+
+
+def _images_per_step(phase: Phase, plan: Plan) -> int:
+    """Real samples that a step draws: a batch for each critic update, or one where there is none."""
+    turns = round(value_at(phase.d_updates, Progress(0, 0, 0.0))) if "critic" in phase.needs else 0
+    return plan.recipe.batch * max(1, turns)
+
+
+def _learning(recipe: Recipe) -> Iterator[str]:
+    """The networks that some phase trains."""
+    needs = frozenset().union(*(phase.needs for phase in recipe.phases.values()))
+    yield "generator"
+    if "critic" in needs:
+        yield "critic"
+    if recipe.encoder is not None and needs & {"encoder", "pairs"}:
+        yield "encoder"
+
+
+def _phases(recipe: Recipe, events: Sequence[Event]) -> Iterator[Rehearsed]:
+    """What was seen of each."""
+    begin = 0
+    for name, phase in recipe.phases.items():
+        end = begin + round(phase.length.amount)
+        ticks = [event for event in events if isinstance(event, Tick) and begin < event.step <= end]
+        scores = [event for event in events if isinstance(event, Measured) and begin < event.step <= end]
+        of_pairs = [f"g.{term}" for term in phase.terms if "pairs" in phase.terms[term].needs]
+        losses = [sum(tick.values[column] for column in of_pairs) for tick in ticks]
+        pace = (ticks[-1].seconds - ticks[0].seconds) / (ticks[-1].step - ticks[0].step)
+        ends = _mean_of_ends(losses) if phase.adversarial is None and of_pairs else None
+        yield Rehearsed(name, end - begin, pace, ends, _psnr(scores))
+        begin = end
+
+
+def _mean_of_ends(losses: Sequence[float]) -> tuple[float, float]:
+    """Of the first and of the last quarter, at least one each."""
+    count = max(1, len(losses) // 4)
+    return statistics.fmean(losses[:count]), statistics.fmean(losses[-count:])
+
+
+def _psnr(scores: Sequence[Measured]) -> float | None:
+    if not scores:
         return None
-    return goal.amount * images_each[goal.unit] / images_per_step * seconds_per_step
+    return scores[-1].value if scores[-1].name == "psnr" else scores[-1].beside.get("psnr")
+
+
+def _full_length_s(plan: Plan, budget: Budget | None, rehearsed: Sequence[Rehearsed]) -> float | None:
+    """Seconds for the whole run at these paces; where a budget cuts it or goes on, by the pace of all together."""
+    goal = Goal.of(plan.recipe, budget, {})
+    if goal.unit == "seconds":
+        return None
+    steps = {name: _steps_of(phase, plan) for name, phase in plan.recipe.phases.items()}
+    paces = {phase.name: phase.seconds_per_step for phase in rehearsed}
+    whole_s = sum(steps[name] * paces[name] for name in steps)
+    if budget is None:
+        return whole_s
+    assert budget.span is not None
+    first = next(iter(plan.recipe.phases.values()))
+    return _steps_of(replace(first, length=budget.span), plan) * whole_s / sum(steps.values())
 
 
 def _count(module: nn.Module) -> int:

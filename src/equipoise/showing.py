@@ -63,13 +63,14 @@ def plan(outline: Outline) -> None:
 
 
 def rehearsal(done: Rehearsal) -> None:
-    """What a few steps have shown."""
+    """What the whole in small has shown."""
     whole = f"; the whole run would take {clock(done.full_length_s)}" if done.full_length_s else ""
     lines(
         [
-            f"rehearsed {done.steps} steps: {done.images_per_s:.0f} images/s{whole}; "
+            *map(str, done.phases),
+            f"{done.images_per_s:.0f} images/s{whole}; "
             f"a checkpoint takes {done.checkpoint_bytes / 2**20:.1f} MiB and reads back",
-            *(f"the {name}'s weights did not move" for name in done.still),
+            *(f"not worth starting: {fault}" for fault in done.faults),
         ]
     )
 
