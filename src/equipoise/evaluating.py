@@ -9,16 +9,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from equipoise.data.codec import to_world
 from equipoise.data.corpus import Corpus
 from equipoise.data.split import Split
+from equipoise.engine.asking import arguments, plane
 from equipoise.engine.export import Sampler
-from equipoise.engine.look import draw, fixed_arguments, reals
+from equipoise.engine.look import draw, fixed_arguments, fixed_latents, reals
 from equipoise.engine.machine import choose_device
 from equipoise.errors import RequestError
 from equipoise.folder import RunFolder
+from equipoise.measures.enlarged import Enlarged, enlarged
+from equipoise.measures.obeyed import Obeyed, obeyed
 from equipoise.measures.reading import DEFAULT_NUMBERS, Interval, Reading
 from equipoise.measures.standard import BY_NAME, Invalid, Number, is_closer, standard
 from equipoise.measures.wider import further, wider
@@ -27,6 +31,7 @@ from equipoise.run import Where, data_of, digest_of_data, open_corpus
 from equipoise.sampling import open_run
 from equipoise.space import Space
 from equipoise.spec import Json
+from equipoise.view import Batch, Samples
 
 MOST_SAMPLES = 2000
 """Of each kind.  More would narrow the intervals by less than they cost: at 64 pixels these take 17 s on two cores."""
@@ -34,6 +39,8 @@ MOST_VALUES = 2**27
 """Of each kind, in all samples together: 512 MiB."""
 
 SHOWN, POINTS_SHOWN = 24, 500
+GROUPS, LATENTS_PER_GROUP = 4, 16
+"""Steps from one end of a condition to the other, and samples for each place that they make."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,10 @@ class Evaluation:
     examples: Examples
     notes: tuple[str, ...] = ()
     """About the reading of other data than the run's own."""
+    enlarged: tuple[Enlarged, ...] = ()
+    """Pair by pair, where samples are made from smaller pictures; of pairs that were never trained on, if there are."""
+    obeyed: Obeyed | None = None
+    """Of a generator that is asked by conditions."""
 
     def lines(self) -> Iterator[str]:
         """A table, and what it comes to."""
@@ -77,6 +88,13 @@ class Evaluation:
         for result in self.results:
             yield f"{result.name:<{width}} {_row(result)}   {self.numbers[result.name].meaning}"
         yield from self.summary()
+        if self.obeyed is not None:
+            yield from _of_conditions(self.obeyed, width)
+        if self.enlarged:
+            yield f"{'':<{width}} {'enlarged':>10}   {'95 % interval':<21}{'bicubic':>10}   gain"
+            yield from (
+                f"{number.name:<{width}} {_enlarged_row(number)}   {number.meaning}" for number in self.enlarged
+            )
 
     def summary(self) -> Iterator[str]:
         """Which numbers tell the fakes from real data."""
@@ -100,6 +118,8 @@ class Evaluation:
             "num_held_out": self.num_held_out,
             "seconds": round(self.seconds, 3),
             "measures": {result.name: _as_json(result) for result in self.results},
+            "conditions": _conditions_json(self.obeyed),
+            "enlarged": {number.name: _enlarged_json(number) for number in self.enlarged},
         }
 
 
@@ -174,9 +194,31 @@ def evaluate_all(
                 time.monotonic() - began,
                 examples,
                 () if known else corpus.notes,
+                _enlarged(fake, batch, held_out or len(real), corpus.space),
+                _obeyed(sampler, fake, batch, seed, choose_device(device)),
             )
         )
     return found
+
+
+def _enlarged(fake: Samples, batch: Batch, count: int, space: Space) -> tuple[Enlarged, ...]:
+    """Of the first `count` pairs, where there are pairs."""
+    if batch.given is None:
+        return ()
+    return tuple(enlarged(fake[:count], batch.real[:count], batch.given[:count], space))
+
+
+def _obeyed(sampler: Sampler, fake: Samples, batch: Batch, seed: int, device: torch.device) -> Obeyed | None:
+    """Of samples asked for as real ones occur, and of some for each of a few conditions."""
+    if "conditions" not in sampler.recipe.generator.takes or batch.conditions is None:
+        return None
+    groups = plane(sampler.space, GROUPS).repeat(LATENTS_PER_GROUP, 1)
+    latents = fixed_latents(seed, "groups", len(groups), sampler.recipe.generator.latent)
+    asked = arguments(sampler.recipe.generator.takes, latents, batch._replace(conditions=groups))
+    grouped = draw(sampler.module, asked, device)
+    order = torch.randperm(len(batch.real), generator=torch.Generator().manual_seed(seed))
+    real, known = batch.real[order], batch.conditions[order]
+    return obeyed(real, known, fake, batch.conditions, grouped, groups, sampler.space)
 
 
 def _refuse_different(runs: Sequence[Path], corpora: Sequence[Corpus]) -> None:
@@ -230,6 +272,40 @@ def _row(result: Reading | Invalid) -> str:
     value, floor = result.value, result.floor
     interval = f"{_short(value.low)} to {_short(value.high)}"
     return f"{_short(value.mean):>10}   {interval:<21}{_short(floor.mean):>10}"
+
+
+def _of_conditions(found: Obeyed, width: int) -> Iterator[str]:
+    for name, probe in found.probes.items():
+        interval = f"{_short(probe.of_fakes.low)} to {_short(probe.of_fakes.high)}"
+        yield (
+            f"{name:<{width}} {_short(probe.of_fakes.mean):>10}   {interval:<21}{_short(probe.of_reals):>10}   "
+            "asked for against read from the samples, rank correlation"
+        )
+    yield f"{'spread':<{width}} {_short(found.spread):>10}{'':>34}   share of what varies that is due to conditions"
+    yield f"{'trends':<{width}} {_short(found.trend):>10}{'':>34}   of traits with conditions, as in the data: 1"
+
+
+def _conditions_json(found: Obeyed | None) -> Json:
+    if found is None:
+        return None
+    probes: dict[str, Json] = {
+        name: {"fakes": _of(probe.of_fakes), "real": probe.of_reals} for name, probe in found.probes.items()
+    }
+    return {"probes": probes, "spread": found.spread, "trends": found.trend}
+
+
+def _enlarged_row(number: Enlarged) -> str:
+    interval = f"{_short(number.made.low)} to {_short(number.made.high)}"
+    row = f"{_short(number.made.mean):>10}   {interval:<21}"
+    if number.bicubic is None or number.gain is None:
+        return f"{row}{'':>10}"
+    gain = f"{number.gain.mean:+.3g} ({number.gain.low:+.3g} to {number.gain.high:+.3g})"
+    return f"{row}{_short(number.bicubic.mean):>10}   {gain}"
+
+
+def _enlarged_json(number: Enlarged) -> Json:
+    intervals = {"made": number.made, "bicubic": number.bicubic, "gain": number.gain}
+    return {name: _of(interval) for name, interval in intervals.items() if interval is not None}
 
 
 def _short(number: float) -> str:

@@ -1,0 +1,119 @@
+"""Enlarged pictures against the real ones: what they gain over interpolation, and what they invent.
+
+Each number is taken for every pair, and beside it the same number of the given picture enlarged by bicubic
+interpolation (Keys 1981), which knows nothing of the data.  Intervals are those of a mean over independent pairs.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from equipoise.measures.pairs import WINDOW, psnr, spectral_angle, ssim
+from equipoise.measures.reading import Interval
+from equipoise.space import Space
+from equipoise.view import PerSample, Samples
+
+FEWEST_BANDS = 2
+"""A spectrum of one band has no angle."""
+NORMAL = 1.96
+"""Quantile of the normal distribution that leaves 2.5 % above it."""
+MEANINGS: Mapping[str, str] = {
+    "psnr": "peak signal-to-noise ratio, dB; higher is better",
+    "ssim": "structural similarity, 1 at best",
+    "angle": "between the spectra of pixels (SAM), degrees; 0 at best",
+    "consistent": "psnr of the result made small again, against what was given, dB",
+    "detail": "energy of the detail that was added, as a share of what was missing",
+    "invented": "share of the added detail that is not in the real picture; 0 for the best mean",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Enlarged:
+    """One number of enlarged pictures, of interpolated ones, and the first less the second, pair by pair."""
+
+    name: str
+    made: Interval
+    bicubic: Interval | None
+    """None for a number that is about what was added to it."""
+    gain: Interval | None
+
+    @property
+    def meaning(self) -> str:
+        return MEANINGS[self.name]
+
+
+def enlarged(made: Samples, real: Samples, given: Samples, space: Space) -> list[Enlarged]:
+    """What all numbers say of pictures made [N, C, H, W] from given ones [N, c, h, w], in [-1, 1].
+
+    Where the given pictures have other channels than the samples, there is nothing to interpolate, and the numbers that
+    need it are left out.
+    """
+    found = [_of_made(name, of(made, real)) for name, of in _against_real(space).items()]
+    if space.given is None or [item.name for item in space.given.channels] != [item.name for item in space.channels]:
+        return found
+    plain = interpolated(given, made.shape[2:])
+    rows = [_beside(name, of(made, real), of(plain, real)) for name, of in _against_real(space).items()]
+    consistent = _beside("consistent", psnr(reduced(made, given), given), psnr(reduced(plain, given), given))
+    return [*rows, consistent, *_of_detail(made - plain, real - plain)]
+
+
+def interpolated(given: Samples, size: tuple[int, int] | torch.Size) -> Samples:
+    """Bicubic, as networks of this field have it: half-pixel centres, a = -0.75."""
+    larger: Tensor = F.interpolate(given, size=tuple(size), mode="bicubic", align_corners=False)
+    return larger
+
+
+def reduced(samples: Samples, like: Samples) -> Samples:
+    """Bicubic with a filter as wide as the reduction, so that nothing is aliased."""
+    smaller: Tensor = F.interpolate(samples, size=like.shape[2:], mode="bicubic", align_corners=False, antialias=True)
+    return smaller
+
+
+def _against_real(space: Space) -> dict[str, Callable[[Samples, Samples], PerSample]]:
+    numbers: dict[str, Callable[[Samples, Samples], PerSample]] = {"psnr": psnr}
+    if min(space.height, space.width) >= WINDOW:
+        numbers["ssim"] = ssim
+    if len(space.channels) >= FEWEST_BANDS:
+        numbers["angle"] = lambda made, real: spectral_angle(_positive(made), _positive(real)).rad2deg()
+    return numbers
+
+
+def _positive(samples: Samples) -> Samples:
+    """From [-1, 1] to [0, 1], where darkness is 0, as in reflectances."""
+    return ((samples + 1.0) / 2.0).clamp_min(0.0)
+
+
+def _of_detail(added: Samples, missing: Samples) -> list[Enlarged]:
+    """How much detail there is, and how much of it is right.
+
+    ``invented = 1 - <added, missing> / <added, added>``, over all pairs.  A network that gives the mean of all pictures
+    that fit has 0: each of its details is right on average.  One that draws a picture as likely as the real one has one
+    half, if it knows nothing: detail of the right strength in the wrong place.
+    """
+    own, other, common = ((a * b).flatten(1).sum(1) for a, b in ((added, added), (missing, missing), (added, missing)))
+    return [_of_made("detail", own / other.clamp_min(1e-12)), _of_made("invented", 1.0 - common / own.clamp_min(1e-12))]
+
+
+def _of_made(name: str, values: PerSample) -> Enlarged:
+    return Enlarged(name, _interval(values), None, None)
+
+
+def _beside(name: str, made: PerSample, plain: PerSample) -> Enlarged:
+    return Enlarged(name, _interval(made), _interval(plain), _interval(made - plain))
+
+
+def _interval(values: PerSample) -> Interval:
+    """Of a mean; pairs whose number is not finite, as the psnr of equal pictures, do not count."""
+    finite = [value for value in values.tolist() if math.isfinite(value)]
+    if len(finite) < 2:
+        return Interval(math.nan, math.nan, math.nan)
+    mean = statistics.fmean(finite)
+    reach = NORMAL * statistics.stdev(finite) / math.sqrt(len(finite))
+    return Interval(mean, mean - reach, mean + reach)
