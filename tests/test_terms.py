@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from equipoise.recipe import Adversarial, Term
+from equipoise.schedule import Linear, Rate
 from equipoise.spec import SpecError, decode, encode
 from equipoise.terms import (
     BCE,
@@ -188,6 +189,35 @@ def test_impossible_settings_are_refused_by_name(kind: type[Term], settings: dic
 )
 def test_terms_survive_json(term: Term) -> None:
     assert decode(encode(term), Term) == term
+
+
+# The share of the generator's gradient, in place of a weight
+
+
+@pytest.mark.parametrize("kind", [type(loss) for loss in LOSSES])
+def test_a_share_takes_the_place_of_the_weight_in_every_loss(kind: type[Adversarial]) -> None:
+    ramp = Linear(0.0, 0.5, until=100.0)
+    for share in (None, 0.0, 0.5, ramp):
+        term = kind(share=share)
+        assert decode(encode(term), Term) == term
+    with pytest.raises(SpecError, match="weight: does nothing where share is set"):
+        kind(share=0.5, weight=0.1)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0, Linear(0.0, 1.0, until=100.0)])
+def test_a_share_that_leaves_nothing_to_the_other_terms_is_refused(share: Rate) -> None:
+    with pytest.raises(SpecError, match=r"share: .* it must be at least 0 and at most 0\.99"):
+        Hinge(share=share)
+
+
+def test_what_terms_need() -> None:
+    """A phase has fakes made, and its critic learn, only where a term asks for them."""
+    assert all(loss.needs == {"critic", "fakes"} for loss in LOSSES)
+    assert [kind.needs for kind in (R1, R2, GradientPenalty)] == [
+        {"critic"},
+        {"critic", "fakes"},
+        {"critic", "fakes"},
+    ]
 
 
 # Shapes that would broadcast in silence

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from equipoise.schedule import Rate
 from equipoise.space import Space
-from equipoise.spec import Knob, Part
+from equipoise.spec import Knob, Part, Problem
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -119,6 +119,9 @@ class Encoder(Network):
         """The module's inner maps, which a perceptual distance can be taken between."""
 
 
+MOST_SHARE = 0.99
+"""At a share of 1 nothing would be left of the other terms: leave them out instead."""
+
 Needed = Literal["critic", "readings", "conditions", "fakes", "pairs", "encoder"]
 
 
@@ -154,14 +157,35 @@ class Term(Part):
 
 @dataclass(frozen=True)
 class Adversarial(Term):
-    """The game itself: both objectives of the paper side by side.  `weight` scales the generator's side only."""
+    """The game itself: both objectives of the paper side by side.  `weight` scales the generator's side only.
+
+    Instead of by `weight` it can be balanced against the generator's other terms by `share`, at the generator's output,
+    where all of them meet.  With a the norm of this term's gradient by the generated samples, and b the norm of the sum
+    of the others', each times its weight, this term is multiplied by::
+
+        share / (1 - share) * b / a
+
+    as a number that carries no gradient itself.  A share of 0.5 is a ratio of 1, which VQGAN's adaptive weight keeps at
+    the last layer (Esser et al. 2021, arXiv:2012.09841, eq. 7).  So the balance stays as it was set while the errors
+    of the other terms fall, and whatever the loss and the critic's scale.
+    """
 
     sides = frozenset({"D", "G"})
     needs = frozenset({"critic", "fakes"})
 
     share: Annotated[
-        Rate | None, Knob("share of the generator's gradient, at its output, in place of weight", low=0, high=0.99)
+        Rate | None,
+        Knob(
+            "share of the generator's gradient, at its output, that comes from this term; takes the place of weight",
+            low=0,
+            high=MOST_SHARE,
+            source="off: weight counts",
+        ),
     ] = None
+
+    def problems(self) -> Iterator[Problem]:
+        if self.share is not None and self.weight != 1.0:
+            yield Problem("weight", "does nothing where share is set; leave it at 1")
 
     def __call__(self, view: View) -> PerSample:
         return self.critic_loss(view) if view.side == "D" else self.generator_loss(view)

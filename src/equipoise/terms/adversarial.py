@@ -52,6 +52,7 @@ class BCE(Adversarial):
     """Whether the generator minimises log(1 - p), whose gradient vanishes where the critic is sure."""
 
     def problems(self) -> Iterator[Problem]:
+        yield from super().problems()
         for name, label in (("real_label", self.real_label), ("fake_label", self.fake_label)):
             low, high = _ends(label)
             if low > high:
@@ -93,6 +94,7 @@ class LeastSquares(Adversarial):
     generator: Annotated[float, Knob("the generator's target for its fakes", source="Mao et al. 2017, eq. 9")] = 1.0
 
     def problems(self) -> Iterator[Problem]:
+        yield from super().problems()
         if self.real == self.fake:
             yield Problem("fake", f"is {self.fake:g} like real; with one target there is nothing to tell apart")
         elif self.generator == self.fake:

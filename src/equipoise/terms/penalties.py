@@ -35,6 +35,7 @@ class GradientPenalty(Term):
     """
 
     sides = frozenset({"D"})
+    needs = frozenset({"critic", "fakes"})
     independent_samples = True
     penalises_slope = True
     notes = ("gp_slope",)
@@ -61,6 +62,7 @@ class R1(Term):
     """
 
     sides = frozenset({"D"})
+    needs = frozenset({"critic"})
     differentiates = frozenset({"real"})
     penalises_slope = True
     notes = ("r1_squared_slope",)
@@ -82,6 +84,7 @@ class R2(Term):
     """
 
     sides = frozenset({"D"})
+    needs = frozenset({"critic", "fakes"})
     differentiates = frozenset({"fake"})
     penalises_slope = True
     notes = ("r2_squared_slope",)
