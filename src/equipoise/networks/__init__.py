@@ -1,15 +1,18 @@
 """Networks: one family a file.  A part's settings are here; `build` makes the `torch.nn.Module` for a given `Space`.
 
-Generators take latents [N, latent] and give samples [N, planes, H, W], in [-1, 1] and of classes in [0, 1]; critics
-take samples and give raw scores [N].  Samples are in the latents' precision and scores in the weights', also under
-autocast.
+Generators take latents [N, latent], or given pictures, and give samples [N, planes, H, W], in [-1, 1] and of classes
+in [0, 1]; critics take samples and give raw scores [N].  Samples are in the precision of what they are made from and
+scores in the weights', also under autocast.
 """
 
 from __future__ import annotations
 
 from equipoise.networks.dcgan import DcganCritic, DcganGenerator
+from equipoise.networks.esrgan import load_esrgan
 from equipoise.networks.mlp import MlpCritic, MlpGenerator
 from equipoise.networks.norm_free import NormFreeCritic, NormFreeGenerator
+from equipoise.networks.patch import PatchCritic
+from equipoise.networks.rrdb import RrdbGenerator
 from equipoise.networks.style import StyleCritic, StyleGenerator
 from equipoise.networks.tiles import TilesGenerator
 from equipoise.networks.wgan import WganLargeCritic, WganLargeGenerator, WganSmallCritic, WganSmallGenerator
@@ -21,6 +24,8 @@ __all__ = [
     "MlpGenerator",
     "NormFreeCritic",
     "NormFreeGenerator",
+    "PatchCritic",
+    "RrdbGenerator",
     "StyleCritic",
     "StyleGenerator",
     "TilesGenerator",
@@ -28,4 +33,5 @@ __all__ = [
     "WganLargeGenerator",
     "WganSmallCritic",
     "WganSmallGenerator",
+    "load_esrgan",
 ]
