@@ -35,6 +35,7 @@ from equipoise.recipe import Budget, Circumstances, Recipe, edited, fitted, sour
 from equipoise.record import Listener
 from equipoise.session import Session, describe_data
 from equipoise.spec import Json, SpecError, decode, digest, encode
+from equipoise.terms.perceptual import with_backends
 
 BuildProgress = Callable[[int, int], None]
 
@@ -220,6 +221,7 @@ def prepare(recipe: Recipe, where: Where, budget: Budget | None = None) -> tuple
         sizes = len(parts.seen), len(parts.held_out)
         found = Circumstances(corpus.space, *sizes, budget, partial(step_seconds, plan), has_hard_edges(corpus))
         plan = replace(plan, recipe=world.agree(fitted(recipe, found)))
+    plan = replace(plan, recipe=with_backends(plan.recipe, plan.space.shape))
     refuse_misfits(plan, corpus)
     return corpus, plan
 

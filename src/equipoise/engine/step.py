@@ -147,7 +147,7 @@ def _update(
 
     `watch` is shown what the terms have seen, with its scores, before the move.
     """
-    due = _due(phase, view.side, state)
+    due = _due(phase, view.side, state, progress)
     seen = _for_gradients(view, due)
     losses = {name: term(_in_precision_of(term, seen, plan, state)).mean() for name, term in due.items()}
     factors: dict[str, float | Tensor] = {name: _factor(term, view.side, progress) for name, term in due.items()}
@@ -176,8 +176,13 @@ def _update(
 
 
 def _view(side: Side, plan: Plan, state: State, batch: Batch, made: Samples, meter: Meter) -> View:
-    """What the terms of one update see: augmented batches, a critic in the run's precision, and an encoder."""
-    real, fake = _shown(side, plan, state, batch.real, is_real=True), _shown(side, plan, state, made, is_real=False)
+    """What the terms of one update see: augmented batches, a critic in the run's precision, and an encoder.
+
+    Where no fakes were made, no critic looks, and nothing is augmented.
+    """
+    real, fake = batch.real, made
+    if len(made):
+        real, fake = _shown(side, plan, state, real, is_real=True), _shown(side, plan, state, fake, is_real=False)
     view = View(side, real, fake, _judge(plan, state, plan.arithmetic.compute), meter.add, batch, made)
     if side == "D" or state.encoder is None:
         return view
@@ -232,10 +237,19 @@ def _players(side: Side, due: Mapping[str, Term], state: State) -> dict[str, Pla
     return players
 
 
-def _due(phase: Phase, side: Side, state: State) -> dict[str, Term]:
+def _due(phase: Phase, side: Side, state: State, progress: Progress) -> dict[str, Term]:
     """The terms of an update, by name."""
     updates = (state.critic if side == "D" else state.generator).updates
-    return {name: term for name, term in phase.terms.items() if side in term.sides and updates % term.every == 0}
+    return {
+        name: term
+        for name, term in phase.terms.items()
+        if side in term.sides and updates % term.every == 0 and _counts(term, progress)
+    }
+
+
+def _counts(term: Term, progress: Progress) -> bool:
+    """Whether it changes anything or says anything now: one of weight 0 is spared, unless it reports numbers."""
+    return isinstance(term, Adversarial) or bool(term.notes) or value_at(term.weight, progress) != 0.0
 
 
 def _factor(term: Term, side: Side, progress: Progress) -> float:

@@ -10,8 +10,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from equipoise.edit import Edit
 from equipoise.errors import RequestError
-from equipoise.recipe import Term
+from equipoise.recipe import Recipe, Term, edited
 from equipoise.schedule import Rate
 from equipoise.spec import Knob
 from equipoise.terms.batches import pair_of, precise
@@ -81,6 +82,18 @@ def chosen_backend(term: Perceptual, has_encoder: bool, shape: tuple[int, int, i
     if has_encoder:
         return "encoder", f"the recipe's own; LPIPS cannot be had: {fault}"
     return "random", f"there is no encoder, and LPIPS cannot be had: {fault}"
+
+
+def with_backends(recipe: Recipe, shape: tuple[int, int, int]) -> Recipe:
+    """The recipe with the backend of each of its perceptual terms by name, and the reason beside it, so that what was
+    chosen is shown, kept, and the same when the run goes on elsewhere."""
+    for phase_name, phase in recipe.phases.items():
+        for name, term in phase.terms.items():
+            if isinstance(term, Perceptual) and term.backend == "auto":
+                backend, why = chosen_backend(term, recipe.encoder is not None, shape)
+                path = f"phases.{phase_name}.terms.{name}.backend"
+                recipe = edited(recipe, [Edit(path, value=backend)], why)
+    return recipe
 
 
 def feature_distance(made: Features, wanted: Features) -> PerSample:

@@ -1,0 +1,74 @@
+"""Photographs by valence and arousal: a variational autoencoder first, then the game, in one run."""
+
+from __future__ import annotations
+
+from equipoise.augment import Flip, Scale, Translate
+from equipoise.data import Images, LabelledImages
+from equipoise.data import Scale as Ratings
+from equipoise.networks import EruCritic, EruGenerator, VaeEncoder
+from equipoise.recipe import Adam, Adaptive, Augment, Average, Cadence, Phase, Recipe, Span, Term
+from equipoise.recipes.lengths import FitLength
+from equipoise.schedule import Linear, Piecewise
+from equipoise.terms import KL, L1, R1, Auxiliary, Diversity, Hinge, Perceptual
+
+REBUILD, RAMP, PLAY = 1500, 800, 3000
+WIDTH = 32
+
+
+def landscapes() -> Recipe:
+    """The notes' three phases, with the autoencoder's own training as the first."""
+    return Recipe(
+        summary="photographs asked for by numbers such as valence and arousal: VAE, ramp, game, in one run",
+        source=LabelledImages({"valence": Ratings(1, 9), "arousal": Ratings(1, 9)}, Images(size=64)),
+        generator=EruGenerator(latent=128, width=WIDTH),
+        critic=EruCritic(width=WIDTH),
+        encoder=VaeEncoder(width=WIDTH),
+        phases={
+            "rebuild": Phase(Span(REBUILD), {"rebuild": L1(), "kl": KL(weight=Linear(0.0, 0.1, until=REBUILD / 2))}),
+            "ramp": Phase(
+                Span(RAMP),
+                {
+                    "game": Hinge(weight=Linear(0.0, 0.5, until=RAMP)),
+                    **_held_to_conditions(),
+                    "rebuild": L1(weight=Linear(1.0, 0.2, until=RAMP)),
+                    "kl": KL(weight=0.1),
+                },
+            ),
+            "play": Phase(
+                Span(PLAY),
+                {
+                    "game": Hinge(),
+                    **_held_to_conditions(),
+                    "perceptual": Perceptual(weight=Piecewise(((0.2 * PLAY, 0.0), (0.5 * PLAY, 0.005)))),
+                },
+            ),
+        },
+        g_optim=Adam(lr=2e-4, beta1=0.0, beta2=0.99, clip_norm=1.0),
+        d_optim=Adam(lr=1e-4, beta1=0.0, beta2=0.99, clip_norm=1.0),
+        average=Average(decay=0.999),
+        augment=Augment(
+            (Flip(), Translate(padding="reflection"), Scale(reach=0.2, padding="reflection")), "both", Adaptive()
+        ),
+        batch=16,
+        cadence=Cadence(),
+        tailor=FitLength(),
+        reasons=REASONS,
+    )
+
+
+def _held_to_conditions() -> dict[str, Term]:
+    return {"r1": R1(weight=10.0, every=16), "reads": Auxiliary(weight=0.5), "diversity": Diversity(weight=0.3)}
+
+
+_R1 = {"weight": "notes", "every": "notes; Karras et al. 2020, arXiv:1912.04958, appendix B"}
+_OF_CONDITIONS = {
+    **{f"r1.{name}": why for name, why in _R1.items()},
+    "reads.weight": "notes",
+    "diversity.weight": "notes",
+}
+REASONS = {
+    "generator.width": "guess: half of DCGAN's, for a machine without a GPU",
+    "phases.rebuild.length.amount": "notes: 600 epochs of 865 pictures took a tenth of the whole; here a quarter",
+    **{f"phases.{phase}.terms.{path}": why for phase in ("ramp", "play") for path, why in _OF_CONDITIONS.items()},
+    "batch": "notes",
+}
