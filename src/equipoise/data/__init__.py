@@ -4,6 +4,7 @@ scikit-learn; what needs torch is in `equipoise.data.feed`."""
 from equipoise.data.corpus import Corpus, DataError, LeftOut
 from equipoise.data.digits import Digits, StackedDigits
 from equipoise.data.images import Images
+from equipoise.data.patches import Patches
 from equipoise.data.points import Grid, Points, Ring
 from equipoise.data.raster import Layer, Limit, Raster
 from equipoise.data.spectrogram import Spectrogram
@@ -17,6 +18,7 @@ __all__ = [
     "Layer",
     "LeftOut",
     "Limit",
+    "Patches",
     "Points",
     "Raster",
     "Ring",

@@ -25,17 +25,25 @@ SHARES = ((247, 244, 233), (173, 208, 138), (49, 122, 62), (11, 58, 30))
 INTENSITIES = ((0, 0, 10), (50, 15, 110), (140, 40, 125), (225, 85, 95), (250, 175, 105), (252, 252, 190))
 UNKNOWN = (255, 0, 255)
 """A code that is in no table of classes."""
+TRUE_COLOURS = ("B04", "B03", "B02")
+"""The bands of Sentinel-2 that are red, green and blue."""
 
 
 def panels(sample: Sample, space: Space) -> Pixels:
-    """[H, W, 1 or 3]; channels that are no colours of one picture stand side by side."""
+    """[H, W, 1 or 3]; channels that are no colours of one picture stand side by side.
+
+    Of several bands those that are colours are shown, if there are all three.
+    """
     if space.shown == "spectrogram":
         return np.concatenate([ramp(scaled(sample[at], c), INTENSITIES) for at, c in enumerate(space.channels)], axis=1)
     if space.shown == "terrain" or space.has_categories:
         return np.concatenate([_layer(sample[at], c, space) for at, c in enumerate(space.channels)], axis=1)
     levels = np.stack([scaled(sample[at], c) for at, c in enumerate(space.channels)]) * 255.0
     levels = levels.round()
-    if len(levels) == 4:
+    names = [channel.name for channel in space.channels]
+    if set(TRUE_COLOURS) <= set(names):
+        levels = levels[[names.index(name) for name in TRUE_COLOURS]]
+    elif len(levels) == 4 and names[-1] == "alpha":
         levels = _on_chequers(levels)
     if len(levels) in (1, 3):
         return levels.transpose(1, 2, 0).astype(np.uint8)
