@@ -13,7 +13,8 @@ from equipoise.space import Axis, Channel, Space
 
 
 def space(channels: int, height: int, width: int) -> Space:
-    return Space(tuple(Channel(str(number)) for number in range(channels)), height, width)
+    names = ("red", "green", "blue", "alpha") if channels == 4 else tuple(map(str, range(channels)))
+    return Space(tuple(map(Channel, names)), height, width)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4, 5])

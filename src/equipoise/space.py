@@ -45,6 +45,8 @@ class Channel:
     stored: Literal["value", "scaled"] = "value"
     """Whether the corpus holds the value itself, or what it becomes."""
     classes: tuple[Class, ...] = ()
+    has_tails: bool = False
+    """Whether some values lie beyond `low` and `high`, which then are percentiles of the data and not its ends."""
 
     @property
     def planes(self) -> int:
@@ -53,7 +55,7 @@ class Channel:
 
     @property
     def stored_range(self) -> tuple[float, float]:
-        """The lowest and highest number that the corpus may hold of it."""
+        """The lowest and highest number that the corpus may hold of it, tails left aside."""
         if self.kind == "categorical":
             return 0.0, len(self.classes) - 1.0
         return (-1.0, 1.0) if self.stored == "scaled" else (self.low, self.high)
@@ -153,6 +155,14 @@ class Space:
                 yield f"pixels {_step(axis)}, not {_step(its_axis)}"
             elif axis is not None and its_axis is not None and not _same_begin(axis, its_axis):
                 yield f"{axis.name} from {axis.first:g} {axis.unit}, not {its_axis.first:g}"
+        yield from self._differences_of_given(other)
+
+    def _differences_of_given(self, other: Space) -> Iterator[str]:
+        if self.given is not None and other.given is not None:
+            yield from (f"in what is given: {difference}" for difference in self.given.differences(other.given))
+        elif self.given is not None or other.given is not None:
+            made = [f"made from {'nothing' if space.given is None else 'what is given'}" for space in (self, other)]
+            yield f"{made[0]}, not {made[1]}"
 
     @property
     def scale(self) -> int:

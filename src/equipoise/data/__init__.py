@@ -6,6 +6,7 @@ from equipoise.data.digits import Digits, StackedDigits
 from equipoise.data.images import Images
 from equipoise.data.labelled import LabelledImages
 from equipoise.data.labels import Scale
+from equipoise.data.patches import Patches
 from equipoise.data.points import Grid, Points, Ring
 from equipoise.data.raster import Layer, Limit, Raster
 from equipoise.data.spectrogram import Spectrogram
@@ -20,6 +21,7 @@ __all__ = [
     "Layer",
     "LeftOut",
     "Limit",
+    "Patches",
     "Points",
     "Raster",
     "Ring",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import warnings
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -57,6 +59,13 @@ class Band:
         self.name, self.frame = name, frame
         self._pixels, self._number, self._nodata = pixels, number, nodata
 
+    @property
+    def is_bytes(self) -> bool:
+        """Whether the file holds whole numbers of 8 bits, as pictures do."""
+        pixels = self._pixels
+        kind = pixels.dtype if isinstance(pixels, np.ndarray) else pixels.dtypes[self._number - 1]
+        return np.dtype(kind) == np.uint8
+
     def read(self, top: int, bottom: int, left: int = 0, right: int | None = None) -> Values:
         """Rows `top` to `bottom` and columns `left` to `right`, ends left out."""
         right = self.frame.width if right is None else right
@@ -83,15 +92,15 @@ def opened(path: Path, name: str, number: int, nodata: set[float], onto: Frame |
     if path.suffix.lower() == ".npz":
         yield _array(path, name, nodata)
         return
-    try:
-        import rasterio
-        from rasterio.errors import RasterioError
-    except ImportError as error:
-        raise DataError("rasters need rasterio: pip install equipoise[raster]") from error
+    require_rasterio()
+    import rasterio
+    from rasterio.errors import RasterioError
+
     with ExitStack() as stack:
         try:
             stack.enter_context(rasterio.Env(GDAL_CACHEMAX=CACHE_MIB))
-            file = stack.enter_context(rasterio.open(path))
+            with without_warning():
+                file = stack.enter_context(rasterio.open(path))
             if not 1 <= number <= file.count:
                 raise DataError(f"layer {name}: {path} has {file.count} bands, and band {number} was asked for")
             frame = _frame(file)
@@ -102,6 +111,21 @@ def opened(path: Path, name: str, number: int, nodata: set[float], onto: Frame |
             raise DataError(f"layer {name}: {path} cannot be read: {error}") from error
         declared = set() if file.nodata is None else {float(file.nodata)}
         yield Band(name, frame, file, number, nodata | declared)
+
+
+def require_rasterio() -> None:
+    """Raises `DataError` where it is not installed."""
+    if importlib.util.find_spec("rasterio") is None:
+        raise DataError("rasters need rasterio: pip install equipoise[raster]")
+
+
+@contextmanager
+def without_warning() -> Iterator[None]:
+    """Rasterio's warning that a file has no place on the ground is not ours to give: plain pixels are welcome."""
+    from rasterio.errors import NotGeoreferencedWarning
+
+    with warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning):
+        yield
 
 
 def _array(path: Path, name: str, nodata: set[float]) -> Band:

@@ -3,12 +3,13 @@
 On disk it is a folder, ``<cache>/<name>/``::
 
     samples.npy    [N, H, W, C], channels last: a batch becomes a channels-last tensor without moving a byte
+    given.npy      [N, h, w, c], what each sample is to be made from; only where samples come in pairs
     corpus.json    what it is made from and by, the channels, what was left out, a seal
     names.json     the name of each sample, or nothing
     identities.npy [N], hashes of where each sample comes from, which decide what is held out from training
 
-The seal is the size and time of ``samples.npy`` and a checksum of every sample.  Size and time are compared at each
-opening; when they differ, the checksums decide.
+A seal is the size and time of ``samples.npy``, or of ``given.npy``, and a checksum of every sample.  Size and time are
+compared at each opening; when they differ, the checksums decide.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ from equipoise.spec import Json
 FORMAT = 2
 """Raised whenever the same settings would give other samples, or other files."""
 
-SAMPLES, NAMES, IDENTITIES, DESCRIPTION = "samples.npy", "names.json", "identities.npy", "corpus.json"
+SAMPLES, GIVEN = "samples.npy", "given.npy"
+NAMES, IDENTITIES, DESCRIPTION = "names.json", "identities.npy", "corpus.json"
 
 
 class DataError(RequestError):
@@ -102,26 +104,30 @@ def load(folder: Path) -> Corpus:
     try:
         written = json.loads((folder / DESCRIPTION).read_bytes())
         names = tuple(json.loads((folder / NAMES).read_bytes()))
-        stored = np.load(folder / SAMPLES, mmap_mode="r", allow_pickle=False)
         identities = np.load(folder / IDENTITIES, allow_pickle=False)
         space = Space.from_json(written["space"])
         left_out = tuple(LeftOut(name, reason) for name, reason in written["left_out"])
-        _check_seal(folder, written, stored)
-        shape = (written["samples"], space.height, space.width, len(space.channels))
-        if written["format"] != FORMAT or stored.shape != shape or len(names) not in (0, shape[0]):
+        count = written["samples"]
+        if written["format"] != FORMAT or len(names) not in (0, count):
             raise DamagedError(f"{folder}: the samples are not those that are described")
-        if identities.shape != shape[:1] or identities.dtype != np.uint64:
+        samples = _opened(folder / SAMPLES, written["seal"], count, space)
+        given = _opened(folder / GIVEN, written["given_seal"], count, space.given) if space.given else None
+        if identities.shape != (count,) or identities.dtype != np.uint64:
             raise DamagedError(f"{folder}: {IDENTITIES} does not belong to these samples")
-        samples, notes = stored.transpose(0, 3, 1, 2), tuple(written["notes"])
-        return Corpus(space, samples, names, left_out, written["digest"], notes, identities)
+        notes = tuple(written["notes"])
+        return Corpus(space, samples, names, left_out, written["digest"], notes, identities, given=given)
     except (OSError, EOFError, ValueError, LookupError, TypeError) as error:
         raise DamagedError(f"{folder}: {error}") from error
 
 
-def describe(folder: Path, description: Description, sums: NDArray[np.uint32], identities: Identities) -> None:
-    """Complete a folder in which the samples lie already, whose checksums are `sums`."""
-    status = (folder / SAMPLES).stat()
-    seal = {"bytes": status.st_size, "mtime_ns": status.st_mtime_ns, "samples": _seal(sums)}
+def describe(
+    folder: Path,
+    description: Description,
+    sums: NDArray[np.uint32],
+    identities: Identities,
+    given_sums: NDArray[np.uint32] | None = None,
+) -> None:
+    """Complete a folder in which the samples lie already, whose checksums are `sums`, and what is given beside them."""
     document = {
         "format": FORMAT,
         "digest": description.digest,
@@ -131,7 +137,8 @@ def describe(folder: Path, description: Description, sums: NDArray[np.uint32], i
         "samples": len(sums),
         "notes": description.notes,
         "left_out": [(item.name, item.reason) for item in description.left_out],
-        "seal": seal,
+        "seal": _seal(folder / SAMPLES, sums),
+        "given_seal": None if given_sums is None else _seal(folder / GIVEN, given_sums),
     }
     write_synced(folder / NAMES, json.dumps(list(description.names)).encode())
     written = io.BytesIO()
@@ -145,13 +152,24 @@ def checksums(stored: NDArray[Any]) -> NDArray[np.uint32]:
     return np.fromiter((zlib.crc32(row.tobytes()) for row in stored), np.uint32, len(stored))
 
 
-def _seal(sums: NDArray[np.uint32]) -> str:
-    return blake2b(sums.astype("<u4").tobytes(), digest_size=16).hexdigest()
-
-
-def _check_seal(folder: Path, written: dict[str, Any], stored: NDArray[Any]) -> None:
-    status, seal = (folder / SAMPLES).stat(), written["seal"]
+def _opened(path: Path, seal: dict[str, Any], count: int, space: Space) -> NDArray[Any]:
+    """A stored array as [N, C, H, W], when it is what was sealed.  Raises `DamagedError`, and what numpy raises."""
+    stored = np.load(path, mmap_mode="r", allow_pickle=False)
+    if stored.shape != (count, space.height, space.width, len(space.channels)):
+        raise DamagedError(f"{path} does not hold what is described")
+    status = path.stat()
     if status.st_size != seal["bytes"]:
-        raise DamagedError(f"{folder}: {SAMPLES} has {status.st_size} bytes, not {seal['bytes']}")
-    if status.st_mtime_ns != seal["mtime_ns"] and _seal(checksums(stored)) != seal["samples"]:
-        raise DamagedError(f"{folder}: {SAMPLES} was changed")
+        raise DamagedError(f"{path} has {status.st_size} bytes, not {seal['bytes']}")
+    if status.st_mtime_ns != seal["mtime_ns"] and _digest(checksums(stored)) != seal["samples"]:
+        raise DamagedError(f"{path} was changed")
+    channels_first: NDArray[Any] = stored.transpose(0, 3, 1, 2)
+    return channels_first
+
+
+def _seal(path: Path, sums: NDArray[np.uint32]) -> dict[str, int | str]:
+    status = path.stat()
+    return {"bytes": status.st_size, "mtime_ns": status.st_mtime_ns, "samples": _digest(sums)}
+
+
+def _digest(sums: NDArray[np.uint32]) -> str:
+    return blake2b(sums.astype("<u4").tobytes(), digest_size=16).hexdigest()

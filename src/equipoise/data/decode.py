@@ -58,7 +58,10 @@ SEEN = [0] + [255] * 255
 
 
 class Plan(NamedTuple):
-    """How a picture becomes a sample; `Images` says what each setting means."""
+    """How a picture becomes a sample; `Images` says what each setting means.
+
+    One `fit` is for `equipoise.data.patches` alone: ``own`` leaves the picture at its own size.
+    """
 
     height: int
     width: int
@@ -118,7 +121,7 @@ def _loaded(data: bytes, plan: Plan) -> tuple[Image.Image, tuple[int, int]]:
     try:
         image = _opened(data)
         full = image.size
-        if plan.fit != "exact":
+        if plan.fit not in ("exact", "own"):
             edge = DRAFT_FACTOR * max(plan.height, plan.width)
             image.draft(None, (edge, edge))  # None keeps the mode
         image.load()
@@ -191,7 +194,7 @@ def _fitted(image: Image.Image, plan: Plan) -> Image.Image:
     """The picture at the sample's size."""
     width, height = image.size
     target = (plan.width, plan.height)
-    if image.size == target:
+    if image.size == target or plan.fit == "own":
         return image
     across, down = plan.width / width, plan.height / height
     if plan.fit == "pad":

@@ -77,7 +77,7 @@ def measure(corpus: Corpus) -> Statistics:
             steps[at] += np.bincount(places.ravel(), minlength=LEVELS)
         for at, count in categorical.items():
             shares[at].append(_shares(block[..., at], count))
-        insides.append(_inside(block))
+        insides.append(inside(block))
         sums.append(checksums(block))
     if bytewise:
         low, high = _extremes(counts)
@@ -112,7 +112,7 @@ def _extremes(counts: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[n
     return seen.argmax(axis=1).astype(float), LEVELS - 1.0 - seen[:, ::-1].argmax(axis=1)
 
 
-def _inside(block: NDArray[Any]) -> tuple[NDArray[np.float64], ...]:
+def inside(block: NDArray[Any]) -> tuple[NDArray[np.float64], ...]:
     """Spread and neighbour correlations of each sample and channel, [n, C] each.
 
     The correlation is 1 - E[(x - y)^2] / (2 var) over neighbours x, y (von Neumann's ratio), 0 for white noise.  Planes

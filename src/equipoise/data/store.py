@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from equipoise.data.corpus import (
     FORMAT,
+    GIVEN,
     SAMPLES,
     Corpus,
     DamagedError,
@@ -115,8 +116,10 @@ class Store:
 
     def settle(self, made: Path, name: str) -> Corpus:
         """Put a finished folder in its place; where another process was faster, its corpus is taken."""
-        with (made / SAMPLES).open("r+b") as file:  # Windows syncs only what is open for writing
-            os.fsync(file.fileno())
+        for array in (made / SAMPLES, made / GIVEN):
+            if array.exists():
+                with array.open("r+b") as file:  # Windows syncs only what is open for writing
+                    os.fsync(file.fileno())
         place = self.folder / name
         while True:
             try:
