@@ -21,7 +21,7 @@ def space(channels: int, height: int, width: int) -> Space:
 def test_any_number_of_channels_makes_a_sheet(channels: int) -> None:
     samples = np.random.default_rng(0).uniform(0, 255, (10, channels, 32, 32)).astype(np.float32)
     sheet = pictures.sheet(samples, space(channels, 32, 32))
-    tiles_across = 1 if channels in (1, 3) else channels
+    tiles_across = 1 if channels in (1, 3, 4) else channels
     assert sheet.size == (2 + 8 * (64 * tiles_across + 2), 2 + 2 * (64 + 2))
 
 

@@ -174,7 +174,7 @@ def _phases(recipe: Recipe, events: Sequence[Event]) -> Iterator[Rehearsed]:
         ticks = [event for event in events if isinstance(event, Tick) and begin < event.step <= end]
         scores = [event for event in events if isinstance(event, Measured) and begin < event.step <= end]
         of_pairs = [f"g.{term}" for term in phase.terms if "pairs" in phase.terms[term].needs]
-        losses = [sum(tick.values[column] for column in of_pairs) for tick in ticks]
+        losses = [sum(tick.values.get(column, 0.0) for column in of_pairs) for tick in ticks]
         pace = (ticks[-1].seconds - ticks[0].seconds) / (ticks[-1].step - ticks[0].step)
         ends = _mean_of_ends(losses) if phase.adversarial is None and of_pairs else None
         yield Rehearsed(name, end - begin, pace, ends, _psnr(scores))

@@ -191,6 +191,7 @@ class _WholePicture(Canvas):
 @contextmanager
 def _geotiff_canvas(path: Path, scene: Scene, num_bands: int, scale: int) -> Iterator[Canvas]:
     import rasterio
+    from rasterio.errors import NotGeoreferencedWarning
 
     form = scene.form
     profile: dict[str, Any] = {
@@ -208,8 +209,13 @@ def _geotiff_canvas(path: Path, scene: Scene, num_bands: int, scale: int) -> Ite
         "bigtiff": "if_safer",
     }
     if form.transform is not None:
-        profile["transform"] = form.transform * rasterio.Affine.scale(1.0 / scale)
-    with rasterio.Env(GDAL_CACHEMAX=CACHE_MIB), rasterio.open(path, "w", **profile) as file:
+        a, b, c, d, e, f = form.transform[:6]
+        profile["transform"] = rasterio.Affine(a / scale, b / scale, c, d / scale, e / scale, f)
+    with (
+        warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning),
+        rasterio.Env(GDAL_CACHEMAX=CACHE_MIB),
+        rasterio.open(path, "w", **profile) as file,
+    ):
         for number, words in enumerate(form.descriptions[:num_bands], start=1):
             file.set_band_description(number, words or "")
         yield _GeoTiffCanvas(file, form)
@@ -228,8 +234,8 @@ def in_numbers_of(values: Values, form: Form) -> NDArray[Any]:
         limits = np.iinfo(dtype)
         made = np.where(unknown, 0.0, values.round()).clip(limits.min, limits.max).astype(dtype)
         if form.nodata is not None:
-            step = 1 if form.nodata < limits.max else -1
-            made[(made == form.nodata) & ~unknown] += step
+            beside = form.nodata + 1 if form.nodata < limits.max else form.nodata - 1
+            made[(made == form.nodata) & ~unknown] = beside
     if form.nodata is not None:
         made[unknown] = form.nodata
     return made

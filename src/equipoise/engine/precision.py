@@ -27,6 +27,8 @@ Layout = Literal["contiguous", "channels_last"]
 
 PROBE_BATCH = 16
 PROBE_REPEATS = 3
+HOPELESS = 2.0
+"""A choice that takes so many times as long as another is not tried again; bf16 on a CPU without it does."""
 WORTH_IT: dict[str, float] = {"bfloat16": 1.10, "channels_last": 1.02}
 """Factor by which a choice must beat the plain one: bf16 costs accuracy, channels-last nothing."""
 
@@ -115,6 +117,7 @@ def _measure(
         for _ in range(1 + PROBE_REPEATS):
             for choice in choices:
                 seconds[_key(choice)] = min(seconds[_key(choice)], _time(passes[_key(choice)], device))
+            choices = [choice for choice in choices if seconds[_key(choice)] <= HOPELESS * min(seconds.values())]
     return Probe(seconds)
 
 

@@ -16,7 +16,18 @@ from equipoise.errors import RequestError
 from equipoise.recipe import Recipe
 from equipoise.spec import did_you_mean
 
-NAMES = ("auto", "terrain", "bursts", "landscapes", "digits", "sprites_small", "sprites_large", "ring", "grid")
+NAMES = (
+    "auto",
+    "terrain",
+    "bursts",
+    "sentinel2_sr",
+    "landscapes",
+    "digits",
+    "sprites_small",
+    "sprites_large",
+    "ring",
+    "grid",
+)
 """In the order in which a newcomer should meet them.  Each is a function of that name in a module of that name."""
 
 
