@@ -140,7 +140,6 @@ def _made(sampler: Sampler, latents: Latents, conditions: Conditions) -> Samples
     return made
 
 
-@torch.no_grad()
 def _write(sampler: Sampler, out: Path, wanted: Samples, made: Samples, edited: Samples, latents: Latents) -> Path:
     if out.exists() and not out.is_dir():
         raise RequestError(f"--out {out} is a file; give a folder")

@@ -318,9 +318,11 @@ class Session:
         return to_world(look.draw(self.state.average, asked, self.plan.device), space)
 
     def _scores_are_affordable(self) -> bool:
-        """Whether scores have taken no more than their share of this session's time so far."""
+        """Whether scores have taken no more than their share of this session's time so far, and this step has none yet,
+        as the last one of a phase has."""
         spent = self.seconds - self._seconds_before
-        return self._scoring_s <= self.plan.recipe.cadence.measuring_share * spent
+        share = self.plan.recipe.cadence.measuring_share
+        return self._scored_step != self.step and self._scoring_s <= share * spent
 
     def _score_generator(self) -> Measured:
         """Score the averaged generator, and keep it if it is the best so far."""

@@ -80,4 +80,4 @@ def load_generator(path: Path, device: torch.device) -> Sampler:
 
 def _ready(module: nn.Module, tensors: dict[str, Tensor], device: torch.device) -> nn.Module:
     module.load_state_dict(tensors)
-    return module.to(device).eval()
+    return module.to(device).eval().requires_grad_(False)

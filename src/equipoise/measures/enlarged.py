@@ -1,7 +1,8 @@
 """Enlarged pictures against the real ones: what they gain over interpolation, and what they invent.
 
 Each number is taken for every pair, and beside it the same number of the given picture enlarged by bicubic
-interpolation (Keys 1981), which knows nothing of the data.  Intervals are those of a mean over independent pairs.
+interpolation (Keys 1981, a = -1/2, as in Pillow and in the papers of this field), which knows nothing of the data.
+Intervals are those of a mean over independent pairs.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from equipoise.measures.pairs import WINDOW, psnr, spectral_angle, ssim
 from equipoise.measures.reading import Interval
+from equipoise.networks.enlarging import bicubic
 from equipoise.space import Space
 from equipoise.view import PerSample, Samples
 
@@ -58,16 +59,10 @@ def enlarged(made: Samples, real: Samples, given: Samples, space: Space) -> list
     found = [_of_made(name, of(made, real)) for name, of in _against_real(space).items()]
     if space.given is None or [item.name for item in space.given.channels] != [item.name for item in space.channels]:
         return found
-    plain = interpolated(given, made.shape[2:])
+    plain = bicubic(given, space.scale)
     rows = [_beside(name, of(made, real), of(plain, real)) for name, of in _against_real(space).items()]
     consistent = _beside("consistent", psnr(reduced(made, given), given), psnr(reduced(plain, given), given))
     return [*rows, consistent, *_of_detail(made - plain, real - plain)]
-
-
-def interpolated(given: Samples, size: tuple[int, int] | torch.Size) -> Samples:
-    """Bicubic, as networks of this field have it: half-pixel centres, a = -0.75."""
-    larger: Tensor = F.interpolate(given, size=tuple(size), mode="bicubic", align_corners=False)
-    return larger
 
 
 def reduced(samples: Samples, like: Samples) -> Samples:
@@ -98,7 +93,8 @@ def _of_detail(added: Samples, missing: Samples) -> list[Enlarged]:
     half, if it knows nothing: detail of the right strength in the wrong place.
     """
     own, other, common = ((a * b).flatten(1).sum(1) for a, b in ((added, added), (missing, missing), (added, missing)))
-    return [_of_made("detail", own / other.clamp_min(1e-12)), _of_made("invented", 1.0 - common / own.clamp_min(1e-12))]
+    strength, wrong = _ratio(own, other), _ratio(own - common, own)
+    return [Enlarged("detail", strength, None, None), Enlarged("invented", wrong, None, None)]
 
 
 def _of_made(name: str, values: PerSample) -> Enlarged:
@@ -107,6 +103,17 @@ def _of_made(name: str, values: PerSample) -> Enlarged:
 
 def _beside(name: str, made: PerSample, plain: PerSample) -> Enlarged:
     return Enlarged(name, _interval(made), _interval(plain), _interval(made - plain))
+
+
+def _ratio(numerators: PerSample, denominators: PerSample) -> Interval:
+    """Of two sums over pairs, so that pairs of little detail count little; its spread is that of the ratio linearised
+    (Cochran 1977, "Sampling Techniques", section 6.4)."""
+    total = float(denominators.sum())
+    if total <= 0.0:
+        return Interval(math.nan, math.nan, math.nan)
+    ratio = float(numerators.sum()) / total
+    spread = _interval((numerators - ratio * denominators) * len(denominators) / total)
+    return Interval(ratio, ratio + spread.low, ratio + spread.high)
 
 
 def _interval(values: PerSample) -> Interval:

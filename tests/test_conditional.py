@@ -1,0 +1,263 @@
+"""Runs that are asked by conditions, and runs that enlarge, through the command line."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import tiny
+from equipoise.augment import Flip, QuarterTurns
+from equipoise.cli import run_command
+from equipoise.data import Images, LabelledImages, Patches, Scale
+from equipoise.folder import RunFolder
+from equipoise.journal import Measured
+from equipoise.networks import EruCritic, EruGenerator, PatchCritic, RrdbGenerator, VaeEncoder
+from equipoise.recipe import Augment, Cadence, Phase, Recipe, Span
+from equipoise.run import train
+from equipoise.schedule import Linear
+from equipoise.terms import KL, L1, MSE, Auxiliary, Diversity, Hinge, Perceptual
+
+NUM_PICTURES = 48
+LOOKED_AT = Cadence(tick_steps=2, sheet_steps=4, measuring_share=1.0)
+
+
+def moods() -> Recipe:
+    return replace(
+        tiny.images(),
+        source=LabelledImages({"valence": Scale(1, 7), "arousal": Scale(1, 9)}, Images(size=16)),
+        generator=EruGenerator(latent=4, width=4),
+        critic=EruCritic(width=4),
+        encoder=VaeEncoder(width=4),
+        phases={
+            "rebuild": Phase(Span(4), {"l1": L1(), "kl": KL(weight=0.01)}),
+            "play": Phase(
+                Span(4),
+                {
+                    "game": Hinge(weight=Linear(0.0, 0.5, until=4)),
+                    "reads": Auxiliary(),
+                    "diversity": Diversity(),
+                    "perceptual": Perceptual(weight=0.01),
+                },
+            ),
+        },
+        cadence=LOOKED_AT,
+        held_out=0.2,
+    )
+
+
+def enlarging() -> Recipe:
+    return replace(
+        tiny.images(),
+        source=Patches(scale=2),
+        generator=RrdbGenerator(width=8, growth=4, blocks=1, branch=0, upsampling="shuffle", base="bicubic"),
+        critic=PatchCritic(width=4),
+        phases={
+            "pixels": Phase(Span(4), {"l1": L1(weight=0.8), "mse": MSE(weight=0.2)}, best_by="psnr"),
+            "detail": Phase(Span(4), {"game": Hinge(share=0.2), "l1": L1()}),
+        },
+        augment=Augment((Flip(), QuarterTurns()), "pairs"),
+        cadence=LOOKED_AT,
+        held_out=0.2,
+    )
+
+
+def write_moods(folder: Path) -> Path:
+    """Pictures that are the brighter the higher their valence."""
+    folder.mkdir()
+    noise = np.random.default_rng(0)
+    with (folder / "labels.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["name", "valence", "arousal"])
+        for at in range(NUM_PICTURES):
+            valence, arousal = noise.uniform(1, 7), noise.uniform(1, 9)
+            level = 30 + 30 * valence + noise.normal(0, 10, (16, 16, 3))
+            Image.fromarray(level.clip(0, 255).astype(np.uint8)).save(folder / f"{at}.png")
+            rows.writerow([at, f"{valence:.2f}", f"{arousal:.2f}"])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def mood_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("moods")
+    return train(moods(), write_moods(folder / "data"), out=folder / "run", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def enlarging_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("enlarging")
+    (folder / "data").mkdir()
+    noise = np.random.default_rng(0)
+    for at in range(NUM_PICTURES):
+        rows, columns = np.mgrid[0:32, 0:32]
+        waves = 120 + 90 * np.sin(rows / noise.uniform(2, 6) + columns / noise.uniform(2, 6))
+        pixels = np.stack([waves, waves[::-1], waves.T], axis=-1) + noise.normal(0, 4, (32, 32, 3))
+        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / "data" / f"{at}.png")
+    return train(enlarging(), folder / "data", out=folder / "run", device="cpu")
+
+
+# Conditions
+
+
+def test_each_phase_leaves_its_generators_and_a_sheet_over_the_plane(mood_run: Path) -> None:
+    kept = {path.name for path in (mood_run / "best").iterdir()}
+    assert kept == {"generator.safetensors", "rebuild-best.safetensors", "rebuild-last.safetensors"}
+    assert (mood_run / "samples" / "plane-00000008.png").is_file()
+
+
+def test_which_network_the_perceptual_distance_is_taken_by_is_kept_with_its_reason(mood_run: Path) -> None:
+    recipe = RunFolder(mood_run).read_recipe()
+    term = recipe.phases["play"].terms["perceptual"]
+    assert isinstance(term, Perceptual)
+    assert term.backend == "encoder"
+    assert "LPIPS cannot be had" in recipe.reasons["phases.play.terms.perceptual.backend"]
+
+
+def test_samples_are_asked_for_by_conditions(mood_run: Path, tmp_path: Path) -> None:
+    words = ["sample", str(mood_run), "--n", "6", "--device", "cpu", "--out"]
+    for name, asked in (("as they are", None), ("high", "valence=1"), ("low", "valence=0"), ("again", "valence=0")):
+        extra = ["--condition", asked] if asked else []
+        assert run_command([*words, str(tmp_path / name), *extra]) == 0
+    made = {
+        name: np.load(tmp_path / name / "samples.npz")["samples"] for name in ("as they are", "high", "low", "again")
+    }
+    assert np.array_equal(made["low"], made["again"])
+    assert not np.array_equal(made["low"], made["high"])
+    assert not np.array_equal(made["as they are"], made["high"])
+
+
+def test_a_sheet_goes_over_the_plane_of_conditions(mood_run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "plane"
+    assert run_command(["sample", str(mood_run), "--sheet", "--out", str(out), "--device", "cpu"]) == 0
+    assert np.load(out / "samples.npz")["samples"].shape == (64, 3, 16, 16)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ("valence=1.2", "--condition valence=1.2: from 0, which is 1 in the data, to 1, which is 7"),
+        ("joy=0.5", "this run knows no condition 'joy'; its conditions are valence, arousal"),
+        ("valence", "write NAME=NUMBER"),
+        ("valence=high", "write NAME=NUMBER"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused(
+    mood_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], asked: str, message: str
+) -> None:
+    words = ["sample", str(mood_run), "--condition", asked, "--out", str(tmp_path / "out"), "--device", "cpu"]
+    assert run_command(words) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_evaluation_says_whether_conditions_are_obeyed(mood_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["evaluate", str(mood_run), "--json", "--device", "cpu"]) == 0
+    found = json.loads(capsys.readouterr().out)["conditions"]
+    assert set(found["probes"]) == {"valence", "arousal"}
+    assert found["probes"]["valence"]["real"] > 0.8  # brightness is all there is to read
+    assert abs(found["probes"]["arousal"]["real"]) < 0.5
+    assert -1.0 <= found["trends"] <= 1.0
+
+
+def test_a_picture_is_found_and_edited(mood_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo = tmp_path / "photo.png"
+    Image.new("RGB", (40, 30), (90, 140, 60)).save(photo)
+    words = ["project", str(mood_run), str(photo), "--out", str(tmp_path / "found"), "--device", "cpu"]
+    assert run_command([*words, "--edit", "valence=+.4", "--condition", "arousal=0.25"]) == 0
+    said = capsys.readouterr().out
+    assert "arousal 0.25" in said
+    assert {path.name for path in (tmp_path / "found").iterdir()} == {
+        "photo.png",
+        "projected.png",
+        "edited.png",
+        "sheet.png",
+    }
+    assert run_command([*words, "--edit", "valence=1.5"]) == 2
+    assert run_command(["project", str(mood_run), str(tmp_path / "none.png"), "--device", "cpu"]) == 2
+
+
+def test_a_search_finds_a_sample_of_its_own(mood_run: Path) -> None:
+    """Begun at a distance, it comes nearer than half of it."""
+    import torch
+
+    from equipoise.projecting import search
+    from equipoise.sampling import open_run
+
+    sampler = open_run(mood_run, "cpu")
+    torch.manual_seed(0)
+    for parameter in sampler.module.parameters():
+        parameter.normal_(0.0, 0.5)  # after eight steps of training every latent gives nearly the same
+    latents, conditions = torch.randn(2, 4), torch.full((2, 2), 0.5)
+    with torch.no_grad():
+        wanted = sampler.module(latents, conditions)
+        others = sampler.module(torch.randn(2, 4), conditions)
+    found, at = search(sampler, wanted, {"valence": 0.5, "arousal": 0.5})
+    with torch.no_grad():
+        made = sampler.module(found, at)
+    assert (made - wanted).abs().mean() < 0.5 * (others - wanted).abs().mean()
+
+
+# Pairs
+
+
+def test_the_best_of_the_first_stage_is_chosen_by_psnr_and_that_of_the_second_by_the_recipe(
+    enlarging_run: Path,
+) -> None:
+    scores = [event for event in RunFolder(enlarging_run).read_journal().events if isinstance(event, Measured)]
+    assert [(event.step, event.name) for event in scores if event.step in (4, 8)] == [(4, "psnr"), (8, "kernel")]
+    assert all("ssim" in event.beside for event in scores)
+    kept = {path.name for path in (enlarging_run / "best").iterdir()}
+    assert kept == {"generator.safetensors", "pixels-best.safetensors", "pixels-last.safetensors"}
+
+
+def test_an_evaluation_says_what_is_gained_over_interpolation(
+    enlarging_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first_stage = enlarging_run / "best" / "pixels-best.safetensors"
+    data = str(enlarging_run.parent / "data")
+    assert run_command(["evaluate", str(first_stage), "--data", data, "--device", "cpu"]) == 0
+    assert "psnr" in (said := capsys.readouterr().out) and "invented" in said
+    assert run_command(["evaluate", str(enlarging_run), "--json", "--device", "cpu"]) == 0
+    found = json.loads(capsys.readouterr().out)["enlarged"]
+    assert set(found) == {"psnr", "ssim", "angle", "consistent", "detail", "invented"}
+    assert found["psnr"]["gain"]["mean"] == pytest.approx(
+        found["psnr"]["made"]["mean"] - found["psnr"]["bicubic"]["mean"], abs=1e-4
+    )
+
+
+def test_what_makes_pictures_from_pictures_cannot_be_drawn_from(
+    enlarging_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(["sample", str(enlarging_run), "--device", "cpu"]) == 2
+    assert "equipoise upscale" in capsys.readouterr().err
+
+
+def test_a_rehearsal_plays_all_phases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from equipoise import rehearsal
+    from equipoise.run import Where
+
+    monkeypatch.setattr(rehearsal, "PHASE_S", 0.1)
+    data = write_moods(tmp_path / "data")
+    done = rehearsal.rehearse(moods(), Where(data, device="cpu"))
+    assert [phase.name for phase in done.phases] == ["rebuild", "play"]
+    first, second = done.phases
+    assert first.loss is not None
+    assert first.loss[1] < first.loss[0]
+    assert second.loss is None
+    assert done.faults == []
+
+
+def test_a_rehearsal_of_what_learns_nothing_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from equipoise import rehearsal
+    from equipoise.run import Where
+
+    monkeypatch.setattr(rehearsal, "PHASE_S", 0.1)
+    recipe = moods()
+    stuck = replace(recipe, g_optim=replace(recipe.g_optim, lr=0.0), phases={"rebuild": recipe.phases["rebuild"]})
+    done = rehearsal.rehearse(stuck, Where(write_moods(tmp_path / "data"), device="cpu"))
+    assert "the generator's weights did not move" in done.faults
