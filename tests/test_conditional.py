@@ -261,3 +261,43 @@ def test_a_rehearsal_of_what_learns_nothing_says_so(tmp_path: Path, monkeypatch:
     stuck = replace(recipe, g_optim=replace(recipe.g_optim, lr=0.0), phases={"rebuild": recipe.phases["rebuild"]})
     done = rehearsal.rehearse(stuck, Where(write_moods(tmp_path / "data"), device="cpu"))
     assert "the generator's weights did not move" in done.faults
+
+
+# Warm starts
+
+
+def test_a_run_begins_with_the_weights_of_another(mood_run: Path, tmp_path: Path) -> None:
+    from equipoise.journal import Started
+    from equipoise.sampling import open_run
+
+    data, out = str(mood_run.parent / "data"), tmp_path / "run"
+    recipe = str(mood_run / "recipe.json")
+    words = ["train", recipe, "--data", data, "--out", str(out), "--from", str(mood_run), "--device", "cpu"]
+    assert run_command([*words, "--set", "g_optim.lr=0", "--set", "average.decay=0", "--for", "1steps"]) == 0
+    before, after = open_run(mood_run, "cpu"), open_run(out, "cpu")
+    for name, weight in before.module.named_parameters():
+        assert weight.equal(dict(after.module.named_parameters())[name]), name
+    assert before.encoder is not None
+    assert after.encoder is not None
+    for name, weight in before.encoder.named_parameters():
+        assert weight.equal(dict(after.encoder.named_parameters())[name]), name
+    started = next(event for event in RunFolder(out).read_journal().events if isinstance(event, Started))
+    assert started.begun_from["networks"] == ["generator", "encoder"]
+    assert started.begun_from["step"] == before.step
+
+
+def test_weights_of_another_network_are_refused_by_what_differs(
+    mood_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = str(mood_run.parent / "data")
+    words = ["train", str(mood_run / "recipe.json"), "--data", data, "--out", str(tmp_path / "run"), "--device", "cpu"]
+    assert run_command([*words, "--from", str(mood_run), "--set", "generator.width=8"]) == 2
+    assert "generator.width: 4 -> 8" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_goes_on_with_a_part_of_the_range(mood_run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    words = ["train", str(mood_run / "recipe.json"), "--data", str(mood_run.parent / "data"), "--device", "cpu"]
+    extra = ["--set", "source.within.arousal+=[4,9]", "--for", "1steps", "--out", str(out), "--from", str(mood_run)]
+    assert run_command([*words, *extra]) == 0

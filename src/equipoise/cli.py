@@ -85,6 +85,9 @@ def train(
     out: Annotated[Path | None, Parameter(name="--out", help="the run's folder; default runs/RECIPE-001")] = None,
     changes: Set = None,
     length: Length = None,
+    begin_from: Annotated[
+        Path | None, Parameter(name="--from", help="a run, or a generator in best/, whose weights to begin with")
+    ] = None,
     autopilot: Autopilot = "off",
     ada: Annotated[bool, flag("--ada", "adaptive augmentation in place of the recipe's own; for few samples")] = False,
     rehearse: Annotated[
@@ -112,7 +115,7 @@ def train(
             showing.rehearsal(rehearsed := rehearsal.rehearse(settings, where, budget))
             return NOT_WELL if rehearsed.faults else OK
         view = _view()
-        session = run.start(settings, where, folder, budget, _listeners(view, track, folder))
+        session = run.start(settings, where, folder, budget, _listeners(view, track, folder), begin_from)
     return _carry_out(session, view)
 
 

@@ -43,6 +43,8 @@ class Started(Event):
     """Where the run ends: one number under "steps", "images", "epochs" or "seconds", counted from its beginning."""
     warnings: tuple[str, ...] = ()
     """Settings that are known to do harm, and what would cure them."""
+    begun_from: Mapping[str, Json] = field(default_factory=dict)
+    """Whose weights it began with: path, step, networks; empty for new ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ from equipoise.engine.memory import keep_freed_memory
 from equipoise.engine.pace import step_seconds
 from equipoise.engine.plan import Plan
 from equipoise.engine.precision import Arithmetic
-from equipoise.engine.state import initial_networks, initial_state
+from equipoise.engine.state import State, initial_networks, initial_state
 from equipoise.engine.world import join_world
 from equipoise.errors import RequestError
 from equipoise.folder import RunFolder, next_free
@@ -33,6 +33,7 @@ from equipoise.interrupt import stop_on_signal
 from equipoise.journal import Resumed, Started
 from equipoise.recipe import Budget, Circumstances, Recipe, edited, fitted, source_fitted
 from equipoise.record import Listener
+from equipoise.sampling import open_run
 from equipoise.session import Session, describe_data
 from equipoise.spec import Json, SpecError, decode, digest, encode
 from equipoise.terms.perceptual import with_backends
@@ -77,12 +78,22 @@ def train(
 
 
 def start(
-    recipe: Recipe, where: Where, out: Path, budget: Budget | None = None, listeners: Iterable[Listener] = ()
+    recipe: Recipe,
+    where: Where,
+    out: Path,
+    budget: Budget | None = None,
+    listeners: Iterable[Listener] = (),
+    begin_from: Path | None = None,
 ) -> Session:
-    """A new run.  Nothing is written before everything that can be checked has been."""
+    """A new run.  Nothing is written before everything that can be checked has been.
+
+    With `begin_from`, a run or a ``.safetensors`` file, the generator has its weights from there, and the encoder too
+    if both have one.
+    """
     corpus, plan = prepare(recipe, where, budget)
     recipe = plan.recipe
     plan, state, measured = begun(plan)
+    origin = _warm(state, begin_from, plan) if begin_from is not None else {}
     goal = Goal.of(recipe, budget, {})
     folder = RunFolder(out)
     session = Session(folder, plan, state, corpus, goal, listeners)
@@ -101,6 +112,7 @@ def start(
                 machine=_machine(plan, measured.seconds),
                 goal=goal.to_json(),
                 warnings=tuple(finding.line for finding in lint(recipe, plan.space, plan.num_samples)),
+                begun_from=origin,
             )
         )
     except BaseException:  # Ctrl-C too: what has no checkpoint yet is no run, and must not look like one
@@ -109,6 +121,29 @@ def start(
             shutil.rmtree(out)
         raise
     return session
+
+
+def _warm(state: State, path: Path, plan: Plan) -> dict[str, Json]:
+    """Give the networks the weights of an earlier run's best generator.  Returns what the journal says of it."""
+    kept = open_run(path, plan.device.type)
+    named = [("generator", state.generator.module, kept.module), ("generator", state.average, kept.module)]
+    if state.encoder is not None and kept.encoder is not None:
+        named.append(("encoder", state.encoder.module, kept.encoder))
+    for name, module, other in named:
+        try:
+            module.load_state_dict(other.state_dict())
+        except RuntimeError as error:
+            raise RequestError(
+                f"--from {path}: its {name} is another network than this recipe's; settings of {name} that differ: "
+                f"{_differing(kept.recipe, plan.recipe, name)}"
+            ) from error
+    networks: list[Json] = [*dict.fromkeys(name for name, _, _ in named)]
+    return {"path": _absolute(path), "step": kept.step, "networks": networks}
+
+
+def _differing(one: Recipe, other: Recipe, part: str) -> str:
+    changes = [str(change) for change in diff(one, other) if change.path.startswith(part)]
+    return "; ".join(changes) or "none, so the samples do (channels, size or conditions)"
 
 
 def resume(
