@@ -67,7 +67,7 @@ def unbounded_critic(recipe: Recipe, space: Space, num_samples: int) -> Iterator
     rows = flatten(recipe)
     played = [phase for phase in recipe.phases.values() if phase.adversarial is not None]
     penalised = [any(map(_penalises, phase.terms.values())) for phase in played]
-    if all(penalised) or rows.get("critic.spectral_norm") is True:
+    if all(penalised) or recipe.critic.bounds_slope or rows.get("critic.spectral_norm") is True:
         return
     edits = (Edit("critic.spectral_norm", value=True),) if "critic.spectral_norm" in rows else ()
     yield Finding(

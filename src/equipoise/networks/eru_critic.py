@@ -35,7 +35,7 @@ class EruCritic(Critic):
     Parameters for 3 channels and 2 conditions: 1,263,555 at 32 px, 5,145,539 at 64 px.
     """
 
-    reads_conditions = True
+    reads_conditions = bounds_slope = True
     unmixed_by: ClassVar[str] = "its group does: set critic.group to 1"
 
     width: Annotated[

@@ -95,6 +95,8 @@ class Critic(Network):
     unmixed_by: ClassVar[str] = 'batch norm does: set critic.norm to "layer"'
     """What makes it score each sample by itself, in words."""
 
+    bounds_slope: ClassVar[bool] = False
+    """Whether its weights alone bound how steeply its score changes, as spectral norm does."""
     reads_conditions: ClassVar[bool] = False
     """Whether its module gives `equipoise.view.Judged`, scores and readings, in place of scores alone."""
 
