@@ -19,10 +19,12 @@ from equipoise.engine.state import State, initial_networks, initial_state
 from equipoise.engine.step import step
 from equipoise.engine.world import World
 from equipoise.journal import Event, Started, Tick
-from equipoise.recipe import Average, Recipe
+from equipoise.networks.dcgan import DcganCritic
+from equipoise.recipe import Average, Phase, Recipe, Span
 from equipoise.run import train
 from equipoise.schedule import Linear
 from equipoise.space import Channel, Space
+from equipoise.terms import Hinge
 from equipoise.view import Batch
 
 CPU = torch.device("cpu")
@@ -130,6 +132,30 @@ def test_a_bad_real_batch_is_named() -> None:
     batches = real_batches(value=float("inf"))
     with pytest.raises(NonFinite, match="the batch of real samples is infinite"):
         step(plan, state, lambda: next(batches), Meter())
+
+
+def test_updates_may_be_left_out_and_are_counted_and_named() -> None:
+    """As many as the recipe allows; the weights stay as they were, and the next one ends the run."""
+    plan, state = made(replace(tiny.points(), most_skipped=2))
+    bad, good = real_batches(value=float("nan")), real_batches()
+    before = nn.utils.parameters_to_vector(state.critic.module.parameters()).clone()
+    step(plan, state, lambda: next(bad), Meter())  # both sides are shown the batch
+    assert torch.equal(before, nn.utils.parameters_to_vector(state.critic.module.parameters()))
+    assert (state.counters.skipped, state.critic.updates, state.generator.updates) == (2, 0, 0)
+    assert state.skips[0] == "the batch of real samples is NaN in the critic's update"
+    step(plan, state, lambda: next(good), Meter())
+    assert (state.counters.skipped, state.critic.updates) == (2, 1)
+    with pytest.raises(NonFinite, match="the update was not made, after 2 others that were left out"):
+        step(plan, state, lambda: next(bad), Meter())
+
+
+def test_a_norm_that_has_taken_the_number_in_cannot_go_on() -> None:
+    phases = {"main": Phase(Span(4), {"game": Hinge()})}
+    recipe = replace(tiny.images(), critic=DcganCritic(width=4, norm="batch"), phases=phases, most_skipped=5)
+    plan = Plan(recipe, Space((Channel("grey"),), 16, 16), 100, CPU)
+    state = initial_state(plan, initial_networks(plan))
+    with pytest.raises(NonFinite, match="the batch of real samples is NaN"):
+        step(plan, state, lambda: Batch(torch.full((8, 1, 16, 16), float("nan"))), Meter())
 
 
 def test_half_life_of_the_average() -> None:

@@ -18,6 +18,7 @@ from equipoise.journal import (
     Measured,
     Pictured,
     Resumed,
+    Skipped,
     Started,
     Tick,
 )
@@ -56,6 +57,7 @@ ONE_OF_EACH: list[Event] = [
     ),
     tick(10, 1 / 3),
     Measured(step=10, name="kid", value=0.25, seconds=0.1),
+    Skipped(step=3, culprit="the batch of real samples is NaN in the critic's update"),
     Pictured(step=10, path="samples/000010.png"),
     Checkpointed(step=10, path="checkpoints/10.pt", bytes=2**40, seconds=0.2),
     resumed(10, Change("batch", 64, 32), Change("weird", [1, {"é": None}], "(absent)")),

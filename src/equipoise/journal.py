@@ -88,6 +88,13 @@ class Measured(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped(Event):
+    """An update was left out, for a number that was not finite."""
+
+    culprit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pictured(Event):
     """A sample sheet was written."""
 

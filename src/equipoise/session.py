@@ -46,6 +46,7 @@ from equipoise.journal import (
     Measured,
     Pictured,
     Resumed,
+    Skipped,
     Started,
     Tick,
 )
@@ -146,6 +147,7 @@ class Session:
         try:
             while (reason := self._reason_to_end(stop)) is None:
                 step(self.plan, self.state, self._next_batch, self._meter, held_out)
+                self._tell_skips()
                 self._next_phase()
                 self.seconds = before + time.monotonic() - began
                 self._write_what_is_due()
@@ -161,6 +163,11 @@ class Session:
         finally:
             self.close()
         return reason
+
+    def _tell_skips(self) -> None:
+        for culprit in self.state.skips:
+            self._announce(Skipped(step=self.step, culprit=culprit))
+        self.state.skips.clear()
 
     def _feed_of(self, places: NDArray[np.intp], seed: int) -> Feed:
         plan, world = self.plan, self.plan.world

@@ -10,7 +10,18 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from equipoise.journal import Checkpointed, Event, Faulted, Finished, Measured, Pictured, Resumed, Started, Tick
+from equipoise.journal import (
+    Checkpointed,
+    Event,
+    Faulted,
+    Finished,
+    Measured,
+    Pictured,
+    Resumed,
+    Skipped,
+    Started,
+    Tick,
+)
 
 
 class View:
@@ -44,6 +55,10 @@ class View:
                 self._tick(event)
             case Measured():
                 self._score = event
+                if self._live is None:
+                    self._say(f"step {event.step}: {in_words(event)}")
+            case Skipped():
+                self._say(f"step {event.step}: {event.culprit}; this update was left out")
             case Pictured() if self._live is None:
                 self._console.print(f"sheet {event.path}", highlight=False)
             case Faulted():
@@ -104,6 +119,14 @@ def line(tick: Tick, goal: dict[str, float], epoch_images: int, left: str) -> st
     )
 
 
+def in_words(score: Measured) -> str:
+    """A score on one line; of pairs, beside interpolation."""
+    gain = score.beside.get("gain")
+    beside = f", {gain:+.2f} on bicubic interpolation" if gain is not None else ""
+    best = ", the best so far" if score.is_best else ""
+    return f"{score.name} {score.value:.4g}{beside}{best}"
+
+
 def clock(seconds: float) -> str:
     """A duration as people say it."""
     minutes, rest = divmod(round(seconds), 60)
@@ -135,5 +158,5 @@ def _table(tick: Tick, score: Measured | None) -> Table:
         f"epoch {tick.epoch:.1f}",
     )
     if score:
-        table.add_row(f"[b]{score.name}[/b]", f"{score.value:.4f} at step {score.step}")
+        table.add_row(f"[b]{score.name}[/b]", in_words(score), f"at step {score.step}")
     return table

@@ -14,10 +14,11 @@ from equipoise.view import View
 class NonFinite(Fault):
     """An update would have used a number that is not finite."""
 
-    def __init__(self, step: int, culprit: str) -> None:
+    def __init__(self, step: int, culprit: str, skipped: int = 0) -> None:
         self.step = step
         self.culprit = culprit
-        super().__init__(f"step {step + 1}: {culprit}; the update was not made")
+        before = f", after {skipped} others that were left out" if skipped else ""
+        super().__init__(f"step {step + 1}: {culprit}; the update was not made{before}")
 
 
 def first_culprit(view: View, player: str, losses: Mapping[str, Tensor], module: nn.Module) -> str:

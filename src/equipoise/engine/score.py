@@ -17,6 +17,7 @@ from equipoise.engine.asking import Arguments
 from equipoise.engine.look import draw, fixed_arguments, reals
 from equipoise.engine.plan import Plan
 from equipoise.measures.diversity import diversity
+from equipoise.measures.enlarged import FEWEST_BANDS, angle, interpolated
 from equipoise.measures.features import Extractor, Vectors
 from equipoise.measures.frechet import frechet
 from equipoise.measures.kernel import kernel_distance, shares
@@ -74,9 +75,13 @@ class Score:
     few real samples for features, the sliced Wasserstein distance takes the place of a measure that needs them.
     """
 
-    def __init__(self, real: Samples, asked: Arguments, *, in_pairs: bool = False) -> None:
+    def __init__(
+        self, real: Samples, asked: Arguments, *, in_pairs: bool = False, plain: Samples | None = None
+    ) -> None:
+        """`plain` are pictures that need no network, which pairs are compared with."""
         self._on_features = len(real) >= FEWEST_FOR_FEATURES
         self._in_pairs = in_pairs
+        self._plain_psnr = float(psnr(plain, real).mean()) if plain is not None else None
         self.real, self._asked = real, asked
         is_points = real.shape[2] == real.shape[3] == 1
         self._extractor = Extractor.fitted(real) if self._on_features and not is_points else None
@@ -91,9 +96,9 @@ class Score:
         batch = reals(corpus, split, num_reals, recipe.seed)
         in_pairs = "given" in recipe.generator.takes
         num_fakes = len(batch.real) if in_pairs else min(count, FAKES_PER_REAL * len(batch.real))
-        return cls(
-            batch.real, fixed_arguments(recipe.generator, recipe.seed, "score", num_fakes, batch), in_pairs=in_pairs
-        )
+        plain = interpolated(batch.given, plan.space) if in_pairs and batch.given is not None else None
+        asked = fixed_arguments(recipe.generator, recipe.seed, "score", num_fakes, batch)
+        return cls(batch.real, asked, in_pairs=in_pairs, plain=plain)
 
     def measure(self, best_by: BestBy) -> BestBy:
         """The measure that is taken when this one is asked for."""
@@ -118,6 +123,10 @@ class Score:
         if self._in_pairs:
             shares_of |= {measure: of(fake, self.real) for measure, of in OF_PAIRS.items()}
             found |= {measure: float(each.mean()) for measure, each in shares_of.items()}
+            if fake.shape[1] >= FEWEST_BANDS:
+                found["angle"] = float(angle(fake, self.real).mean())
+            if self._plain_psnr is not None:
+                found["gain"] = found["psnr"] - self._plain_psnr
         if self._on_features:
             pairs = list(zip(self._features, self._vectors(fake), strict=True))
             spaces = [on_features(*pair) for pair in pairs]

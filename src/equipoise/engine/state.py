@@ -29,6 +29,8 @@ class Counters:
     phase_steps: int = 0
     phase_images: int = 0
     """Steps and images at which the phase began."""
+    skipped: int = 0
+    """Updates that were left out for a number that was not finite."""
 
     def progress(self, epoch_images: int) -> Progress:
         return Progress(self.steps, self.images, self.images / epoch_images)
@@ -111,6 +113,8 @@ class State:
     """Learns with the generator, where the recipe has one."""
     counters: Counters = field(default_factory=Counters)
     adaptation: Adaptation = field(default_factory=Adaptation)
+    skips: list[str] = field(default_factory=list)
+    """What was not finite in each update left out since somebody looked; in no snapshot."""
 
     def snapshot(self) -> dict[str, Any]:
         """Plain tensors and numbers under stable names.  The tensors are those in use: copy before the next step."""

@@ -10,8 +10,9 @@ A batch is real samples with what belongs to them; the fakes beside it are made 
 same given pictures.  A phase whose terms ask for no critic updates none, and makes no fakes that nobody asks for.  An
 encoder learns with the generator, from the terms that see through it.
 
-An update is made only when its gradients are finite; otherwise the step ends in `NonFinite`, which names the first
-tensor at fault, and the weights stay as they were.
+An update is made only when its gradients are finite; otherwise the weights stay as they were, and the first tensor at
+fault is named: in `State.skips` as long as the recipe lets updates be left out, and then in `NonFinite`, which ends the
+step.
 """
 
 from __future__ import annotations
@@ -76,10 +77,9 @@ def step(
             batch = _drawn(plan, state, next_batch) if batch is None else batch
             if made is None or turn > 0 or not phase.share_fakes:
                 made = generate(plan, state, batch) if _makes_fakes(plan, phase) else batch.real[:0]
-            _update(_view("G", plan, state, batch, made, meter), phase, progress, plan, state, meter)
-            update_average(
-                state.average, state.generator.module, decay_at(plan.recipe.average, state.generator.updates - 1)
-            )
+            if _update(_view("G", plan, state, batch, made, meter), phase, progress, plan, state, meter):
+                decay = decay_at(plan.recipe.average, state.generator.updates - 1)
+                update_average(state.average, state.generator.module, decay)
     counters.steps += 1
 
 
@@ -142,8 +142,10 @@ def _update(
     state: State,
     meter: Meter,
     watch: Callable[[View], None] | None = None,
-) -> None:
+) -> bool:
     """One update of one side: the sum of its due terms, the gradient of that, and the optimisers' moves.
+
+    Returns whether it was made.
 
     `watch` is shown what the terms have seen, with its scores, before the move.
     """
@@ -163,7 +165,8 @@ def _update(
         plan.world.average_gradients(player.parameters)
         norms[role] = _clip(player)
         if not math.isfinite(norms[role].item()):
-            raise NonFinite(state.counters.steps, first_culprit(view, role, losses, player.module))
+            _skip_or_stop(plan, state, first_culprit(view, role, losses, player.module), player)
+            return False
     if watch is not None:
         watch(seen)
     for player in players.values():
@@ -173,6 +176,21 @@ def _update(
     if view.side == "G":
         for name, value in plan.recipe.generator.watched(state.generator.module).items():
             meter.add(name, value)
+    return True
+
+
+def _skip_or_stop(plan: Plan, state: State, culprit: str, player: Player) -> None:
+    """Count an update that is not made, and say why.
+
+    Raises `NonFinite` when there have been too many, or when the statistics of a norm have taken the number in: they
+    would keep it, and every sample after it would have it.
+    """
+    floating = [buffer for buffer in player.module.buffers() if buffer.is_floating_point()]
+    tainted = not all(bool(buffer.isfinite().all()) for buffer in floating)
+    if tainted or state.counters.skipped >= plan.recipe.most_skipped:
+        raise NonFinite(state.counters.steps, culprit, state.counters.skipped)
+    state.counters.skipped += 1
+    state.skips.append(culprit)
 
 
 def _view(side: Side, plan: Plan, state: State, batch: Batch, made: Samples, meter: Meter) -> View:

@@ -57,12 +57,28 @@ def enlarged(made: Samples, real: Samples, given: Samples, space: Space) -> list
     need it are left out.
     """
     found = [_of_made(name, of(made, real)) for name, of in _against_real(space).items()]
-    if space.given is None or [item.name for item in space.given.channels] != [item.name for item in space.channels]:
+    plain = interpolated(given, space)
+    if plain is None:
         return found
-    plain = bicubic(given, space.scale)
     rows = [_beside(name, of(made, real), of(plain, real)) for name, of in _against_real(space).items()]
     consistent = _beside("consistent", psnr(reduced(made, given), given), psnr(reduced(plain, given), given))
     return [*rows, consistent, *_of_detail(made - plain, real - plain)]
+
+
+def interpolated(given: Samples, space: Space) -> Samples | None:
+    """Given pictures enlarged by bicubic interpolation; None where they have other channels, or other ranges."""
+    if space.given is None or _ranges(space.given) != _ranges(space):
+        return None
+    return bicubic(given, space.scale)
+
+
+def _ranges(space: Space) -> list[tuple[str, float, float]]:
+    return [(channel.name, channel.low, channel.high) for channel in space.channels]
+
+
+def angle(made: Samples, real: Samples) -> PerSample:
+    """Between the spectra of pixels, in degrees, from [-1, 1]."""
+    return spectral_angle(_positive(made), _positive(real)).rad2deg()
 
 
 def reduced(samples: Samples, like: Samples) -> Samples:
@@ -76,7 +92,7 @@ def _against_real(space: Space) -> dict[str, Callable[[Samples, Samples], PerSam
     if min(space.height, space.width) >= WINDOW:
         numbers["ssim"] = ssim
     if len(space.channels) >= FEWEST_BANDS:
-        numbers["angle"] = lambda made, real: spectral_angle(_positive(made), _positive(real)).rad2deg()
+        numbers["angle"] = angle
     return numbers
 
 
