@@ -301,3 +301,94 @@ def test_a_run_goes_on_with_a_part_of_the_range(mood_run: Path, tmp_path: Path) 
     words = ["train", str(mood_run / "recipe.json"), "--data", str(mood_run.parent / "data"), "--device", "cpu"]
     extra = ["--set", "source.within.arousal+=[4,9]", "--for", "1steps", "--out", str(out), "--from", str(mood_run)]
     assert run_command([*words, *extra]) == 0
+
+
+# Phases, killed and gone on with
+
+
+def test_a_run_of_phases_that_was_stopped_is_the_run_that_was_not(mood_run: Path, tmp_path: Path) -> None:
+    """Asked to stop in each phase; weights of all networks, kept generators and numbers are the same."""
+    import torch
+
+    from equipoise.interrupt import StopRequest
+    from equipoise.run import Where, carry_out, resume, start
+    from equipoise.sampling import open_run
+
+    data = mood_run.parent / "data"
+    for stop_at in (2, 4, 6):
+        out = tmp_path / str(stop_at)
+        session = start(moods(), Where(data, device="cpu"), out)
+        stop = StopRequest()
+        original = session._next_batch
+
+        def next_batch(stop=stop, session=session, original=original, stop_at=stop_at):  # type: ignore[no-untyped-def]
+            stop.asked = session.step >= stop_at - 1
+            return original()
+
+        session._next_batch = next_batch  # type: ignore[method-assign]
+        session.train(stop)
+        carry_out(resume(out))
+        assert (out / "losses.csv").read_bytes() == (mood_run / "losses.csv").read_bytes()
+        for name in ("generator", "rebuild-best", "rebuild-last"):
+            ours, theirs = (open_run(run / "best" / f"{name}.safetensors", "cpu") for run in (out, mood_run))
+            assert ours.step == theirs.step, name
+            assert ours.encoder is not None
+            assert theirs.encoder is not None
+            for mine, its in ((ours.module, theirs.module), (ours.encoder, theirs.encoder)):
+                for weight, other in zip(mine.state_dict().values(), its.state_dict().values(), strict=True):
+                    assert torch.equal(weight, other)
+
+
+def test_a_phases_best_is_its_own_after_going_back_over_its_end(mood_run: Path, tmp_path: Path) -> None:
+    """A damaged newest checkpoint lies in the next phase; the one before in this one."""
+    import shutil
+
+    from equipoise.engine import checkpoint
+    from equipoise.run import carry_out, resume
+    from equipoise.sampling import open_run
+
+    shutil.copytree(mood_run, tmp_path / "run")
+    for entry in checkpoint.entries(tmp_path / "run" / "checkpoints"):
+        if entry.step > 4:
+            entry.path.unlink()
+    carry_out(resume(tmp_path / "run"))
+    kept = open_run(tmp_path / "run" / "best" / "rebuild-best.safetensors", "cpu")
+    assert kept.step <= 4
+    assert kept.step == open_run(mood_run / "best" / "rebuild-best.safetensors", "cpu").step
+
+
+# Fitting several phases to the time
+
+
+def test_phases_share_the_time_in_their_proportions_and_schedules_follow() -> None:
+    from equipoise import recipes
+    from equipoise.edit import Edit
+    from equipoise.recipe import Budget, Circumstances, edited, fitted
+    from equipoise.space import Space
+
+    space = Space((), 64, 64)
+
+    def fit(*edits: Edit, budget: str) -> Recipe:
+        recipe = edited(recipes.load("landscapes"), edits)
+        pace = {"rebuild": 0.1, "ramp": 0.3, "play": 0.3}
+        found = Circumstances(space, 195, 22, Budget.parse(budget), lambda of: pace[next(iter(of.phases))])
+        return fitted(recipe, found)
+
+    recipe = recipes.load("landscapes")
+    lengths = {name: phase.length.amount for name, phase in recipe.phases.items()}
+    whole_s = 0.1 * lengths["rebuild"] + 0.3 * (lengths["ramp"] + lengths["play"])
+    half = fit(budget=f"{whole_s / 2:.0f}s")
+    for name, phase in half.phases.items():
+        assert phase.length.amount == pytest.approx(lengths[name] / 2, rel=0.01)
+    game = half.phases["ramp"].terms["game"]
+    assert game.weight.until == pytest.approx(half.phases["ramp"].length.amount, rel=0.01)  # type: ignore[union-attr]
+    steps = fit(budget="1000steps")
+    assert sum(phase.length.amount for phase in steps.phases.values()) == pytest.approx(1000, abs=3)
+    by_hand = fit(Edit("phases.rebuild.length.amount", value=100), budget=f"{whole_s:.0f}s")
+    assert by_hand.phases["rebuild"].length.amount == 100
+    rest = 0.3 * (by_hand.phases["ramp"].length.amount + by_hand.phases["play"].length.amount)
+    assert rest + 10 == pytest.approx(whole_s, rel=0.01)
+    late = fit(
+        Edit("phases.play.terms.perceptual.weight.points", value=[[2900.0, 0.0], [2990.0, 0.005]]), budget="100steps"
+    )
+    assert sum(phase.length.amount for phase in late.phases.values()) == pytest.approx(100, abs=3)

@@ -21,6 +21,7 @@ from equipoise.engine.plan import Plan
 from equipoise.engine.shown import paired
 from equipoise.engine.state import State, initial_networks, initial_state
 from equipoise.engine.step import step
+from equipoise.engine.world import World
 from equipoise.networks import EruCritic, EruGenerator, VaeEncoder
 from equipoise.recipe import Augment, Phase, Recipe, Span
 from equipoise.schedule import Linear, Progress
@@ -125,7 +126,7 @@ def test_the_critic_has_the_share_of_the_gradient_that_is_asked_for(share: float
     losses = {"game": game(view).mean(), "l2": fake.square().mean()}
     (pull,) = torch.autograd.grad(losses["l2"], fake, retain_graph=True)
     (push,) = torch.autograd.grad(losses["game"], fake, retain_graph=True)
-    factor = balanced({"game": game, "l2": L1()}, losses, {"l2": 1.0}, view, Progress(0, 0, 0.0))["game"]
+    factor = balanced({"game": game, "l2": L1()}, losses, {"l2": 1.0}, view, Progress(0, 0, 0.0), World())["game"]
     assert float(factor * push.norm() / pull.norm()) == pytest.approx(expected, rel=1e-4)
 
 

@@ -37,10 +37,10 @@ def test_catalogue_is_what_the_recipe_says(name: str) -> None:
 
 def test_it_is_stretched_as_a_whole_and_comes_back(name: str) -> None:
     recipe = recipes.load(name)
-    longer = stretched(recipe, 2.0)
+    longer = stretched(recipe, dict.fromkeys(recipe.phases, 2.0))
     for phase, before in zip(longer.phases.values(), recipe.phases.values(), strict=True):
         assert phase.length.amount == 2.0 * before.length.amount
-    assert stretched(longer, 0.5) == recipe
+    assert stretched(longer, dict.fromkeys(recipe.phases, 0.5)) == recipe
 
 
 def test_a_changed_setting_gives_up_its_reason(name: str) -> None:

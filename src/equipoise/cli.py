@@ -108,6 +108,8 @@ def train(
     folder = out if out is not None else next_free(Path("runs"), _stem(recipe))
     with _reading_bar() as progress:
         where = run.Where(data, device=device, progress=progress, readers=_readers(workers))
+        if begin_from is not None and (dry_run or rehearse):
+            raise RequestError("--from is for a run that is trained: leave --dry-run and --rehearse away")
         if dry_run:
             showing.plan(rehearsal.outline(settings, where, budget))
             return OK
@@ -320,7 +322,8 @@ def project(
     """Find a given picture in a run's latent space, and change its conditions."""
     from equipoise import projecting, showing
 
-    folder = out or run_folder / "samples" / photo.stem
+    home = run_folder.parent if run_folder.suffix == ".safetensors" else run_folder
+    folder = out or home / "samples" / photo.stem
     asked, known = _numbers("--edit", edit), _numbers("--condition", condition)
     showing.lines(projecting.project(run_folder, photo, folder, asked, known, seed, device).lines())
     return OK

@@ -180,7 +180,8 @@ def evaluate_all(
             numbers |= {number.name: number for number, _ in more}
         shown = POINTS_SHOWN if corpus.space.is_points else SHOWN
         spread = np.linspace(0, len(real) - 1, min(shown, len(real))).round().astype(int)  # they may lie class by class
-        of_real, of_fake = (to_world(samples, corpus.space) for samples in (real[spread], fake[:shown]))
+        beside = spread if batch.given is not None else slice(0, shown)  # each enlarged one under what it should be
+        of_real, of_fake = (to_world(samples, corpus.space) for samples in (real[spread], fake[beside]))
         examples = Examples(of_real, of_fake, corpus.space)
         found.append(
             Evaluation(
@@ -236,7 +237,8 @@ def _refuse_different(runs: Sequence[Path], corpora: Sequence[Corpus]) -> None:
 
 def _split(run: Path, sampler: Sampler, corpus: Corpus) -> Split | None:
     """What of these data was held out from training; None where they are not known to be the data of the run."""
-    if run.suffix != ".safetensors" and corpus.digest == digest_of_data(RunFolder(run)):
+    own = sampler.data if run.suffix == ".safetensors" else digest_of_data(RunFolder(run))
+    if corpus.digest == own:
         return corpus.split(sampler.recipe.held_out)
     return None
 

@@ -78,7 +78,7 @@ def project(
     """
     sampler, place = open_run(run, device), choose_device(device)
     known = dict(condition or {})
-    refuse_unknown(known, sampler.space)
+    refuse_unknown(known, sampler)
     _refuse_edit(edit, sampler)
     source = sampler.recipe.source
     if not isinstance(source, PictureSource) or "given" in sampler.recipe.generator.takes:
@@ -104,7 +104,8 @@ def search(sampler: Sampler, wanted: Samples, known: Mapping[str, float], seed: 
     repeats = len(latents) // len(wanted)
     wanted = wanted.repeat_interleave(repeats, dim=0)
     held = torch.tensor([known.get(item.name, MIDDLE) for item in sampler.space.conditions], device=wanted.device)
-    free = torch.tensor([item.name not in known for item in sampler.space.conditions], device=wanted.device)
+    names = [item.name for item in sampler.space.conditions]
+    free = torch.tensor([name not in known for name in names], dtype=torch.bool, device=wanted.device)
     latents, offset = latents.clone().requires_grad_(), torch.zeros(len(wanted), len(held), device=wanted.device)
     offset.requires_grad_()
     optimiser = torch.optim.Adam([latents, offset], lr=RATE)
@@ -162,4 +163,7 @@ def _write(sampler: Sampler, out: Path, wanted: Samples, made: Samples, edited: 
 
 def _refuse_edit(edit: Mapping[str, float], sampler: Sampler) -> None:
     """An edit moves a condition by no more than its whole range."""
-    refuse_unknown({name: abs(by) for name, by in edit.items()}, sampler.space)
+    refuse_unknown(dict.fromkeys(edit, 0.0), sampler)
+    for name, by in edit.items():
+        if not -1.0 <= by <= 1.0:
+            raise RequestError(f"--edit {name}={by:+g}: a condition goes from 0 to 1, so an edit from -1 to 1")

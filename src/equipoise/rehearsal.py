@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import statistics
 import tempfile
@@ -32,6 +33,8 @@ PHASE_S = 10.0
 """A phase is rehearsed for about so long, within those limits."""
 TICKS = 10
 """Rows of numbers of a phase."""
+STILL = 1e-3
+"""Share of itself that a loss has to change by; a stuck run of the notes stood at 0.7979 for twenty epochs."""
 LEAST_PSNR = 10.0
 """In decibels; below it nothing has been learned of how samples should look (notes: a stuck run had 6)."""
 
@@ -62,11 +65,21 @@ class Rehearsed:
     """How far samples are from what they should be, at first and at last; of a phase without a critic."""
     psnr: float | None
     """At its end, where samples come in pairs."""
+    noise: float = 0.0
+    """What batches alone can change about either end of the loss."""
+
+    @property
+    def rises(self) -> bool:
+        return self.loss is not None and self.loss[1] > self.loss[0] + self.noise
+
+    @property
+    def stands_still(self) -> bool:
+        return self.loss is not None and abs(self.loss[1] - self.loss[0]) <= STILL * self.loss[0]
 
     @property
     def faults(self) -> Iterator[str]:
         """Why the long run is not worth starting."""
-        if self.loss is not None and self.loss[1] >= self.loss[0]:
+        if self.loss is not None and (self.rises or self.stands_still):
             yield f"phase {self.name}: the loss does not fall ({self.loss[0]:.4g} to {self.loss[1]:.4g})"
         if self.psnr is not None and self.psnr < LEAST_PSNR:
             yield f"phase {self.name}: {self.psnr:.1f} dB after {self.steps} steps, below {LEAST_PSNR:.0f}"
@@ -136,8 +149,7 @@ def _in_small(plan: Plan) -> Recipe:
     for name, phase in recipe.phases.items():
         pace = step_seconds(plan, replace(recipe, phases={name: phase}))
         lengths[name] = min(max(round(PHASE_S / pace), FEWEST_STEPS), MOST_STEPS)
-    whole = sum(_steps_of(phase, plan) for phase in recipe.phases.values())
-    short = stretched(recipe, sum(lengths.values()) / whole)
+    short = stretched(recipe, {name: lengths[name] / _steps_of(phase, plan) for name, phase in recipe.phases.items()})
     phases = {name: replace(phase, length=Span(lengths[name], "steps")) for name, phase in short.phases.items()}
     steps = max(1, min(lengths.values()) // TICKS)
     cadence = replace(short.cadence, tick_steps=steps, sheet_steps=min(lengths.values()), measuring_share=1.0)
@@ -177,7 +189,7 @@ def _phases(recipe: Recipe, events: Sequence[Event]) -> Iterator[Rehearsed]:
         losses = [sum(tick.values.get(column, 0.0) for column in of_pairs) for tick in ticks]
         pace = (ticks[-1].seconds - ticks[0].seconds) / (ticks[-1].step - ticks[0].step)
         ends = _mean_of_ends(losses) if phase.adversarial is None and of_pairs else None
-        yield Rehearsed(name, end - begin, pace, ends, _psnr(scores))
+        yield Rehearsed(name, end - begin, pace, ends, _psnr(scores), _noise(losses))
         begin = end
 
 
@@ -185,6 +197,11 @@ def _mean_of_ends(losses: Sequence[float]) -> tuple[float, float]:
     """Of the first and of the last quarter, at least one each."""
     count = max(1, len(losses) // 4)
     return statistics.fmean(losses[:count]), statistics.fmean(losses[-count:])
+
+
+def _noise(losses: Sequence[float]) -> float:
+    """Two standard errors of the mean of a quarter."""
+    return 2.0 * statistics.stdev(losses) / math.sqrt(max(1, len(losses) // 4)) if len(losses) > 1 else 0.0
 
 
 def _psnr(scores: Sequence[Measured]) -> float | None:

@@ -24,6 +24,7 @@ from equipoise.engine.memory import keep_freed_memory
 from equipoise.engine.pace import step_seconds
 from equipoise.engine.plan import Plan
 from equipoise.engine.precision import Arithmetic
+from equipoise.engine.score import OF_PAIRS
 from equipoise.engine.state import State, initial_networks, initial_state
 from equipoise.engine.world import join_world
 from equipoise.errors import RequestError
@@ -138,7 +139,8 @@ def _warm(state: State, path: Path, plan: Plan) -> dict[str, Json]:
                 f"{_differing(kept.recipe, plan.recipe, name)}"
             ) from error
     networks: list[Json] = [*dict.fromkeys(name for name, _, _ in named)]
-    return {"path": _absolute(path), "step": kept.step, "networks": networks}
+    differs: list[Json] = [*kept.space.differences(plan.space)]
+    return {"path": _absolute(path), "step": kept.step, "networks": networks, "differs": differs}
 
 
 def _differing(one: Recipe, other: Recipe, part: str) -> str:
@@ -280,6 +282,8 @@ def refuse_misfits(plan: Plan, corpus: Corpus) -> None:
     faults = [f"generator: {fault}" for fault in lacking(recipe.generator, plan.space)]
     faults = faults or [f"generator: {fault}" for fault in recipe.generator.faults(plan.space)]
     faults += [f"critic: {fault}" for fault in recipe.critic.faults(plan.space)]
+    if plan.space.given is None:
+        faults += list(_of_pairs(recipe))
     if recipe.encoder is not None:
         faults += [f"encoder: {fault}" for fault in recipe.encoder.faults(plan.space)]
     if not plan.space.conditions:
@@ -288,6 +292,16 @@ def refuse_misfits(plan: Plan, corpus: Corpus) -> None:
         faults.append(f"batch: {recipe.batch} samples cannot be shared by {plan.world.size} processes")
     if faults:
         raise RequestError(f"the data ({len(corpus)} samples, {plan.space}) does not fit: " + "; ".join(faults))
+
+
+def _of_pairs(recipe: Recipe) -> Iterator[str]:
+    """The settings that need samples which come in pairs."""
+    if recipe.augment is not None and recipe.augment.applies_to == "pairs":
+        yield "augment.applies_to: pairs, and these data have none"
+    chosen = {"best_by": recipe.best_by} | {f"phases.{name}.best_by": it.best_by for name, it in recipe.phases.items()}
+    for path, best_by in chosen.items():
+        if best_by in OF_PAIRS:
+            yield f"{path}: {best_by} is of pairs, and these data have none"
 
 
 def _of_conditions(recipe: Recipe) -> Iterator[str]:

@@ -124,7 +124,7 @@ def _asked(
     sampler: Sampler, count: int, seed: int, condition: Mapping[str, float], *, walk: bool, plane: bool
 ) -> Arguments:
     space, takes = sampler.space, sampler.recipe.generator.takes
-    refuse_unknown(condition, space)
+    refuse_unknown(condition, sampler)
     if "conditions" not in takes:
         return (_latents(sampler, count, seed, walk),)
     if plane:
@@ -147,12 +147,13 @@ def _as_in_real_samples(sampler: Sampler, count: int, seed: int, repeats: int) -
     return sampler.conditions[places].repeat_interleave(repeats, dim=0)[:count]
 
 
-def refuse_unknown(condition: Mapping[str, float], space: Space) -> None:
+def refuse_unknown(condition: Mapping[str, float], sampler: Sampler) -> None:
     """Conditions by name, each from 0 to 1.  Raises `RequestError`."""
-    known = [item.name for item in space.conditions]
+    space = sampler.space
+    known = [item.name for item in space.conditions] if "conditions" in sampler.recipe.generator.takes else []
     for name, value in condition.items():
         if name not in known:
-            has = f"its conditions are {', '.join(known)}" if known else "it was trained without conditions"
+            has = f"its conditions are {', '.join(known)}" if known else "its generator is asked by none"
             raise RequestError(f"this run knows no condition {name!r}; {has}")
         item = space.conditions[known.index(name)]
         if not 0.0 <= value <= 1.0:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import shutil
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -204,18 +203,20 @@ class Session:
             self._choice = self._new_choice()
 
     def _end_phase(self) -> None:
-        """Keep the phase's best and last generators apart; what follows has its own."""
+        """Keep the phase's last generator apart, as its best has been kept; what follows has its own."""
         if self._record is None:
             return
         self._score_generator()
-        name, folder = self._phase_name, self.folder
-        self._keep_generator(folder.generator_of(name, "last"), None)
-        shutil.copyfile(folder.best_generator, folder.generator_of(name, "best"))
+        self._keep_generator(self.folder.generator_of(self._phase_name, "last"), None)
 
     @property
     def _phase_name(self) -> str:
         names = list(self.plan.recipe.phases)
         return names[min(self.state.counters.phase, len(names) - 1)]
+
+    @property
+    def _is_last_phase(self) -> bool:
+        return self.state.counters.phase >= len(self.plan.recipe.phases) - 1
 
     @property
     def _best_by(self) -> BestBy:
@@ -227,7 +228,9 @@ class Session:
     def _keep_generator(self, path: Path, score: float | None) -> None:
         state, plan = self.state, self.plan
         encoder = state.encoder.module if state.encoder is not None else None
-        kept = Sampler(state.average, plan.recipe, plan.space, self.step, score, self._typical, encoder)
+        kept = Sampler(
+            state.average, plan.recipe, plan.space, self.step, score, self._typical, encoder, self._corpus.digest
+        )
         save_generator(path, kept)
 
     def _phase_is_over(self) -> bool:
@@ -348,6 +351,8 @@ class Session:
         self._announce(event)
         if is_best:
             self._keep_generator(self.folder.best_generator, found.value)
+            if not self._is_last_phase:
+                self._keep_generator(self.folder.generator_of(self._phase_name, "best"), found.value)
         return event
 
     def _fakes(self) -> NDArray[np.float32]:

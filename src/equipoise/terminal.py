@@ -76,6 +76,8 @@ class View:
             for note in notes:
                 self._say(f"note: {note}")
         if isinstance(event, Started):
+            for difference in _lines(event.begun_from.get("differs")):
+                self._say(f"warning: the weights were learned for samples with {difference}")
             for warning in event.warnings:
                 self._say(f"warning: {warning}")
         if isinstance(event, Resumed):
@@ -102,6 +104,10 @@ class View:
         done = {"steps": tick.step, "images": tick.images, "epochs": tick.epoch, "seconds": tick.seconds}
         shares = [done[unit] / amount for unit, amount in self._goal.items() if unit in done]
         return min(shares[0], 1.0) if shares else 0.0
+
+
+def _lines(found: object) -> list[str]:
+    return list(map(str, found)) if isinstance(found, list) else []
 
 
 def line(tick: Tick, goal: dict[str, float], epoch_images: int, left: str) -> str:

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from equipoise.data import Patches
 from equipoise.data.codec import to_planes, to_world
 from equipoise.data.scene import Canvas, Scene, Values, created, opened
 from equipoise.engine.export import Sampler
@@ -69,12 +70,19 @@ def upscale(
         raise RequestError(f"{run} does not make larger pictures from small ones; train a recipe such as sentinel2_sr")
     if out.resolve() == scene.resolve():
         raise RequestError(f"{out} is the scene itself; choose another name")
-    with opened(scene, [channel.name for channel in given.channels]) as source:
+    training = sampler.recipe.source
+    nothing = training.nodata if isinstance(training, Patches) and _has_nodata(given) else ()
+    with opened(scene, [channel.name for channel in given.channels], nothing) as source:
         scale = sampler.space.scale
         with created(out, source, len(sampler.space.channels), scale) as canvas:
             enlarge = _Enlarging(sampler, given, choose_device(device))
             tiles = _in_rows(source, enlarge, canvas, scale, progress)
         return Upscaled(out, source.height * scale, source.width * scale, scale, tiles, time.monotonic() - began)
+
+
+def _has_nodata(given: Space) -> bool:
+    """Bytes have none: 0 is black there."""
+    return any(channel.stored == "scaled" for channel in given.channels)
 
 
 class _Enlarging:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 GEOTIFF = frozenset((".tif", ".tiff"))
 COLOURS = ("red", "green", "blue")
 GREY = ("grey",)
+PLAIN = frozenset(("1", "L", "P", "RGB"))
+"""Modes that lose nothing when they become grey or colours of 8 bits."""
 BLOCK = 128
 """Side of the blocks that a GeoTIFF is written in; strips that are written are whole rows of them."""
 
@@ -62,37 +64,43 @@ class Canvas(ABC):
 
 
 @contextmanager
-def opened(path: Path, bands: Sequence[str]) -> Iterator[Scene]:
+def opened(path: Path, bands: Sequence[str], nodata: Collection[float] = ()) -> Iterator[Scene]:
     """A scene that gives these bands, in this order.
 
-    A GeoTIFF's bands are found by their descriptions; where it has none, it must have as many as are asked for, and
-    they are taken in order.  Raises `DataError`.
+    A GeoTIFF's bands are found by their descriptions, or as band1, band2 and so on; where it has no descriptions and as
+    many as are asked for, they are taken in order.  A pixel of `nodata` in all bands is not known, as one that the file
+    itself says so of.  Raises `DataError`.
     """
     if not path.is_file():
         raise DataError(f"no such file: {path}")
     if path.suffix.lower() in GEOTIFF:
         with ExitStack() as stack:
-            yield _geotiff(path, bands, stack)
+            yield _geotiff(path, bands, frozenset(nodata), stack)
     else:
         yield _picture(path, bands)
 
 
 class _GeoTiff(Scene):
-    def __init__(self, file: DatasetReader, numbers: list[int]) -> None:
+    def __init__(self, file: DatasetReader, numbers: list[int], nothing: Collection[float]) -> None:
         named = tuple(file.descriptions[number - 1] for number in numbers)
         nodata = None if file.nodata is None else float(file.nodata)
         super().__init__(
             file.height, file.width, Form(file.dtypes[numbers[0] - 1], nodata, file.crs, file.transform, named)
         )
-        self._file, self._numbers = file, numbers
+        self._file, self._numbers, self._nothing = file, numbers, nothing
 
     def read(self, top: int, bottom: int, left: int, right: int) -> Values:
         from rasterio.windows import Window
 
-        raw = self._file.read(self._numbers, window=Window.from_slices((top, bottom), (left, right)))
+        try:
+            raw = self._file.read(self._numbers, window=Window.from_slices((top, bottom), (left, right)))
+        except OSError as error:
+            raise DataError(f"{self._file.name} cannot be read at row {top}, column {left}: {error}") from error
         values: Values = raw.astype(np.float32)
         if self.form.nodata is not None:
             values[raw == self.form.nodata] = np.nan
+        for value in self._nothing:
+            values[:, (raw == value).all(axis=0)] = np.nan
         return values
 
 
@@ -105,7 +113,7 @@ class _Picture(Scene):
         return self._pixels[:, top:bottom, left:right].astype(np.float32)
 
 
-def _geotiff(path: Path, bands: Sequence[str], stack: ExitStack) -> Scene:
+def _geotiff(path: Path, bands: Sequence[str], nothing: Collection[float], stack: ExitStack) -> Scene:
     try:
         import rasterio
         from rasterio.errors import NotGeoreferencedWarning, RasterioError
@@ -117,13 +125,14 @@ def _geotiff(path: Path, bands: Sequence[str], stack: ExitStack) -> Scene:
         file = stack.enter_context(rasterio.open(path))
     except RasterioError as error:
         raise DataError(f"{path} cannot be read: {error}") from error
-    there = dict(zip(file.descriptions, file.indexes, strict=True))
+    named = [words or f"band{number}" for words, number in zip(file.descriptions, file.indexes, strict=True)]
+    there = dict(zip(named, file.indexes, strict=True))
     if all(band in there for band in bands):
-        return _GeoTiff(file, [there[band] for band in bands])
+        return _GeoTiff(file, [there[band] for band in bands], nothing)
     if any(file.descriptions) or file.count != len(bands):
         has = ", ".join(name for name in file.descriptions if name) or f"{file.count} bands without names"
         raise DataError(f"{path} has {has}; {', '.join(bands)} are needed")
-    return _GeoTiff(file, list(file.indexes))
+    return _GeoTiff(file, list(file.indexes), nothing)
 
 
 def _picture(path: Path, bands: Sequence[str]) -> Scene:
@@ -132,6 +141,8 @@ def _picture(path: Path, bands: Sequence[str]) -> Scene:
         raise DataError(f"{path} is a picture of colours; bands {', '.join(bands)} are needed, which GeoTIFF can hold")
     try:
         with Image.open(path) as image:
+            if image.mode not in PLAIN or "transparency" in image.info:
+                raise DataError(f"{path} has pixels of mode {image.mode}; grey or colours of 8 bits are needed")
             pixels = np.atleast_3d(np.asarray(image.convert(modes[tuple(bands)]), dtype=np.uint8))
     except (*DAMAGE, Image.DecompressionBombError) as error:
         raise DataError(f"{path} cannot be read: {error}") from error

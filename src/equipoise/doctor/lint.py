@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from equipoise.edit import Edit
 from equipoise.finding import Finding
-from equipoise.recipe import Recipe, Term
+from equipoise.recipe import Phase, Recipe, Term
 from equipoise.space import Space
 from equipoise.spec import flatten
 
@@ -65,7 +65,8 @@ def classes_around_zero(recipe: Recipe, space: Space, num_samples: int) -> Itera
 def unbounded_critic(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Finding]:
     """Neither a penalty on the critic's slope nor spectral norm: the classic way to collapse."""
     rows = flatten(recipe)
-    played = [phase for phase in recipe.phases.values() if phase.adversarial is not None]
+    games = [phase for phase in recipe.phases.values() if phase.adversarial is not None]
+    played = [phase for phase in games if not _is_told(phase, recipe)]
     penalised = [any(map(_penalises, phase.terms.values())) for phase in played]
     if all(penalised) or recipe.critic.bounds_slope or rows.get("critic.spectral_norm") is True:
         return
@@ -81,6 +82,19 @@ def unbounded_critic(recipe: Recipe, space: Space, num_samples: int) -> Iterator
     )
 
 
+def ranges_of_held_out(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Finding]:
+    """Ranges fitted to samples that are held out know something of them."""
+    apart = flatten(recipe).get("source.fitted_without")
+    if isinstance(apart, int | float) and apart < recipe.held_out:
+        yield Finding(
+            f"ranges are fitted without {apart:.0%} of the samples, and {recipe.held_out:.0%} are held out",
+            "warning",
+            ("some that are never trained on have a part in the percentiles",),
+            f"--set source.fitted_without={recipe.held_out:g}",
+            (Edit("source.fitted_without", value=recipe.held_out),),
+        )
+
+
 def learned_by_heart(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Finding]:
     """Few samples, and the critic sees them over and over as they are."""
     if num_samples < FEW_SAMPLES and recipe.augment is None and not space.is_points:
@@ -92,9 +106,21 @@ def learned_by_heart(recipe: Recipe, space: Space, num_samples: int) -> Iterator
         )
 
 
+def _is_told(phase: Phase, recipe: Recipe) -> bool:
+    """Whether the generator is told what each of its samples should be; then it cannot collapse."""
+    return "pairs" in phase.needs and recipe.encoder is None
+
+
 def _penalises(term: Term) -> bool:
     """Whether it bounds the critic's slope; one whose weight is always 0 does nothing."""
     return term.penalises_slope and term.weight != 0
 
 
-RULES: tuple[Rule, ...] = (drowned_variances, hard_classes, classes_around_zero, unbounded_critic, learned_by_heart)
+RULES: tuple[Rule, ...] = (
+    drowned_variances,
+    hard_classes,
+    classes_around_zero,
+    unbounded_critic,
+    ranges_of_held_out,
+    learned_by_heart,
+)

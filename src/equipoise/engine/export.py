@@ -38,6 +38,8 @@ class Sampler:
     """Of some real samples [n, K], for fakes that are asked for as often as such samples occur."""
     encoder: nn.Module | None = None
     """As it was at that step, where the recipe has one."""
+    data: str = ""
+    """Digest of the corpus that it was trained on."""
 
 
 def save_generator(path: Path, sampler: Sampler) -> None:
@@ -51,6 +53,7 @@ def save_generator(path: Path, sampler: Sampler) -> None:
         "space": asdict(sampler.space),
         "step": sampler.step,
         "score": sampler.score,
+        "data": sampler.data,
         "conditions": sampler.conditions.tolist() if sampler.conditions is not None else None,
     }
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
@@ -75,7 +78,7 @@ def load_generator(path: Path, device: torch.device) -> Sampler:
         encoder = _ready(recipe.encoder.build(space, recipe.generator.latent), of_encoder, device)
     module = _ready(recipe.generator.build(space), tensors, device)
     conditions = torch.tensor(rows) if (rows := about.get("conditions")) is not None else None
-    return Sampler(module, recipe, space, about["step"], about["score"], conditions, encoder)
+    return Sampler(module, recipe, space, about["step"], about["score"], conditions, encoder, about.get("data", ""))
 
 
 def _ready(module: nn.Module, tensors: dict[str, Tensor], device: torch.device) -> nn.Module:

@@ -16,6 +16,7 @@ from equipoise.engine.state import State
 from equipoise.engine.step import step
 from equipoise.engine.world import World
 from equipoise.recipe import Recipe
+from equipoise.schedule import Rate, Schedule
 from equipoise.view import Batch
 
 TIMED_STEPS, ENOUGH_S = 4, 2.0
@@ -26,10 +27,11 @@ pace is known after so much time."""
 def step_seconds(plan: Plan, recipe: Recipe) -> float:
     """Seconds for one step of a recipe on the plan's data and device, of this process's share of the batch.
 
-    Lazy terms count by their share of the steps, and adaptive augmentation as if it were always made.
+    Lazy terms count by their share of the steps, terms with a schedule as at their heaviest, and adaptive augmentation
+    as if it were always made.
     Raises what building the networks raises.
     """
-    recipe = replace(recipe, batch=recipe.batch // plan.world.size)
+    recipe = _in_full(replace(recipe, batch=recipe.batch // plan.world.size))
     plan = replace(plan, recipe=recipe, world=World())
     with torch.random.fork_rng(devices=[plan.device] if plan.device.type == "cuda" else []):
         plan, state, _ = begun(plan)
@@ -41,6 +43,21 @@ def step_seconds(plan: Plan, recipe: Recipe) -> float:
         without = _fastest(plan, state, batch, 1)
         with_lazy = _fastest(plan, state, batch, 0) if often > 1 else without
     return with_lazy / often + without * (1 - 1 / often)
+
+
+def _in_full(recipe: Recipe) -> Recipe:
+    """With every term as heavy as it becomes: one that weighs nothing at first is not computed then."""
+
+    def heaviest(weight: Rate) -> float:
+        return weight.extremes()[1] if isinstance(weight, Schedule) else weight
+
+    phases = {
+        name: replace(
+            phase, terms={at: replace(term, weight=heaviest(term.weight)) for at, term in phase.terms.items()}
+        )
+        for name, phase in recipe.phases.items()
+    }
+    return replace(recipe, phases=phases)
 
 
 def _fastest(plan: Plan, state: State, batch: Batch, updates: int) -> float:

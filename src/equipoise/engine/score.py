@@ -22,9 +22,10 @@ from equipoise.measures.features import Extractor, Vectors
 from equipoise.measures.frechet import frechet
 from equipoise.measures.kernel import kernel_distance, shares
 from equipoise.measures.manifold import NEIGHBOURS, manifold
-from equipoise.measures.pairs import psnr, ssim
+from equipoise.measures.pairs import WINDOW, psnr, ssim
 from equipoise.measures.sliced_wasserstein import sliced_wasserstein
 from equipoise.recipe import BestBy
+from equipoise.space import Space
 from equipoise.view import Samples
 
 MOST = 1024
@@ -76,11 +77,11 @@ class Score:
     """
 
     def __init__(
-        self, real: Samples, asked: Arguments, *, in_pairs: bool = False, plain: Samples | None = None
+        self, real: Samples, asked: Arguments, *, pairs: Space | None = None, plain: Samples | None = None
     ) -> None:
-        """`plain` are pictures that need no network, which pairs are compared with."""
+        """`pairs` is the kind of samples that come in pairs, and `plain` are pictures that needed no network for it."""
         self._on_features = len(real) >= FEWEST_FOR_FEATURES
-        self._in_pairs = in_pairs
+        self._pairs = pairs
         self._plain_psnr = float(psnr(plain, real).mean()) if plain is not None else None
         self.real, self._asked = real, asked
         is_points = real.shape[2] == real.shape[3] == 1
@@ -98,12 +99,12 @@ class Score:
         num_fakes = len(batch.real) if in_pairs else min(count, FAKES_PER_REAL * len(batch.real))
         plain = interpolated(batch.given, plan.space) if in_pairs and batch.given is not None else None
         asked = fixed_arguments(recipe.generator, recipe.seed, "score", num_fakes, batch)
-        return cls(batch.real, asked, in_pairs=in_pairs, plain=plain)
+        return cls(batch.real, asked, pairs=plan.space if in_pairs else None, plain=plain)
 
     def measure(self, best_by: BestBy) -> BestBy:
         """The measure that is taken when this one is asked for."""
         if best_by in OF_PAIRS:
-            return best_by if self._in_pairs else FALLBACK
+            return best_by if self._pairs is not None else FALLBACK
         return best_by if self._on_features else FALLBACK
 
     def ruler(self, best_by: BestBy) -> str:
@@ -120,11 +121,12 @@ class Score:
         shares_of: dict[str, Tensor] = {}
         if name == FALLBACK:
             found[FALLBACK] = sliced_wasserstein(fake, self.real)
-        if self._in_pairs:
-            shares_of |= {measure: of(fake, self.real) for measure, of in OF_PAIRS.items()}
+        if self._pairs is not None:
+            fits = min(fake.shape[2:]) >= WINDOW
+            shares_of |= {measure: of(fake, self.real) for measure, of in OF_PAIRS.items() if fits or measure == "psnr"}
             found |= {measure: float(each.mean()) for measure, each in shares_of.items()}
             if fake.shape[1] >= FEWEST_BANDS:
-                found["angle"] = float(angle(fake, self.real).mean())
+                found["angle"] = float(angle(fake, self.real, self._pairs).mean())
             if self._plain_psnr is not None:
                 found["gain"] = found["psnr"] - self._plain_psnr
         if self._on_features:

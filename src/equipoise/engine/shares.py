@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from equipoise.engine.world import World
 from equipoise.recipe import Adversarial, Term
 from equipoise.schedule import Progress, value_at
 from equipoise.view import Samples, View
@@ -21,6 +22,7 @@ def balanced(
     factors: Mapping[str, float | Tensor],
     view: View,
     progress: Progress,
+    world: World,
 ) -> dict[str, Tensor]:
     """The factor of an adversarial term whose `share` is set, so that it has that share of the gradient at the fakes.
 
@@ -39,12 +41,14 @@ def balanced(
             made = view.made
             if others and made is not None:
                 share = value_at(term.share, progress)
-                ratio = _norm_at(made, torch.stack(others).sum()) / (_norm_at(made, losses[name]) + LEAST_NORM)
-                found[name] = share / (1.0 - share) * ratio
+                squares = torch.stack([_square_at(made, torch.stack(others).sum()), _square_at(made, losses[name])])
+                pull, push = world.average(squares).sqrt()
+                found[name] = share / (1.0 - share) * pull / (push + LEAST_NORM)
     return found
 
 
-def _norm_at(made: Samples, loss: Tensor) -> Tensor:
+def _square_at(made: Samples, loss: Tensor) -> Tensor:
+    """The squared norm of a loss's gradient, which several processes can average."""
     (gradient,) = torch.autograd.grad(loss, made, retain_graph=True)
-    norm: Tensor = gradient.norm()
-    return norm
+    square: Tensor = gradient.square().sum()
+    return square

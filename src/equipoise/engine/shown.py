@@ -40,7 +40,8 @@ def paired(batch: Batch, settings: Augment | None, progress: Progress) -> Batch:
     changed = apply(operations, torch.cat([batch.real, enlarged], dim=1), 1.0)
     planes = batch.real.shape[1]
     real, given = changed[:, :planes], changed[:, planes:, ::scale, ::scale]
-    return batch._replace(real=real.contiguous(), given=given.contiguous())
+    kept = torch.empty_like(batch.real).copy_(real), torch.empty_like(batch.given).copy_(given)  # in their memory order
+    return batch._replace(real=kept[0], given=kept[1])
 
 
 def shown(plan: Plan, side: Side, progress: Progress, probability: float, batch: Samples, *, is_real: bool) -> Samples:

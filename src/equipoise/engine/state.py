@@ -133,6 +133,8 @@ class State:
         self.critic.restore(snapshot["critic"])
         self.average.load_state_dict(snapshot["average"])
         if self.encoder is not None:
+            if snapshot.get("encoder") is None:
+                raise RuntimeError("the snapshot has no encoder")
             self.encoder.restore(snapshot["encoder"])
         self.counters = Counters(**snapshot["counters"])
         self.adaptation = Adaptation(**snapshot["adaptation"])

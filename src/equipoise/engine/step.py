@@ -74,7 +74,7 @@ def step(
         _update(_view("D", plan, state, batch, made.detach(), meter), phase, progress, plan, state, meter, watch)
     with _frozen(state.critic):
         for turn in range(g_turns):
-            batch = _drawn(plan, state, next_batch) if batch is None else batch
+            batch = _drawn(plan, state, next_batch) if batch is None or not d_turns else batch
             if made is None or turn > 0 or not phase.share_fakes:
                 made = generate(plan, state, batch) if _makes_fakes(plan, phase) else batch.real[:0]
             if _update(_view("G", plan, state, batch, made, meter), phase, progress, plan, state, meter):
@@ -145,16 +145,19 @@ def _update(
 ) -> bool:
     """One update of one side: the sum of its due terms, the gradient of that, and the optimisers' moves.
 
-    Returns whether it was made.
+    Returns whether anything moved.  In a phase without a critic no term may be due, which counts as an update too.
 
     `watch` is shown what the terms have seen, with its scores, before the move.
     """
     due = _due(phase, view.side, state, progress)
+    if not due:
+        state.generator.updates += 1
+        return False
     seen = _for_gradients(view, due)
     losses = {name: term(_in_precision_of(term, seen, plan, state)).mean() for name, term in due.items()}
     factors: dict[str, float | Tensor] = {name: _factor(term, view.side, progress) for name, term in due.items()}
     if view.side == "G":
-        factors |= balanced(due, losses, factors, seen, progress)
+        factors |= balanced(due, losses, factors, seen, progress, plan.world)
     total = sum((factors[name] * loss for name, loss in losses.items()), view.fake.new_zeros(()))
     players = _players(view.side, due, state)
     for player in players.values():

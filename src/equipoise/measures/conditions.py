@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from scipy.stats import rankdata
 from torch import Tensor
 
 from equipoise.measures.features import Extractor, Vectors
@@ -122,6 +123,4 @@ def _rank_correlations(conditions: Tensor, traits: Tensor) -> Tensor:
 
 def _ranks(columns: Tensor) -> Tensor:
     """Of each column; equal values share the mean of their ranks."""
-    below = (columns[None] < columns[:, None]).double().sum(1)
-    not_above = (columns[None] <= columns[:, None]).double().sum(1)
-    return (below + not_above - 1) / 2
+    return torch.from_numpy(rankdata(columns.numpy(), axis=0))

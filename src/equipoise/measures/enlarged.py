@@ -12,6 +12,7 @@ import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -76,9 +77,9 @@ def _ranges(space: Space) -> list[tuple[str, float, float]]:
     return [(channel.name, channel.low, channel.high) for channel in space.channels]
 
 
-def angle(made: Samples, real: Samples) -> PerSample:
-    """Between the spectra of pixels, in degrees, from [-1, 1]."""
-    return spectral_angle(_positive(made), _positive(real)).rad2deg()
+def angle(made: Samples, real: Samples, space: Space) -> PerSample:
+    """Between the spectra of pixels in units of the world, where 0 is dark, in degrees.  Samples are in [-1, 1]."""
+    return spectral_angle(_in_world(made, space), _in_world(real, space)).rad2deg()
 
 
 def reduced(samples: Samples, like: Samples) -> Samples:
@@ -92,13 +93,17 @@ def _against_real(space: Space) -> dict[str, Callable[[Samples, Samples], PerSam
     if min(space.height, space.width) >= WINDOW:
         numbers["ssim"] = ssim
     if len(space.channels) >= FEWEST_BANDS:
-        numbers["angle"] = angle
+        numbers["angle"] = lambda made, real: angle(made, real, space)
     return numbers
 
 
-def _positive(samples: Samples) -> Samples:
-    """From [-1, 1] to [0, 1], where darkness is 0, as in reflectances."""
-    return ((samples + 1.0) / 2.0).clamp_min(0.0)
+def _in_world(samples: Samples, space: Space) -> Samples:
+    """Each band has its own range; a reflectance is not below 0."""
+    low, high = (
+        torch.tensor([getattr(channel, end) for channel in space.channels])[:, None, None] for end in ("low", "high")
+    )
+    values: Samples = ((samples.cpu() + 1.0) / 2.0 * (high - low) + low).clamp_min(0.0)
+    return values
 
 
 def _of_detail(added: Samples, missing: Samples) -> list[Enlarged]:

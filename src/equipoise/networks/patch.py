@@ -41,8 +41,6 @@ class PatchCritic(Critic):
     Parameters for 3 channels: 4,376,897 with ``unet``, 1,842,753 with ``patch``, at any size.
     """
 
-    bounds_slope = True
-
     shape: Literal["unet", "patch"] = "unet"
     width: Annotated[
         int, Knob("channels of the first layer; 8 times as many in the widest", low=1, high=512, log=True, source="64")

@@ -16,7 +16,7 @@ loads its weights.  Left out of RFDN's block: the spatial attention behind its 1
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -77,7 +77,8 @@ class RrdbGenerator(Generator):
     blocks of width 32 at x2 on EuroSAT were 0.4 dB above bicubic after 40 s of one core with it, 7 dB below without."""
     bounded: bool = True
     """Whether samples are cut to [-1, 1], while training and afterwards, by `equipoise.networks.output.bounded`, which
-    leaves values outside a way back.  ESRGAN has no bounds."""
+    leaves values outside a way back.  Never where the ends of a channel's range are percentiles of the data, as of
+    satellite bands: what is bright would be lost.  ESRGAN has no bounds."""
     values: Literal["signed", "unit"] = "signed"
     """What the layers see: pictures in [-1, 1], or in [0, 1], for which ESRGAN's public weights were trained."""
 
@@ -94,7 +95,9 @@ class RrdbGenerator(Generator):
     def build(self, space: Space) -> SuperResolver:
         refuse(type(self).__name__, self.faults(space))
         assert space.given is not None
-        return SuperResolver(space.given.shape[0], space.shape[0], space.scale, self)
+        has_tails = any(channel.has_tails for channel in space.channels)
+        settings = replace(self, bounded=self.bounded and not has_tails)
+        return SuperResolver(space.given.shape[0], space.shape[0], space.scale, settings)
 
 
 class SuperResolver(nn.Module):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from equipoise.edit import Edit
+from equipoise.edit import Change, Edit
 from equipoise.recipe._budget import Budget
 from equipoise.recipe._whole import BY_HAND, Recipe, edited
 from equipoise.space import Space
@@ -46,6 +46,11 @@ class Fitting:
         exists = any(f"{row}.".startswith(f"{path}.") for row in flatten(self.recipe))
         if exists and self.is_free(path):
             self.recipe = edited(self.recipe, [Edit(path, value=value)], why)
+
+    def choose_together(self, changes: Iterable[Change], why: str) -> None:
+        """Set several settings at once, so that nothing in between has to make sense; as `choose` in all else."""
+        edits = [Edit(change.path, value=change.after) for change in changes if self.is_free(change.path)]
+        self.recipe = edited(self.recipe, edits, why)
 
 
 def source_fitted(recipe: Recipe, path: Path | None) -> Recipe:

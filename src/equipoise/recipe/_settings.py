@@ -157,6 +157,9 @@ class Phase(Part):
             yield Problem("terms", "is empty; nothing would be learned")
         elif len(games) > 1 or (not games and "critic" in self.needs):
             yield Problem("terms", f"has {len(games)} adversarial losses; a critic needs exactly one")
+        of_generator = [name for name, term in self.terms.items() if "G" in term.sides and name not in games]
+        if self.adversarial is not None and self.adversarial.share is not None and not of_generator:
+            yield Problem("terms", "has a share for the game, and nothing else that pulls at the generator")
         for name in games:
             if self.terms[name].every != 1:
                 yield Problem(f"terms.{name}.every", "must be 1: the game is played at every update")

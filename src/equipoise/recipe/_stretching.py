@@ -1,4 +1,4 @@
-"""A recipe made longer or shorter as a whole: its phases, and every schedule in it."""
+"""A recipe made longer or shorter: its phases, and every schedule in it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ from equipoise.spec import Part, Table
 R = TypeVar("R")
 
 
-def stretched(recipe: Recipe, factor: float) -> Recipe:
-    """The recipe with every length and every place of its schedules multiplied by `factor`; its values stay.
+def stretched(recipe: Recipe, factors: Mapping[str, float]) -> Recipe:
+    """The recipe with each phase and the places of its schedules multiplied by the factor of that phase, and all other
+    schedules by what the whole becomes; values stay.
 
-    A phase keeps one step at least.
+    The whole is counted in steps, if all phases are; a phase keeps one step at least.
     """
-    return _stretched(recipe, factor)
+    phases = {name: _stretched(phase, factors[name]) for name, phase in recipe.phases.items()}
+    before, after = (sum(phase.length.amount for phase in of.values()) for of in (recipe.phases, phases))
+    return replace(_stretched(recipe, after / before), phases=phases)
 
 
 def _stretched(value: R, factor: float) -> R:

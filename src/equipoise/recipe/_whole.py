@@ -58,6 +58,11 @@ class Recipe(Part):
         if not self.phases:
             yield Problem("phases", "is empty; at least one phase is needed")
         for phase_name, phase in self.phases.items():
+            game = phase.adversarial
+            if game is not None and game.share is not None and self.encoder is not None:
+                yield Problem(
+                    f"phases.{phase_name}", "has a share of the gradient at the fakes, where rebuilt samples have none"
+                )
             for name, term in phase.terms.items():
                 for fault in self._lacking(term):
                     yield Problem(f"phases.{phase_name}.terms.{name}", fault)

@@ -39,6 +39,7 @@ def landscapes() -> Recipe:
                 {
                     "game": Hinge(),
                     **_held_to_conditions(),
+                    "kl": KL(weight=0.1),
                     "perceptual": Perceptual(weight=Piecewise(((0.2 * PLAY, 0.0), (0.5 * PLAY, 0.005)))),
                 },
             ),

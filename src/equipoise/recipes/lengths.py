@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated
 
 from equipoise.edit import diff
-from equipoise.recipe import Circumstances, Fitting, Recipe, Tailor, stretched
+from equipoise.recipe import Circumstances, Fitting, Recipe, Span, Tailor, stretched
 from equipoise.spec import Knob
 
 SHEETS = 12
+"""A run; few enough to be looked at."""
 TICK_S = 2.0
+"""Between two lines of numbers."""
 
 
 @dataclass(frozen=True)
 class FitLength(Tailor):
-    """Stretches the whole recipe, phases and schedules, to the time or the number of steps that was asked for.
+    """Stretches phases and schedules to the time or length that was asked for, in the recipe's proportions of steps.
 
-    The phases keep their proportions in steps.  What was set by hand stays.  Lengths are in steps.
+    A phase whose length was set by hand keeps it, and the others share the time that is left.  The recipe counts in
+    steps.
     """
 
     seconds: Annotated[
@@ -31,29 +35,40 @@ class FitLength(Tailor):
         recipe = fitting.recipe
         steps = {name: phase.length.amount for name, phase in recipe.phases.items()}
         paces = {name: at.step_seconds(_only(recipe, name)) for name in recipe.phases}
-        whole_s = sum(steps[name] * paces[name] for name in recipe.phases)
+        factors = self._factors(fitting, at, steps, paces)
+        why = "in the recipe's proportions; a step takes " + ", ".join(f"{pace:.2g} s" for pace in paces.values())
+        fitting.choose_together(diff(recipe, stretched(recipe, factors)), why)
+        whole = sum(factors[name] * steps[name] for name in steps)
+        fitting.choose("cadence.sheet_steps", max(1, round(whole / SHEETS)), f"{SHEETS} sheets a run")
+        fitting.choose("cadence.tick_steps", max(1, round(TICK_S / max(paces.values()))), "a line every two seconds")
+
+    def _factors(
+        self, fitting: Fitting, at: Circumstances, steps: Mapping[str, float], paces: Mapping[str, float]
+    ) -> dict[str, float]:
+        """Of each phase: 1 where its length was set by hand, and one number for all others."""
+        free = {name for name in steps if fitting.is_free(f"phases.{name}.length")}
         span = at.budget.span if at.budget is not None else None
         if span is not None:
-            factor = _in_steps(span.amount, span.unit, recipe, at) / sum(steps.values())
+            wanted, cost = _in_steps(span, fitting.recipe, at), dict.fromkeys(steps, 1.0)
         else:
-            factor = self._seconds(at) / whole_s
-        why = "in the recipe's proportions; a step takes " + ", ".join(f"{pace:.2g} s" for pace in paces.values())
-        for change in diff(recipe, stretched(recipe, factor)):
-            fitting.choose(change.path, change.after, why)
-        total = factor * sum(steps.values())
-        fitting.choose("cadence.sheet_steps", max(1, round(total / SHEETS)), f"{SHEETS} sheets a run")
-        pace = max(paces.values())
-        fitting.choose("cadence.tick_steps", max(1, round(TICK_S / pace)), "a line every two seconds")
+            wanted, cost = self._seconds(at), dict(paces)
+        left = wanted - sum(steps[name] * cost[name] for name in steps if name not in free)
+        common = max(left, 0.0) / max(sum(steps[name] * cost[name] for name in free), LEAST)
+        return {name: max(common, 1.0 / steps[name]) if name in free else 1.0 for name in steps}
 
     def _seconds(self, at: Circumstances) -> float:
         asked = at.budget.seconds if at.budget is not None else None
         return self.seconds if asked is None else asked
 
 
+LEAST = 1e-9
+"""Below any time that steps can take; it is divided by where no phase is free."""
+
+
 def _only(recipe: Recipe, name: str) -> Recipe:
     return replace(recipe, phases={name: recipe.phases[name]}, tailor=None)
 
 
-def _in_steps(amount: float, unit: str, recipe: Recipe, at: Circumstances) -> float:
+def _in_steps(span: Span, recipe: Recipe, at: Circumstances) -> float:
     images = {"steps": float(recipe.batch), "images": 1.0, "epochs": float(recipe.epoch_images(at.num_samples))}
-    return amount * images[unit] / recipe.batch
+    return span.amount * images[span.unit] / recipe.batch

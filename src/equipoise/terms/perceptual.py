@@ -86,11 +86,16 @@ def chosen_backend(term: Perceptual, has_encoder: bool, shape: tuple[int, int, i
 
 def with_backends(recipe: Recipe, shape: tuple[int, int, int]) -> Recipe:
     """The recipe with the backend of each of its perceptual terms by name, and the reason beside it, so that what was
-    chosen is shown, kept, and the same when the run goes on elsewhere."""
+    chosen is shown, kept, and the same when the run goes on elsewhere.
+
+    Raises `RequestError` where a backend that is named cannot be had.
+    """
     for phase_name, phase in recipe.phases.items():
         for name, term in phase.terms.items():
-            if isinstance(term, Perceptual) and term.backend == "auto":
-                backend, why = chosen_backend(term, recipe.encoder is not None, shape)
+            if not isinstance(term, Perceptual):
+                continue
+            backend, why = chosen_backend(term, recipe.encoder is not None, shape)
+            if term.backend == "auto":
                 path = f"phases.{phase_name}.terms.{name}.backend"
                 recipe = edited(recipe, [Edit(path, value=backend)], why)
     return recipe
