@@ -70,6 +70,17 @@ _OF_CONDITIONS = {
 REASONS = {
     "generator.width": "guess: half of DCGAN's, for a machine without a GPU",
     "phases.rebuild.length.amount": "notes: 600 epochs of 865 pictures took a tenth of the whole; here a quarter",
+    "phases.ramp.length.amount": "notes: as long as the first phase of the game; fitted to the time",
+    "phases.play.length.amount": "notes: the rest; fitted to the time",
     **{f"phases.{phase}.terms.{path}": why for phase in ("ramp", "play") for path, why in _OF_CONDITIONS.items()},
+    **dict.fromkeys(("phases.rebuild.terms.rebuild.weight", "phases.ramp.terms.rebuild.weight.start"), "notes"),
+    **dict.fromkeys(("phases.ramp.terms.rebuild.weight.end", "phases.ramp.terms.game.weight.end"), "notes"),
+    "phases.rebuild.terms.kl.weight.end": "guess: a beta of 1 for samples rebuilt at about 20 dB; see KL",
+    "phases.rebuild.terms.kl.weight.until": "guess: half of the phase, so that no dimension is given up at once",
+    **dict.fromkeys(("phases.ramp.terms.kl.weight", "phases.play.terms.kl.weight"), "as at the end of the first phase"),
+    "phases.play.terms.perceptual.weight.points": "notes: 0 at first, to 0.005 by the middle of the run",
+    **{f"{side}_optim.{name}": "notes" for side in "gd" for name in ("lr", "beta1", "beta2", "clip_norm")},
+    "average.decay": "notes",
+    "augment.applies_to": "adaptive augmentation changes fakes too, or they would learn the changes",
     "batch": "notes",
 }
