@@ -17,6 +17,7 @@ from equipoise.engine.plan import Plan
 from equipoise.engine.state import State
 from equipoise.engine.world import World
 from equipoise.randomness import mix
+from equipoise.view import Batch
 from same_run import assert_same_run
 
 HERE = Path(__file__).parent
@@ -38,7 +39,7 @@ def test_two_processes_give_the_gradients_of_one(tmp_path: Path, monkeypatch: py
 
     streams = [torch.Generator().manual_seed(mix(0, "step", 0, rank)) for rank in range(2)]
 
-    def generate_joined(plan: Plan, state: State) -> torch.Tensor:
+    def generate_joined(plan: Plan, state: State, batch: Batch) -> torch.Tensor:
         shares = [torch.randn(16, plan.recipe.generator.latent, generator=stream) for stream in streams]
         fakes: torch.Tensor = state.generator.module(torch.stack(shares, dim=1).flatten(0, 1))
         return fakes

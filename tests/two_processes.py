@@ -16,14 +16,15 @@ from equipoise.engine.state import State, initial_networks, initial_state
 from equipoise.engine.step import step
 from equipoise.engine.world import World, join_world, leave_world
 from equipoise.space import Channel, Space
+from equipoise.view import Batch
 
 PLANE = Space((Channel("x", -1, 1), Channel("y", -1, 1)), 1, 1)
 CPU = torch.device("cpu")
 
 
-def joined_batch() -> torch.Tensor:
-    """The real batch [32, 2, 1, 1] that two processes share."""
-    return torch.randn(32, 2, 1, 1, generator=torch.Generator().manual_seed(5))
+def joined_batch(rank: int = 0, size: int = 1) -> Batch:
+    """The real batch [32, 2, 1, 1] that two processes share, or one process's part of it."""
+    return Batch(torch.randn(32, 2, 1, 1, generator=torch.Generator().manual_seed(5))[rank::size])
 
 
 def made(world: World) -> tuple[Plan, State]:
@@ -45,7 +46,7 @@ def gradients(state: State) -> dict[str, torch.Tensor]:
 def main() -> None:
     world = join_world("cpu")
     plan, state = made(world)
-    share = joined_batch()[world.rank :: world.size]
+    share = joined_batch(world.rank, world.size)
     step(plan, state, lambda: share, Meter())
     if world.leads:
         torch.save(gradients(state), sys.argv[1])

@@ -34,7 +34,10 @@ class Recipe(Part):
         int | None, Knob("batches that count as an epoch; none: as many as the data make", low=1, high=10**6)
     ] = None
     most_skipped: Annotated[
-        int, Knob("updates that may be left out for a number that is not finite; 0: the first stops the run", low=0)
+        int,
+        Knob(
+            "updates that may be left out for a number that is not finite", low=0, source="the first one stops the run"
+        ),
     ] = 0
     held_out: Annotated[
         float, Knob("share of the data never trained on, kept for measuring", low=0, high=0.5, source="habit: a tenth")

@@ -68,6 +68,18 @@ _OF_CONDITIONS = {
     "diversity.weight": "notes",
 }
 REASONS = {
+    **{f"source.conditions.{name}.low": "notes: ratings from 1" for name in ("valence", "arousal")},
+    **{f"source.conditions.{name}.high": "notes: ratings to 9" for name in ("valence", "arousal")},
+    "source.pictures.size": "notes: 64 before 128",
+    "source.pictures.min_side": "no picture is too small to be enlarged",
+    **dict.fromkeys(("critic.width", "encoder.width"), "as wide as the generator"),
+    **dict.fromkeys(("phases.rebuild.terms.kl.weight.start", "phases.ramp.terms.game.weight.start"), "from nothing"),
+    **{
+        f"phases.{path}.weight.begin": "from the first step of the phase"
+        for path in ("rebuild.terms.kl", "ramp.terms.game", "ramp.terms.rebuild")
+    },
+    **{f"phases.ramp.terms.{term}.weight.until": "the end of the phase" for term in ("game", "rebuild")},
+    "augment.operations.2.reach": "Karras et al. 2020, arXiv:2006.06676, appendix B, or below",
     "generator.width": "guess: half of DCGAN's, for a machine without a GPU",
     "phases.rebuild.length.amount": "notes: 600 epochs of 865 pictures took a tenth of the whole; here a quarter",
     "phases.ramp.length.amount": "notes: as long as the first phase of the game; fitted to the time",
