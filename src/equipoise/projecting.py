@@ -33,7 +33,7 @@ from equipoise.view import Batch, Conditions, Latents, Samples
 
 STEPS = 300
 RATE = 0.05
-"""Adam's; latents are around 1.  A guess that reaches a plateau within `STEPS` on the landscapes."""
+"""Adam's; latents are around 1, and `STEPS` of this size can go far beyond that.  Both are guesses."""
 PRIOR = 1e-3
 """Keeps the latent where samples are drawn from: at z^2 = 1 it weighs as much as an error of 0.001 in [-1, 1]."""
 STARTS = 4

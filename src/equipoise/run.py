@@ -18,6 +18,7 @@ from equipoise.edit import Change, Edit, diff
 from equipoise.engine import checkpoint
 from equipoise.engine.asking import lacking
 from equipoise.engine.beginning import begun
+from equipoise.engine.export import Sampler
 from equipoise.engine.finite import NonFinite
 from equipoise.engine.machine import choose_device, describe
 from equipoise.engine.memory import keep_freed_memory
@@ -91,10 +92,11 @@ def start(
     With `begin_from`, a run or a ``.safetensors`` file, the generator has its weights from there, and the encoder too
     if both have one.
     """
+    kept = open_run(begin_from, "cpu") if begin_from is not None else None  # refused before anything is read
     corpus, plan = prepare(recipe, where, budget)
     recipe = plan.recipe
     plan, state, measured = begun(plan)
-    origin = _warm(state, begin_from, plan) if begin_from is not None else {}
+    origin = _warm(state, kept, begin_from, plan) if kept is not None and begin_from is not None else {}
     goal = Goal.of(recipe, budget, {})
     folder = RunFolder(out)
     session = Session(folder, plan, state, corpus, goal, listeners)
@@ -124,9 +126,8 @@ def start(
     return session
 
 
-def _warm(state: State, path: Path, plan: Plan) -> dict[str, Json]:
+def _warm(state: State, kept: Sampler, path: Path, plan: Plan) -> dict[str, Json]:
     """Give the networks the weights of an earlier run's best generator.  Returns what the journal says of it."""
-    kept = open_run(path, plan.device.type)
     named = [("generator", state.generator.module, kept.module), ("generator", state.average, kept.module)]
     if state.encoder is not None and kept.encoder is not None:
         named.append(("encoder", state.encoder.module, kept.encoder))

@@ -18,7 +18,7 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from equipoise.measures.features import Extractor, Vectors
-from equipoise.measures.reading import Interval
+from equipoise.measures.reading import NORMAL, Interval
 from equipoise.measures.traits import traits
 from equipoise.view import Conditions, Samples
 
@@ -28,7 +28,10 @@ FOLDS = 5
 FEWEST = 4 * FOLDS
 THUMBNAIL = 4
 """Pixels a side; how colours lie in a picture."""
-NORMAL = 1.96
+LEAST_SPREAD = 1e-6
+"""Of a column of vectors; below it the column is the same for all samples, and is only kept from being divided by 0."""
+CERTAIN = 0.999999
+"""The strongest correlation that Fisher's transformation is taken of; of 1 it would be infinite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ def appearance(real: Samples, *others: Samples) -> list[Vectors]:
     networks, traits, and thumbnails, each block brought to the same strength by the real samples."""
     extractor = Extractor.fitted(real)
     blocks = [[torch.cat(extractor(of), dim=1), traits(of), _thumbnails(of)] for of in (real, *others)]
-    scales = [(block.mean(0), block.std(0).clamp_min(1e-6) * math.sqrt(block.shape[1])) for block in blocks[0]]
+    scales = [(block.mean(0), block.std(0).clamp_min(LEAST_SPREAD) * math.sqrt(block.shape[1])) for block in blocks[0]]
     return [
         torch.cat([(block - mean) / scale for block, (mean, scale) in zip(of, scales, strict=True)], dim=1)
         for of in blocks
@@ -75,7 +78,7 @@ def probe(real: Vectors, known: Conditions, fake: Vectors, asked: Conditions) ->
 
 def _interval(correlation: float, count: int) -> Interval:
     """By Fisher's transformation, in which correlations of `count` pairs are normal with variance 1 / (count - 3)."""
-    middle, reach = math.atanh(max(-0.999999, min(0.999999, correlation))), NORMAL / math.sqrt(max(1, count - 3))
+    middle, reach = math.atanh(max(-CERTAIN, min(CERTAIN, correlation))), NORMAL / math.sqrt(max(1, count - 3))
     return Interval(correlation, math.tanh(middle - reach), math.tanh(middle + reach))
 
 

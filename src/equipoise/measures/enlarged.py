@@ -17,15 +17,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from equipoise.measures.pairs import WINDOW, psnr, spectral_angle, ssim
-from equipoise.measures.reading import Interval
+from equipoise.measures.reading import NORMAL, Interval
 from equipoise.networks.enlarging import bicubic
 from equipoise.space import Space
 from equipoise.view import PerSample, Samples
 
 FEWEST_BANDS = 2
 """A spectrum of one band has no angle."""
-NORMAL = 1.96
-"""Quantile of the normal distribution that leaves 2.5 % above it."""
 MEANINGS: Mapping[str, str] = {
     "psnr": "peak signal-to-noise ratio, dB; higher is better",
     "ssim": "structural similarity, 1 at best",

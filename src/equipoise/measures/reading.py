@@ -29,6 +29,8 @@ from equipoise.randomness import mix
 
 ROUNDS = 20
 """The spread is then known to 16 % (1 / sqrt(2 * 19)), which Student's t makes up for."""
+NORMAL = 1.96
+"""Quantile of the normal distribution that leaves 2.5 % above it."""
 DEFAULT_NUMBERS = 12
 """In an evaluation, where nothing more is asked for."""
 
