@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(not torch.distributed.is_available(), reason="th
 
 def torchrun(*words: str) -> None:
     done = subprocess.run([*TORCHRUN, *words], env=ENVIRONMENT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.returncode == 0, done.stderr[:4000]  # the processes' own words; the launcher's follow
 
 
 @pytest.mark.slow
@@ -61,6 +61,30 @@ def test_a_run_of_two_processes_resumes_exactly(tmp_path: Path) -> None:
     torchrun(*command, "--out", str(tmp_path / "parts"), "--for", "20steps")
     torchrun("-m", "equipoise", "resume", str(tmp_path / "parts"), "--for", "20steps")
     assert_same_run(tmp_path / "parts", tmp_path / "whole")
+
+
+LEAVING = """
+import weakref
+import torch
+import torch.distributed as dist
+from equipoise.engine.world import join_world, leave_world
+
+world = join_world("cpu")
+weight = torch.nn.Parameter(torch.ones(1))
+torch.optim.Adam([weight])  # brings modules of torch that keep what group they find
+world.average(torch.ones(2))
+group = weakref.ref(dist.group.WORLD)
+leave_world()
+assert group() is None, "something keeps the group, and its threads, alive"
+"""
+
+
+@pytest.mark.slow
+def test_nothing_of_the_group_is_left_when_a_process_ends(tmp_path: Path) -> None:
+    """A thread of the group that outlives it can abort the process while the interpreter is taken down."""
+    script = tmp_path / "leaving.py"
+    script.write_text(LEAVING)
+    torchrun(str(script))
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ gradients (measured; docs/decisions/0006-distribution.md).
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -78,11 +79,15 @@ def join_world(device_type: str) -> World:
     if "RANK" not in os.environ or int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return World()
     if not dist.is_initialized():
+        # Imported before the group exists: its functions take the group of that moment as a default argument, and would
+        # keep it, with its threads, until the interpreter is gone, where such a thread can abort the process.
+        importlib.import_module("torch.distributed.nn.functional")
         dist.init_process_group("nccl" if device_type == "cuda" else "gloo")
     return World(dist.get_rank(), dist.get_world_size())
 
 
 def leave_world() -> None:
+    """End the processes' connection, and its threads, while the interpreter is whole."""
     if dist.is_initialized():
         dist.destroy_process_group()
 
