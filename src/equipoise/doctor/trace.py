@@ -1,0 +1,181 @@
+"""What is known of a run, however it was written down: named series of numbers over steps.
+
+Everything that judges reads a `Trace` and nothing else.  A run's folder, a foreign log, a loop that is watched and a
+list made up in a test all become one, so each is judged by the same rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from equipoise.doctor.game import Game
+from equipoise.spec import Json
+
+Floats = NDArray[np.float64]
+
+SIGNALS: Final[Mapping[str, str]] = {
+    # losses
+    "d_loss": "the critic's adversarial loss, penalties apart where they could be told apart",
+    "g_loss": "the generator's adversarial loss",
+    "d_total": "the critic's whole loss, penalties included",
+    "g_total": "the generator's whole loss",
+    "penalty": "the penalty on the critic's slope, unweighted",
+    "slope": "norm of the critic's gradient where the penalty looks",
+    "kl": "Kullback-Leibler divergence of the posterior from the prior, per latent, in nats",
+    # scores
+    "d_real": "mean D(x), a probability",
+    "d_fake": "mean D(G(z)) in the critic's update, a probability",
+    "score_real": "mean raw score of real samples",
+    "score_fake": "mean raw score of fakes",
+    "auc": "how often a real sample scores above a fake: 0.5 blind, 1 perfect",
+    "auc_held_out": "the same for real samples that are never trained on",
+    "overfitting": "of training samples' lead over fakes, the part that held-out ones lack: 0 none, 1 all",
+    "augment_p": "the probability of adaptive augmentation",
+    # gradients and updates
+    "grad_d": "norm of the critic's gradient before clipping",
+    "grad_g": "norm of the generator's gradient before clipping",
+    "grad_at_output": "norm of the generator's loss's gradient at its output, per sample",
+    "clipped_d": "share of the critic's updates that were clipped",
+    "clipped_g": "share of the generator's updates that were clipped",
+    "moved_d": "size of the critic's update over that of its weights",
+    "moved_g": "size of the generator's update over that of its weights",
+    "lr_d": "the critic's rate",
+    "lr_g": "the generator's rate",
+    "not_finite": "updates left out since the start, for a number that was not finite",
+    "waiting": "share of time the device waited for data",
+    # conditions and encoders
+    "gamma_low": "smallest factor that a condition puts on a feature",
+    "gamma_high": "largest factor that a condition puts on a feature",
+    "active_units": "share of latents whose posterior differs from the prior",
+    "obeyed": "rank correlation of what was asked for with what is read from the samples",
+    # samples; each beside its value for real samples where that is known, see `Trace.floors`
+    "distance": "from the real samples, by the run's own measure: lower is better",
+    "recall": "share of the real samples' variety that is covered, by recall or coverage: higher is better",
+    "precision": "share of fakes that could be real",
+    "diversity": "mean distance between two fakes over that between two real samples",
+    "memory": "how much nearer fakes are to training samples than to others: 0 not at all",
+    "brightness": "mean of the fakes less that of real samples, in standard deviations of real ones",
+    "contrast": "standard deviation of the fakes over that of real samples",
+    "flat": "share of fakes that hardly vary within themselves",
+    "saturated": "share of values at the ends of the range",
+    "colour": "saturation of the fakes' colour over that of real samples",
+    "detail": "energy at high frequencies over that of real samples",
+    "checkerboard": "energy at the frequencies of up-sampling over that of real samples",
+    "blocks": "steps at block borders over those of real samples",
+    "banding": "energy along rows or columns over that of real samples",
+    "crosses": "energy along the diagonals over that of real samples",
+    "one_class": "largest share of one class among fakes less that among real samples",
+    "psnr": "decibels, of fakes and the real samples that they should be: higher is better",
+    # in pictures' place, from other people's logs
+    "fid": "Frechet distance on Inception's features: lower is better",
+}
+"""Every name a signal can have, and what it is.  A term's share of the generator's gradient is ``share.NAME``."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """Numbers over steps, in their order.  `values` may be NaN or infinite where the run's were."""
+
+    steps: Floats
+    values: Floats
+
+    @classmethod
+    def of(cls, steps: ArrayLike, values: ArrayLike) -> Series:
+        """Raises `ValueError` when the two have not the same length, or the steps go back."""
+        at, numbers = np.asarray(steps, np.float64), np.asarray(values, np.float64)
+        if at.shape != numbers.shape or at.ndim != 1:
+            raise ValueError(f"{at.shape} steps and {numbers.shape} values")
+        if (np.diff(at) < 0).any():
+            raise ValueError("steps go back")
+        return cls(at, numbers)
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    @property
+    def finite(self) -> Series:
+        """Without what is not a number."""
+        kept = np.isfinite(self.values)
+        return Series(self.steps[kept], self.values[kept])
+
+    def after(self, step: float) -> Series:
+        """From this step on."""
+        at = int(np.searchsorted(self.steps, step, side="left"))
+        return Series(self.steps[at:], self.values[at:])
+
+    def before(self, step: float) -> Series:
+        """Up to this step, and without it."""
+        at = int(np.searchsorted(self.steps, step, side="left"))
+        return Series(self.steps[:at], self.values[:at])
+
+    def smooth(self, window: float) -> Series:
+        """Each value is the median of those of the last `window` steps."""
+        starts = np.searchsorted(self.steps, self.steps - window, side="right")
+        medians = [float(np.median(self.values[start : at + 1])) for at, start in enumerate(starts)]
+        return Series(self.steps, np.asarray(medians))
+
+    def lasting(self, holds: NDArray[np.bool_], at_least: float) -> float | None:
+        """The step from which on `holds`, one answer a value, is true to the end, if that is so for so many steps."""
+        if not len(self) or not holds[-1]:
+            return None
+        wrong = np.flatnonzero(~holds)
+        begin = self.steps[wrong[-1] + 1] if len(wrong) else self.steps[0]
+        return float(begin) if self.steps[-1] - begin >= at_least else None
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """All that is known of one run."""
+
+    signals: Mapping[str, Series]
+    """By the names of `SIGNALS`."""
+    game: Game | None = None
+    """What its losses mean; none where that could not be known."""
+    settings: Mapping[str, Json] = field(default_factory=dict)
+    """Its recipe by path (`spec.flatten`); empty for a run of another program."""
+    floors: Mapping[str, float] = field(default_factory=dict)
+    """What a measure of samples says of real samples."""
+    steps_an_epoch: float | None = None
+    batch: int | None = None
+    source: str = "numbers"
+    """How it was written down, in a few words."""
+    unknown: tuple[str, ...] = ()
+    """What could not be known, each in a few words; said beside every verdict."""
+    faults: tuple[str, ...] = ()
+    """What its own self-tests and its end said: data, plumbing and measures that cannot be trusted."""
+
+    @property
+    def last_step(self) -> float:
+        return max((float(series.steps[-1]) for series in self.signals.values() if len(series)), default=0.0)
+
+    def get(self, name: str) -> Series | None:
+        """The finite values of a signal, if there are any."""
+        series = self.signals.get(name)
+        kept = series.finite if series is not None else None
+        return kept if kept is not None and len(kept) else None
+
+    def shares(self) -> Mapping[str, Series]:
+        """Of the generator's gradient at its output, by term."""
+        found = {name: self.get(name) for name in self.signals if name.startswith("share.")}
+        return {name.removeprefix("share."): series for name, series in found.items() if series is not None}
+
+    @property
+    def normalised(self) -> Series | None:
+        """The critic's loss between what it is when the critic is perfect, 0, and when it is blind, 1."""
+        losses = self.get("d_loss")
+        if losses is None or self.game is None or self.game.floor is None:
+            return None
+        return Series(losses.steps, self.game.normalised(losses.values))
+
+    @property
+    def window(self) -> float:
+        """In steps: how long numbers of a loss are looked at together, an epoch but at least `FEWEST_STEPS`."""
+        return max(FEWEST_STEPS, self.steps_an_epoch or 0.0)
+
+
+FEWEST_STEPS: Final = 200.0
