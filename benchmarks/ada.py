@@ -4,7 +4,8 @@
 
 ``dcgan``: a DCGAN with cross-entropy at 32 pixels on 200 scenes, measured against the 1750 that were not in the folder.
 ``auto``: recipe auto on the same scenes.
-``landscapes``: the style networks at 32 pixels on 160 photographs, measured against the 57 others, once.
+``settling``: the same with augmentation whose p may go from 0 to 1 in 100 000 images, not 500 000, once: its p.
+``landscapes``: the style networks at 32 pixels on 160 photographs at that pace, measured against the 57 others, once.
 ``digits``: recipe auto on 20 000 stacked digits, once, with augmentation only: its p.
 
 A fifth of each folder is held out for the controller.  Copies are looked for by a second evaluation, on the run's own
@@ -44,6 +45,7 @@ STYLE = {
     "generator": encode(StyleGenerator(latent=64, width=16, widest=128)),
     "critic": encode(StyleCritic(width=16, widest=128)),
 }
+QUICK = 1e5
 NARROW = {"generator.width": 32, "critic.width": 32}
 SAME_EVERYWHERE: dict[str, Json] = {
     "precision.compute": "float32",
@@ -66,11 +68,15 @@ class Problem:
     most_seeds: int
     both: bool = True
     """Whether there is a run without augmentation too."""
+    pace: float | None = None
+    """Over so many images p may go from 0 to 1, if not over as many as usual."""
 
     def with_or_without(self, augmented: bool, seed: int) -> Recipe:
         edits = [Edit(path, value=value) for path, value in {**SAME_EVERYWHERE, **self.settings}.items()]
         recipe = edited(self.recipe(), edits)
         recipe = with_ada(recipe) if augmented else replace(recipe, augment=None)
+        if augmented and self.pace is not None:
+            recipe = edited(recipe, [Edit("augment.adaptive.images", value=self.pace)])
         return replace(recipe, seed=seed)
 
 
@@ -86,8 +92,24 @@ PROBLEMS = {
         3,
     ),
     "auto": Problem(auto, "sentinel2/eurosat", 250, {"held_out": HELD_OUT, "source.size": 32, **NARROW}, 4000, 3),
+    "settling": Problem(
+        auto,
+        "sentinel2/eurosat",
+        250,
+        {"held_out": HELD_OUT, "source.size": 32, **NARROW},
+        4000,
+        1,
+        both=False,
+        pace=QUICK,
+    ),
     "landscapes": Problem(
-        auto, "landscapes/oasis_scenery/images", 160, {"held_out": HELD_OUT, "source.size": 32, **STYLE}, 1000, 1
+        auto,
+        "landscapes/oasis_scenery/images",
+        160,
+        {"held_out": HELD_OUT, "source.size": 32, **STYLE},
+        3000,
+        1,
+        pace=QUICK,
     ),
     "digits": Problem(auto, "", 0, {"source": encode(StackedDigits(count=20_000)), **NARROW}, 1500, 1, both=False),
 }
