@@ -6,6 +6,7 @@ that it got.
 """
 
 from equipoise.augment._applying import apply
+from equipoise.augment._chance import normal_like
 from equipoise.augment._moves import Flip, Move, Padding, QuarterTurns, Rotate, Scale, Translate, move
 from equipoise.augment._values import ColourJitter, Cutout, Noise
 
@@ -22,4 +23,5 @@ __all__ = [
     "Translate",
     "apply",
     "move",
+    "normal_like",
 ]

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from equipoise.augment._chance import uniform
+from equipoise.augment._chance import normal_like, uniform
 from equipoise.recipe import Operation
 from equipoise.schedule import Rate, Schedule
 from equipoise.spec import Knob
@@ -87,7 +87,7 @@ class Noise(Operation):
         """Raises `TypeError` for a schedule: `equipoise.schedule.settled` makes a number of it."""
         if isinstance(self.sigma, Schedule):
             raise TypeError("noise whose strength is a schedule must be settled before it is made")
-        return samples + self.sigma * torch.randn_like(samples) if self.sigma > 0.0 else samples
+        return samples + self.sigma * normal_like(samples) if self.sigma > 0.0 else samples
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from equipoise.augment import apply
+from equipoise.augment import apply, normal_like
 from equipoise.engine.plan import Plan
 from equipoise.recipe import Augment, Categories
 from equipoise.schedule import Progress, settled
@@ -21,7 +21,7 @@ def softened(real: Samples, space: Space, settings: Categories | None) -> Sample
         if channel.kind == "categorical":
             planes = real[:, at : at + channel.planes]
             planes.lerp_(torch.full_like(planes, 1.0 / channel.planes), settings.pull)
-            planes.add_(settings.noise * torch.randn_like(planes))
+            planes.add_(settings.noise * normal_like(planes))
         at += channel.planes
     return real
 
