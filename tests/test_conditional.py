@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from torch import Tensor
 
 import tiny
 from equipoise.augment import Flip, QuarterTurns
@@ -161,7 +163,53 @@ def test_an_evaluation_says_whether_conditions_are_obeyed(mood_run: Path, capsys
     assert set(found["probes"]) == {"valence", "arousal"}
     assert found["probes"]["valence"]["real"] > 0.8  # brightness is all there is to read
     assert abs(found["probes"]["arousal"]["real"]) < 0.5
-    assert -1.0 <= found["trends"] <= 1.0
+    assert -1.0 <= found["trends"]["mean"] <= 1.0
+    assert found["spread"]["low"] < found["spread"]["mean"] < found["spread"]["high"]
+
+
+def brightened(count: int, obedience: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Noisy pictures [count, 3, 16, 16] that are the brighter the higher their condition, as far as they obey it; below
+    0 they do the opposite."""
+    source = torch.Generator().manual_seed(seed)
+    asked = torch.rand(count, 1, generator=source)
+    other = torch.rand(count, 1, generator=source)
+    level = obedience * asked + (1 - obedience) * other
+    return asked, level[:, :, None, None] - 0.5 + 0.1 * torch.randn(count, 3, 16, 16, generator=source)
+
+
+def test_runs_are_compared_by_how_far_they_obey() -> None:
+    from equipoise.comparing import _of_conditions
+    from equipoise.measures.obeyed import Obeyed, obeyed
+    from equipoise.space import Channel, Condition, Space
+
+    space = Space(tuple(map(Channel, "rgb")), 16, 16, conditions=(Condition("valence", 0, 1),))
+    known, real = brightened(200, 1.0, 0)
+
+    def answers(obedience: float, seed: int) -> Obeyed:
+        asked, fake = brightened(200, obedience, seed)
+        groups = torch.linspace(0, 1, 4).repeat(16)[:, None]
+        noise = torch.randn(64, 3, 16, 16, generator=torch.Generator().manual_seed(seed))
+        grouped = obedience * (groups[:, :, None, None] - 0.5) + 0.2 * noise
+        found = obeyed(real, known, fake, asked, grouped, groups, space)
+        assert found is not None
+        return found
+
+    good, same, bad = answers(1.0, 1), answers(1.0, 2), answers(-0.5, 3)
+    assert good.spread.interval.low > bad.spread.interval.high
+    told = {difference.name: difference.verdict for difference in _of_conditions(good, bad, 15)}
+    assert told == {"probe of valence": "worse", "trends": "worse", "spread": "lower"}
+    told = {difference.name: difference.verdict for difference in _of_conditions(good, same, 15)}
+    assert set(told.values()) == {"cannot be told apart"}
+
+
+def test_a_comparison_says_how_conditions_are_obeyed(
+    mood_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["compare", str(mood_run), str(mood_run), "--device", "cpu", "--sheet", str(tmp_path / "both.png")]
+    assert run_command([*words, "--json"]) == 0
+    verdicts = json.loads(capsys.readouterr().out)["others"][0]["verdicts"]
+    assert {"probe of valence", "probe of arousal", "trends", "spread"} <= verdicts.keys()
+    assert set(verdicts.values()) == {"cannot be told apart"}
 
 
 def test_a_picture_is_found_and_edited(mood_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -183,8 +231,6 @@ def test_a_picture_is_found_and_edited(mood_run: Path, tmp_path: Path, capsys: p
 
 def test_a_search_finds_a_sample_of_its_own(mood_run: Path) -> None:
     """Begun at a distance, it comes nearer than half of it."""
-    import torch
-
     from equipoise.projecting import search
     from equipoise.sampling import open_run
 
@@ -228,6 +274,29 @@ def test_an_evaluation_says_what_is_gained_over_interpolation(
     assert found["psnr"]["gain"]["mean"] == pytest.approx(
         found["psnr"]["made"]["mean"] - found["psnr"]["bicubic"]["mean"], abs=1e-4
     )
+
+
+def test_a_comparison_is_made_pair_by_pair(
+    enlarging_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The other is the same generator with every pixel a twentieth of the range too bright."""
+    from equipoise.engine.export import save_generator
+    from equipoise.sampling import open_run
+
+    kept = open_run(enlarging_run, "cpu")
+    with torch.no_grad():
+        last = [weight for name, weight in kept.module.named_parameters() if name.endswith("bias")][-1]
+        last.add_(0.1)
+    brighter = tmp_path / "brighter.safetensors"
+    save_generator(brighter, kept)
+    words = ["compare", str(enlarging_run), str(brighter), "--data", str(enlarging_run.parent / "data")]
+    assert run_command([*words, "--device", "cpu", "--sheet", str(tmp_path / "both.png"), "--json"]) == 0
+    (other,) = json.loads(capsys.readouterr().out)["others"]
+    assert other["verdicts"]["psnr of pairs"] == other["verdicts"]["consistent of pairs"] == "worse"
+    assert other["worse_by"]["psnr of pairs"][1] > 0
+    assert run_command([*words, "--device", "cpu", "--sheet", str(tmp_path / "both.png")]) == 0
+    said = capsys.readouterr().out
+    assert "worse by" in said and "psnr of pairs" in said
 
 
 def test_what_makes_pictures_from_pictures_cannot_be_drawn_from(
@@ -308,8 +377,6 @@ def test_a_run_goes_on_with_a_part_of_the_range(mood_run: Path, tmp_path: Path) 
 
 def test_a_run_of_phases_that_was_stopped_is_the_run_that_was_not(mood_run: Path, tmp_path: Path) -> None:
     """Asked to stop in each phase; weights of all networks, kept generators and numbers are the same."""
-    import torch
-
     from equipoise.interrupt import StopRequest
     from equipoise.run import Where, carry_out, resume, start
     from equipoise.sampling import open_run

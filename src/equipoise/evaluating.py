@@ -166,12 +166,14 @@ def evaluate_all(
     real = batch.real
     more_seen = reals(corpus, split, most, seed, skip=max(most, len(split.held_out))).real
     found = []
-    for run, sampler in zip(runs, samplers, strict=True):
+    same_split = [sampler.recipe.held_out == samplers[0].recipe.held_out for sampler in samplers]
+    num_unseen = min(len(real), len(split.held_out)) if known else None
+    num_pairs = (num_unseen if all(same_split) else None) or len(real)
+    for run, sampler, is_same in zip(runs, samplers, same_split, strict=True):
         began = time.monotonic()
         asked = fixed_arguments(sampler.recipe.generator, seed, "evaluate", len(real), batch)
         fake = draw(sampler.module, asked, choose_device(device))
-        same_split = sampler.recipe.held_out == samplers[0].recipe.held_out
-        held_out = min(len(real), len(split.held_out)) if known and same_split else None
+        held_out = num_unseen if is_same else None
         among = DEFAULT_NUMBERS + (len(further(corpus.space)) if everything else 0)
         results, numbers = standard(real, fake, seed, held_out, more_seen, among), dict(BY_NAME)
         if everything:
@@ -195,18 +197,18 @@ def evaluate_all(
                 time.monotonic() - began,
                 examples,
                 () if known else corpus.notes,
-                _enlarged(fake, batch, held_out or len(real), corpus.space),
+                _enlarged(sampler, fake, batch, num_pairs),
                 _obeyed(sampler, fake, batch, seed, choose_device(device)),
             )
         )
     return found
 
 
-def _enlarged(fake: Samples, batch: Batch, count: int, space: Space) -> tuple[Enlarged, ...]:
-    """Of the first `count` pairs, where there are pairs."""
-    if batch.given is None:
+def _enlarged(sampler: Sampler, fake: Samples, batch: Batch, count: int) -> tuple[Enlarged, ...]:
+    """Of the first `count` pairs, where samples are made from given pictures."""
+    if "given" not in sampler.recipe.generator.takes or batch.given is None:
         return ()
-    return tuple(enlarged(fake[:count], batch.real[:count], batch.given[:count], space))
+    return tuple(enlarged(fake[:count], batch.real[:count], batch.given[:count], sampler.space))
 
 
 def _obeyed(sampler: Sampler, fake: Samples, batch: Batch, seed: int, device: torch.device) -> Obeyed | None:
@@ -219,7 +221,7 @@ def _obeyed(sampler: Sampler, fake: Samples, batch: Batch, seed: int, device: to
     grouped = draw(sampler.module, asked, device)
     order = torch.randperm(len(batch.real), generator=torch.Generator().manual_seed(seed))
     real, known = batch.real[order], batch.conditions[order]
-    return obeyed(real, known, fake, batch.conditions, grouped, groups, sampler.space)
+    return obeyed(real, known, fake, batch.conditions, grouped, groups, sampler.space, seed)
 
 
 def _refuse_different(runs: Sequence[Path], corpora: Sequence[Corpus]) -> None:
@@ -283,8 +285,13 @@ def _of_conditions(found: Obeyed, width: int) -> Iterator[str]:
             f"{name:<{width}} {_short(probe.of_fakes.mean):>10}   {interval:<21}{_short(probe.of_reals):>10}   "
             "asked for against read from the samples, rank correlation"
         )
-    yield f"{'spread':<{width}} {_short(found.spread):>10}{'':>34}   share of what varies that is due to conditions"
-    yield f"{'trends':<{width}} {_short(found.trend):>10}{'':>34}   of traits with conditions, as in the data: 1"
+    answers = (
+        ("spread", found.spread, "share of what varies that is due to conditions"),
+        ("trends", found.trend, "of traits with conditions, as in the data: 1"),
+    )
+    for name, answer, meaning in answers:
+        interval = f"{_short(answer.interval.low)} to {_short(answer.interval.high)}"
+        yield f"{name:<{width}} {_short(answer.value):>10}   {interval:<21}{'':>10}   {meaning}"
 
 
 def _conditions_json(found: Obeyed | None) -> Json:
@@ -293,7 +300,7 @@ def _conditions_json(found: Obeyed | None) -> Json:
     probes: dict[str, Json] = {
         name: {"fakes": _of(probe.of_fakes), "real": probe.of_reals} for name, probe in found.probes.items()
     }
-    return {"probes": probes, "spread": found.spread, "trends": found.trend}
+    return {"probes": probes, "spread": _of(found.spread.interval), "trends": _of(found.trend.interval)}
 
 
 def _enlarged_row(number: Enlarged) -> str:

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from equipoise.measures.pairs import WINDOW, psnr, spectral_angle, ssim
-from equipoise.measures.reading import NORMAL, Interval
+from equipoise.measures.reading import Interval, student
+from equipoise.measures.standard import Better
 from equipoise.networks.enlarging import bicubic
 from equipoise.space import Space
 from equipoise.view import PerSample, Samples
@@ -33,12 +34,24 @@ MEANINGS: Mapping[str, str] = {
     "invented": "share of the added detail that is not in the real picture; 0 for the best mean",
 }
 
+BETTER: Mapping[str, Better] = {
+    "psnr": "higher",
+    "ssim": "higher",
+    "angle": "lower",
+    "consistent": "higher",
+    "detail": "neither",
+    "invented": "lower",
+}
+"""A mean of all that is possible has less detail than is missing, and a picture as likely as the real one as much."""
+
 
 @dataclass(frozen=True, slots=True)
 class Enlarged:
     """One number of enlarged pictures, of interpolated ones, and the first less the second, pair by pair."""
 
     name: str
+    of_pairs: tuple[float, ...]
+    """Of enlarged pictures: what each pair has in the number, which is the mean of these."""
     made: Interval
     bicubic: Interval | None
     """None for a number that is about what was added to it."""
@@ -47,6 +60,19 @@ class Enlarged:
     @property
     def meaning(self) -> str:
         return MEANINGS[self.name]
+
+
+def interval_of(values: Sequence[float], among: int = 1) -> Interval:
+    """Of a mean over pairs; pairs whose number is not finite, as the psnr of equal pictures, do not count.
+
+    As one `among` so many it is wider (Bonferroni).
+    """
+    finite = [value for value in values if math.isfinite(value)]
+    if len(finite) < 2:
+        return Interval(math.nan, math.nan, math.nan)
+    mean = statistics.fmean(finite)
+    reach = student(among, len(finite) - 1) * statistics.stdev(finite) / math.sqrt(len(finite))
+    return Interval(mean, mean - reach, mean + reach)
 
 
 def enlarged(made: Samples, real: Samples, given: Samples, space: Space) -> list[Enlarged]:
@@ -112,34 +138,23 @@ def _of_detail(added: Samples, missing: Samples) -> list[Enlarged]:
     half, if it knows nothing: detail of the right strength in the wrong place.
     """
     own, other, common = ((a * b).flatten(1).sum(1) for a, b in ((added, added), (missing, missing), (added, missing)))
-    strength, wrong = _ratio(own, other), _ratio(own - common, own)
-    return [Enlarged("detail", strength, None, None), Enlarged("invented", wrong, None, None)]
+    return [_of_made("detail", _ratio(own, other)), _of_made("invented", _ratio(own - common, own))]
 
 
 def _of_made(name: str, values: PerSample) -> Enlarged:
-    return Enlarged(name, _interval(values), None, None)
+    of_pairs = tuple(values.tolist())
+    return Enlarged(name, of_pairs, interval_of(of_pairs), None, None)
 
 
 def _beside(name: str, made: PerSample, plain: PerSample) -> Enlarged:
-    return Enlarged(name, _interval(made), _interval(plain), _interval(made - plain))
+    gain = interval_of((made - plain).tolist())
+    return replace(_of_made(name, made), bicubic=interval_of(plain.tolist()), gain=gain)
 
 
-def _ratio(numerators: PerSample, denominators: PerSample) -> Interval:
-    """Of two sums over pairs, so that pairs of little detail count little; its spread is that of the ratio linearised
-    (Cochran 1977, "Sampling Techniques", section 6.4)."""
-    total = float(denominators.sum())
-    if total <= 0.0:
-        return Interval(math.nan, math.nan, math.nan)
-    ratio = float(numerators.sum()) / total
-    spread = _interval((numerators - ratio * denominators) * len(denominators) / total)
-    return Interval(ratio, ratio + spread.low, ratio + spread.high)
-
-
-def _interval(values: PerSample) -> Interval:
-    """Of a mean; pairs whose number is not finite, as the psnr of equal pictures, do not count."""
-    finite = [value for value in values.tolist() if math.isfinite(value)]
-    if len(finite) < 2:
-        return Interval(math.nan, math.nan, math.nan)
-    mean = statistics.fmean(finite)
-    reach = NORMAL * statistics.stdev(finite) / math.sqrt(len(finite))
-    return Interval(mean, mean - reach, mean + reach)
+def _ratio(numerators: PerSample, denominators: PerSample) -> PerSample:
+    """Of two sums over pairs, so that pairs of little detail count little: the ratio, linearised pair by pair
+    (Cochran 1977, "Sampling Techniques", section 6.4).  The mean of these is the ratio itself; NaN where it is none."""
+    total = denominators.sum()
+    ratio = numerators.sum() / total
+    linear = ratio + (numerators - ratio * denominators) * (len(denominators) / total)
+    return torch.where(total > 0.0, linear, torch.nan)
