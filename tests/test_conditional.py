@@ -270,10 +270,25 @@ def test_an_evaluation_says_what_is_gained_over_interpolation(
     assert "psnr" in (said := capsys.readouterr().out) and "invented" in said
     assert run_command(["evaluate", str(enlarging_run), "--json", "--device", "cpu"]) == 0
     found = json.loads(capsys.readouterr().out)["enlarged"]
+    assert found["consistent"]["made_small_by"] == "bicubic"
     assert set(found) == {"psnr", "ssim", "angle", "consistent", "detail", "invented"}
     assert found["psnr"]["gain"]["mean"] == pytest.approx(
         found["psnr"]["made"]["mean"] - found["psnr"]["bicubic"]["mean"], abs=1e-4
     )
+
+
+def test_pairs_whose_low_resolution_was_found_cannot_be_made_small_again(
+    enlarging_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for picture in sorted((enlarging_run.parent / "data").iterdir()):
+        for name, side in (("hr", 32), ("lr", 16)):
+            (tmp_path / "pairs" / name).mkdir(parents=True, exist_ok=True)
+            Image.open(picture).resize((side, side), Image.Resampling.BICUBIC).save(
+                tmp_path / "pairs" / name / picture.name
+            )
+    assert run_command(["evaluate", str(enlarging_run), "--data", str(tmp_path / "pairs"), "--device", "cpu"]) == 0
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("consistent")]
+    assert "not valid here: the given pictures were not made from the real ones" in row
 
 
 def test_a_comparison_is_made_pair_by_pair(

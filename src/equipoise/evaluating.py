@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from equipoise.data.codec import to_world
 from equipoise.data.corpus import Corpus
+from equipoise.data.degrade import Reduction
 from equipoise.data.split import Split
 from equipoise.engine.asking import arguments, plane
 from equipoise.engine.export import Sampler
@@ -21,7 +22,7 @@ from equipoise.engine.look import draw, fixed_arguments, fixed_latents, reals
 from equipoise.engine.machine import choose_device
 from equipoise.errors import RequestError
 from equipoise.folder import RunFolder
-from equipoise.measures.enlarged import Enlarged, enlarged
+from equipoise.measures.enlarged import MEANINGS, Enlarged, enlarged
 from equipoise.measures.obeyed import Obeyed, obeyed
 from equipoise.measures.reading import DEFAULT_NUMBERS, Interval, Reading
 from equipoise.measures.standard import BY_NAME, Invalid, Number, is_closer, standard
@@ -70,7 +71,7 @@ class Evaluation:
     examples: Examples
     notes: tuple[str, ...] = ()
     """About the reading of other data than the run's own."""
-    enlarged: tuple[Enlarged, ...] = ()
+    enlarged: tuple[Enlarged | Invalid, ...] = ()
     """Pair by pair, where samples are made from smaller pictures; of pairs that were never trained on, if there are."""
     obeyed: Obeyed | None = None
     """Of a generator that is asked by conditions."""
@@ -92,9 +93,7 @@ class Evaluation:
             yield from _of_conditions(self.obeyed, width)
         if self.enlarged:
             yield f"{'':<{width}} {'enlarged':>10}   {'95 % interval':<21}{'bicubic':>10}   gain"
-            yield from (
-                f"{number.name:<{width}} {_enlarged_row(number)}   {number.meaning}" for number in self.enlarged
-            )
+            yield from (f"{number.name:<{width}} {_enlarged_row(number)}" for number in self.enlarged)
 
     def summary(self) -> Iterator[str]:
         """Which numbers tell the fakes from real data."""
@@ -197,18 +196,20 @@ def evaluate_all(
                 time.monotonic() - began,
                 examples,
                 () if known else corpus.notes,
-                _enlarged(sampler, fake, batch, num_pairs),
+                _enlarged(sampler, fake, batch, num_pairs, corpus.reduction),
                 _obeyed(sampler, fake, batch, seed, choose_device(device)),
             )
         )
     return found
 
 
-def _enlarged(sampler: Sampler, fake: Samples, batch: Batch, count: int) -> tuple[Enlarged, ...]:
+def _enlarged(
+    sampler: Sampler, fake: Samples, batch: Batch, count: int, reduction: Reduction | None
+) -> tuple[Enlarged | Invalid, ...]:
     """Of the first `count` pairs, where samples are made from given pictures."""
     if "given" not in sampler.recipe.generator.takes or batch.given is None:
         return ()
-    return tuple(enlarged(fake[:count], batch.real[:count], batch.given[:count], sampler.space))
+    return tuple(enlarged(fake[:count], batch.real[:count], batch.given[:count], sampler.space, reduction))
 
 
 def _obeyed(sampler: Sampler, fake: Samples, batch: Batch, seed: int, device: torch.device) -> Obeyed | None:
@@ -303,18 +304,23 @@ def _conditions_json(found: Obeyed | None) -> Json:
     return {"probes": probes, "spread": _of(found.spread.interval), "trends": _of(found.trend.interval)}
 
 
-def _enlarged_row(number: Enlarged) -> str:
+def _enlarged_row(number: Enlarged | Invalid) -> str:
+    if isinstance(number, Invalid):
+        return f"not valid here: {number.reason}   {MEANINGS[number.name]}"
     interval = f"{_short(number.made.low)} to {_short(number.made.high)}"
     row = f"{_short(number.made.mean):>10}   {interval:<21}"
     if number.bicubic is None or number.gain is None:
-        return f"{row}{'':>10}"
+        return f"{row}{'':>10}   {number.meaning}"
     gain = f"{number.gain.mean:+.3g} ({number.gain.low:+.3g} to {number.gain.high:+.3g})"
-    return f"{row}{_short(number.bicubic.mean):>10}   {gain}"
+    return f"{row}{_short(number.bicubic.mean):>10}   {gain}   {number.meaning}"
 
 
-def _enlarged_json(number: Enlarged) -> Json:
+def _enlarged_json(number: Enlarged | Invalid) -> Json:
+    if isinstance(number, Invalid):
+        return {"not_valid": number.reason}
     intervals = {"made": number.made, "bicubic": number.bicubic, "gain": number.gain}
-    return {name: _of(interval) for name, interval in intervals.items() if interval is not None}
+    found = {name: _of(interval) for name, interval in intervals.items() if interval is not None}
+    return {**found, "made_small_by": number.how} if number.how else {**found}
 
 
 def _short(number: float) -> str:

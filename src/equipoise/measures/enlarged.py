@@ -2,6 +2,8 @@
 
 Each number is taken for every pair, and beside it the same number of the given picture enlarged by bicubic
 interpolation (Keys 1981, a = -1/2, as in Pillow and in the papers of this field), which knows nothing of the data.
+Whether the result made small again is what was given can be said only where the given picture was made from the real
+one, and it is then made small in the same way.
 Intervals are those of a mean over independent pairs.
 """
 
@@ -13,12 +15,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
+from equipoise.data.degrade import Reduction
 from equipoise.measures.pairs import WINDOW, psnr, spectral_angle, ssim
 from equipoise.measures.reading import Interval, student
-from equipoise.measures.standard import Better
+from equipoise.measures.standard import Better, Invalid
 from equipoise.networks.enlarging import bicubic
 from equipoise.space import Space
 from equipoise.view import PerSample, Samples
@@ -44,6 +45,9 @@ BETTER: Mapping[str, Better] = {
 }
 """A mean of all that is possible has less detail than is missing, and a picture as likely as the real one as much."""
 
+NOT_MADE = "the given pictures were not made from the real ones, so how to make the results small is not known"
+OTHER_BANDS = "the given pictures have other channels, or other ranges"
+
 
 @dataclass(frozen=True, slots=True)
 class Enlarged:
@@ -56,10 +60,12 @@ class Enlarged:
     bicubic: Interval | None
     """None for a number that is about what was added to it."""
     gain: Interval | None
+    how: str = ""
+    """How pictures were made small for it."""
 
     @property
     def meaning(self) -> str:
-        return MEANINGS[self.name]
+        return f"{MEANINGS[self.name]}; {self.how}" if self.how else MEANINGS[self.name]
 
 
 def interval_of(values: Sequence[float], among: int = 1) -> Interval:
@@ -75,19 +81,27 @@ def interval_of(values: Sequence[float], among: int = 1) -> Interval:
     return Interval(mean, mean - reach, mean + reach)
 
 
-def enlarged(made: Samples, real: Samples, given: Samples, space: Space) -> list[Enlarged]:
+def enlarged(
+    made: Samples, real: Samples, given: Samples, space: Space, reduction: Reduction | None
+) -> list[Enlarged | Invalid]:
     """What all numbers say of pictures made [N, C, H, W] from given ones [N, c, h, w], in [-1, 1].
 
-    Where the given pictures have other channels than the samples, there is nothing to interpolate, and the numbers that
-    need it are left out.
+    `reduction` is how the given pictures were made from the real ones, None where they were not.  Where they have other
+    channels than the samples, there is nothing to interpolate, and the numbers that need it are left out.
     """
-    found = [_of_made(name, of(made, real)) for name, of in _against_real(space).items()]
     plain = interpolated(given, space)
     if plain is None:
-        return found
+        found = [_of_made(name, of(made, real)) for name, of in _against_real(space).items()]
+        return [*found, Invalid("consistent", NOT_MADE if reduction is None else OTHER_BANDS)]
     rows = [_beside(name, of(made, real), of(plain, real)) for name, of in _against_real(space).items()]
-    consistent = _beside("consistent", psnr(reduced(made, given), given), psnr(reduced(plain, given), given))
-    return [*rows, consistent, *_of_detail(made - plain, real - plain)]
+    return [*rows, _consistent(made, plain, given, reduction), *_of_detail(made - plain, real - plain)]
+
+
+def _consistent(made: Samples, plain: Samples, given: Samples, reduction: Reduction | None) -> Enlarged | Invalid:
+    if reduction is None:
+        return Invalid("consistent", NOT_MADE)
+    of_made, of_plain = (psnr(reduced(samples, given, reduction), given) for samples in (made, plain))
+    return replace(_beside("consistent", of_made, of_plain), how=str(reduction))
 
 
 def interpolated(given: Samples, space: Space) -> Samples | None:
@@ -106,9 +120,11 @@ def angle(made: Samples, real: Samples, space: Space) -> PerSample:
     return spectral_angle(_in_world(made, space), _in_world(real, space)).rad2deg()
 
 
-def reduced(samples: Samples, like: Samples) -> Samples:
-    """Bicubic with a filter as wide as the reduction, so that nothing is aliased."""
-    smaller: Tensor = F.interpolate(samples, size=like.shape[2:], mode="bicubic", align_corners=False, antialias=True)
+def reduced(samples: Samples, like: Samples, reduction: Reduction) -> Samples:
+    """Samples as small as `like`."""
+    scale = samples.shape[2] // like.shape[2]
+    rows, columns = (torch.from_numpy(reduction.matrix(side, scale)).to(samples) for side in samples.shape[2:])
+    smaller: Samples = rows @ samples @ columns.T
     return smaller
 
 
