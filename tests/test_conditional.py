@@ -269,7 +269,10 @@ def test_an_evaluation_says_what_is_gained_over_interpolation(
     assert run_command(["evaluate", str(first_stage), "--data", data, "--device", "cpu"]) == 0
     assert "psnr" in (said := capsys.readouterr().out) and "invented" in said
     assert run_command(["evaluate", str(enlarging_run), "--json", "--device", "cpu"]) == 0
-    found = json.loads(capsys.readouterr().out)["enlarged"]
+    document = json.loads(capsys.readouterr().out)
+    for name in ("copying", "nearest", "memory"):
+        assert "it was asked for" in document["measures"][name]["not_valid"]
+    found = document["enlarged"]
     assert found["consistent"]["made_small_by"] == "bicubic"
     assert set(found) == {"psnr", "ssim", "angle", "consistent", "detail", "invented"}
     assert found["psnr"]["gain"]["mean"] == pytest.approx(
