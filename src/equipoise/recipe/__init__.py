@@ -17,6 +17,7 @@ from equipoise.recipe._parts import (
     Tailor,
     Taken,
     Term,
+    home_of,
 )
 from equipoise.recipe._settings import (
     Adam,
@@ -62,6 +63,7 @@ __all__ = [
     "Term",
     "edited",
     "fitted",
+    "home_of",
     "source_fitted",
     "stale_reasons",
     "stretched",
