@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+import equipoise
 import tiny
 from equipoise.augment import Flip, QuarterTurns
 from equipoise.cli import run_command
@@ -388,6 +389,21 @@ def test_a_run_goes_on_with_a_part_of_the_range(mood_run: Path, tmp_path: Path) 
     words = ["train", str(mood_run / "recipe.json"), "--data", str(mood_run.parent / "data"), "--device", "cpu"]
     extra = ["--set", "source.within.arousal+=[4,9]", "--for", "1steps", "--out", str(out), "--from", str(mood_run)]
     assert run_command([*words, *extra]) == 0
+
+
+def test_python_begins_with_weights_as_the_command_line_does(mood_run: Path, tmp_path: Path) -> None:
+    from equipoise.sampling import open_run
+
+    out, recipe = tmp_path / "run", moods()
+    frozen = replace(recipe, g_optim=replace(recipe.g_optim, lr=0.0), average=replace(recipe.average, decay=0.0))
+    data = mood_run.parent / "data"
+    equipoise.train(frozen, data, out=out, budget="1steps", device="cpu", begin_from=str(mood_run))
+    before, after = open_run(mood_run, "cpu"), open_run(out, "cpu")
+    for name, weight in before.module.named_parameters():
+        assert weight.equal(dict(after.module.named_parameters())[name]), name
+    with pytest.raises(equipoise.RequestError, match="not a run folder"):
+        equipoise.train(frozen, data, out=tmp_path / "none", device="cpu", begin_from=tmp_path)
+    assert not (tmp_path / "none").exists()
 
 
 # Phases, killed and gone on with
