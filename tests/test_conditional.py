@@ -406,6 +406,33 @@ def test_python_begins_with_weights_as_the_command_line_does(mood_run: Path, tmp
     assert not (tmp_path / "none").exists()
 
 
+def test_a_rehearsal_begins_with_the_weights_that_the_run_would(
+    mood_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """White pictures are much farther from the data than what fresh weights give."""
+    from equipoise import rehearsal
+    from equipoise.engine.export import save_generator
+    from equipoise.sampling import open_run
+
+    kept = open_run(mood_run, "cpu")
+    with torch.no_grad():
+        [weight for name, weight in kept.module.named_parameters() if name.endswith("bias")][-1].fill_(9.0)
+    save_generator(tmp_path / "white.safetensors", kept)
+    monkeypatch.setattr(rehearsal, "PHASE_S", 0.1)
+    words = ["train", str(mood_run / "recipe.json"), "--data", str(mood_run.parent / "data"), "--device", "cpu"]
+    words += ["--rehearse", "--set", "drop phases.play", "--set", "g_optim.lr=1e-6"]
+
+    def first_loss(*more: str) -> float:
+        run_command([*words, *more])
+        said = capsys.readouterr()
+        assert "phase rebuild" in said.out, said.err
+        return float(said.out.partition("loss ")[2].split()[0])
+
+    assert first_loss("--from", str(tmp_path / "white.safetensors")) > first_loss() + 0.3
+    assert run_command([*words, "--from", str(mood_run), "--set", "generator.width=8"]) == 2
+    assert "generator.width: 4 -> 8" in capsys.readouterr().err
+
+
 # Phases, killed and gone on with
 
 
