@@ -29,6 +29,7 @@ from equipoise.recipe._settings import (
     Categories,
     Phase,
     Precision,
+    Retuned,
     Span,
 )
 from equipoise.recipe._stretching import stretched
@@ -56,6 +57,7 @@ __all__ = [
     "Phase",
     "Precision",
     "Recipe",
+    "Retuned",
     "Source",
     "Span",
     "Tailor",
