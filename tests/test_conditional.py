@@ -38,7 +38,7 @@ def moods() -> Recipe:
         critic=EruCritic(width=4),
         encoder=VaeEncoder(width=4),
         phases={
-            "rebuild": Phase(Span(4), {"l1": L1(), "kl": KL(weight=0.01)}),
+            "rebuild": Phase(Span(4), {"l1": L1(), "kl": KL(weight=0.01)}, best_by="rebuilt"),
             "play": Phase(
                 Span(4),
                 {
@@ -50,7 +50,7 @@ def moods() -> Recipe:
             ),
         },
         cadence=LOOKED_AT,
-        held_out=0.2,
+        held_out=0.35,  # less holds out none of so few
     )
 
 
@@ -119,6 +119,36 @@ def test_which_network_the_perceptual_distance_is_taken_by_is_kept_with_its_reas
     assert isinstance(term, Perceptual)
     assert term.backend == "encoder"
     assert "LPIPS cannot be had" in recipe.reasons["phases.play.terms.perceptual.backend"]
+
+
+def test_the_best_of_an_autoencoders_phase_is_what_rebuilds_held_out_pictures_best(mood_run: Path) -> None:
+    """The naive twin: each held-out picture by itself, through the networks that were kept."""
+    from equipoise.data.codec import to_planes
+    from equipoise.sampling import open_run
+
+    scores = [event for event in RunFolder(mood_run).read_journal().events if isinstance(event, Measured)]
+    assert [(event.step, event.name) for event in scores] == [(4, "rebuilt"), (8, "kernel")]
+    assert "kernel" in scores[0].beside
+    kept = open_run(mood_run / "best" / "rebuild-best.safetensors", "cpu")
+    assert kept.score == scores[0].value
+    assert kept.encoder is not None
+    corpus = kept.recipe.source.corpus(mood_run.parent / "data")
+    assert corpus.conditions is not None
+    unseen = corpus.split(kept.recipe.held_out).held_out
+    errors = []
+    for place in unseen:
+        real = to_planes(torch.from_numpy(corpus.samples[[place]]), corpus.space)
+        made = kept.module(kept.encoder(real).mean, torch.from_numpy(corpus.conditions[[place]]))
+        errors.append(float((made - real).abs().mean()))
+    assert len(errors) > 4
+    assert scores[0].value == pytest.approx(np.mean(errors), rel=1e-4)
+
+
+def test_what_rebuilds_nothing_cannot_be_chosen_by_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["train", "sprites_small", "--data", str(tmp_path), "--out", str(tmp_path / "run"), "--device", "cpu"]
+    for path in ("best_by", "phases.main.best_by"):
+        assert run_command([*words, "--set", f"{path}=rebuilt"]) == 2
+        assert f"{path}: is rebuilt, which needs an encoder" in capsys.readouterr().err
 
 
 def test_samples_are_asked_for_by_conditions(mood_run: Path, tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ class Span(Part):
         return f"{self.amount:g} {self.unit}"
 
 
-BestBy = Literal["kernel", "frechet", "sliced_wasserstein", "psnr", "ssim"]
+BestBy = Literal["kernel", "frechet", "sliced_wasserstein", "psnr", "ssim", "rebuilt"]
 
 
 @dataclass(frozen=True)
