@@ -108,13 +108,13 @@ def train(
     folder = out if out is not None else next_free(Path("runs"), _stem(recipe))
     with _reading_bar() as progress:
         where = run.Where(data, device=device, progress=progress, readers=_readers(workers))
-        if begin_from is not None and (dry_run or rehearse):
-            raise RequestError("--from is for a run that is trained: leave --dry-run and --rehearse away")
+        if begin_from is not None and dry_run:
+            raise RequestError("--from changes nothing that --dry-run shows: leave one of them away")
         if dry_run:
             showing.plan(rehearsal.outline(settings, where, budget))
             return OK
         if rehearse:
-            showing.rehearsal(rehearsed := rehearsal.rehearse(settings, where, budget))
+            showing.rehearsal(rehearsed := rehearsal.rehearse(settings, where, budget, begin_from))
             return NOT_WELL if rehearsed.faults else OK
         view = _view()
         session = run.start(settings, where, folder, budget, _listeners(view, track, folder), begin_from)

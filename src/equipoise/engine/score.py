@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from equipoise.data.corpus import Corpus
 from equipoise.data.split import Split
 from equipoise.engine.asking import Arguments
-from equipoise.engine.look import draw, fixed_arguments, reals
+from equipoise.engine.look import draw, fixed_arguments, reals, repeated
 from equipoise.engine.plan import Plan
+from equipoise.engine.rebuilding import Rebuilding
 from equipoise.measures.diversity import diversity
 from equipoise.measures.enlarged import FEWEST_BANDS, angle, interpolated
 from equipoise.measures.features import Extractor, Vectors
@@ -77,9 +78,17 @@ class Score:
     """
 
     def __init__(
-        self, real: Samples, asked: Arguments, *, pairs: Space | None = None, plain: Samples | None = None
+        self,
+        real: Samples,
+        asked: Arguments,
+        *,
+        pairs: Space | None = None,
+        plain: Samples | None = None,
+        rebuilding: Rebuilding | None = None,
     ) -> None:
-        """`pairs` is the kind of samples that come in pairs, and `plain` are pictures that needed no network for it."""
+        """`pairs` is the kind of samples that come in pairs, and `plain` are pictures that needed no network for it;
+        `rebuilding` is for generators that have an encoder."""
+        self._rebuilding = rebuilding
         self._on_features = len(real) >= FEWEST_FOR_FEATURES
         self._pairs = pairs
         self._plain_psnr = float(psnr(plain, real).mean()) if plain is not None else None
@@ -99,10 +108,14 @@ class Score:
         num_fakes = len(batch.real) if in_pairs else min(count, FAKES_PER_REAL * len(batch.real))
         plain = interpolated(batch.given, plan.space) if in_pairs and batch.given is not None else None
         asked = fixed_arguments(recipe.generator, recipe.seed, "score", num_fakes, batch)
-        return cls(batch.real, asked, pairs=plan.space if in_pairs else None, plain=plain)
+        unseen = repeated(batch, min(num_held_out, len(batch.real)) or len(batch.real))
+        rebuilding = Rebuilding(recipe.generator.takes, unseen) if recipe.encoder is not None else None
+        return cls(batch.real, asked, pairs=plan.space if in_pairs else None, plain=plain, rebuilding=rebuilding)
 
     def measure(self, best_by: BestBy) -> BestBy:
         """The measure that is taken when this one is asked for."""
+        if best_by == "rebuilt":
+            return best_by if self._rebuilding is not None else FALLBACK
         if best_by in OF_PAIRS:
             return best_by if self._pairs is not None else FALLBACK
         return best_by if self._on_features else FALLBACK
@@ -111,8 +124,10 @@ class Score:
         """The same for two scores that may be compared: of the same real samples, arguments and measure."""
         return _digest(self.measure(best_by), self.real, *self._asked)
 
-    def __call__(self, average: nn.Module, device: torch.device, best_by: BestBy) -> Scored:
-        """NaN, and nothing beside it, when a sample is not finite."""
+    def __call__(
+        self, average: nn.Module, device: torch.device, best_by: BestBy, encoder: nn.Module | None = None
+    ) -> Scored:
+        """NaN, and nothing beside it, when a sample is not finite.  `encoder` is needed where samples are rebuilt."""
         name = self.measure(best_by)
         fake = draw(average, self._asked, device)
         if not fake.isfinite().all():
@@ -121,6 +136,10 @@ class Score:
         shares_of: dict[str, Tensor] = {}
         if name == FALLBACK:
             found[FALLBACK] = sliced_wasserstein(fake, self.real)
+        if name == "rebuilt":
+            assert self._rebuilding is not None and encoder is not None
+            shares_of["rebuilt"] = self._rebuilding.errors(average, encoder, device)
+            found["rebuilt"] = float(shares_of["rebuilt"].mean())
         if self._pairs is not None:
             fits = min(fake.shape[2:]) >= WINDOW
             shares_of |= {measure: of(fake, self.real) for measure, of in OF_PAIRS.items() if fits or measure == "psnr"}

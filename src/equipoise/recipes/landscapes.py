@@ -24,7 +24,11 @@ def landscapes() -> Recipe:
         critic=EruCritic(width=WIDTH),
         encoder=VaeEncoder(width=WIDTH),
         phases={
-            "rebuild": Phase(Span(REBUILD), {"rebuild": L1(), "kl": KL(weight=Linear(0.0, 0.1, until=REBUILD / 2))}),
+            "rebuild": Phase(
+                Span(REBUILD),
+                {"rebuild": L1(), "kl": KL(weight=Linear(0.0, 0.1, until=REBUILD / 2))},
+                best_by="rebuilt",  # what it learns; its samples from the prior are blurred whatever it does
+            ),
             "ramp": Phase(
                 Span(RAMP),
                 {
