@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import io
 import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Final, cast
+from typing import Final, cast
 
 from equipoise.errors import RequestError
 
@@ -45,7 +46,7 @@ class LeftOut:
         return tuple(said)
 
 
-def opened(path: Path) -> BinaryIO:
+def opened(path: Path) -> io.BufferedReader:
     """The file's bytes, unpacked where it is gzip.  Raises `RequestError` when it cannot be opened."""
     try:
         file = path.open("rb")
@@ -53,7 +54,10 @@ def opened(path: Path) -> BinaryIO:
         raise RequestError(f"{path} cannot be read: {error.strerror}") from error
     packed = file.read(len(_GZIP)) == _GZIP
     file.seek(0)
-    return cast(BinaryIO, gzip.GzipFile(fileobj=file)) if packed else file
+    if not packed:
+        return file
+    file.close()
+    return cast(io.BufferedReader, gzip.open(path))
 
 
 def head(path: Path) -> bytes:
@@ -72,21 +76,20 @@ def document(path: Path) -> str:
     return whole[mark:].decode(encoding, errors="replace")
 
 
-def blocks(file: BinaryIO, left_out: LeftOut, most: int = MOST_BYTES) -> Iterator[bytes]:
+def blocks(file: io.BufferedReader, left_out: LeftOut, most: int) -> Iterator[bytes]:
     """At most so many bytes; a packed file that is cut off ends early."""
     total = 0
-    while total < most:
+    while total <= most:
         try:
-            block = file.read(min(BLOCK, most - total))
+            block = file.read1(BLOCK)
         except (EOFError, gzip.BadGzipFile, zlib.error):
             left_out.others.append("the packed file is cut off or damaged: what follows was left out")
             return
         if not block:
             return
+        yield block[: most - total]
         total += len(block)
-        yield block
-    if most == MOST_BYTES and file.read(1):
-        left_out.others.append(f"only the first {MOST_BYTES // 2**30} GiB were read")
+    left_out.others.append(f"only the first {most / 2**30:.2g} GiB were read")
 
 
 def encoding_of(first: bytes) -> tuple[str, int]:
@@ -98,7 +101,7 @@ def lines(path: Path, left_out: LeftOut) -> Iterator[str]:
     """The lines of a file, without their ends; a line that is drawn over by a carriage return is one of its own."""
     with opened(path) as file:
         decoder, rest, is_long = None, "", False
-        for block in blocks(file, left_out):
+        for block in blocks(file, left_out, MOST_BYTES):
             if decoder is None:
                 encoding, mark = encoding_of(block)
                 decoder, block = codecs.getincrementaldecoder(encoding)(errors="replace"), block[mark:]
