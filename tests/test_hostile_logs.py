@@ -137,3 +137,11 @@ def test_lines_made_to_be_slow_are_not(tmp_path: Path) -> None:
     words = ["d loss " * 280, "D(" * 900, "- " * 900 + "loss: 1"] * 20
     (tmp_path / "log").write_text("\n".join([*evil, *words, *evil]))
     assert len(read(tmp_path / "log").signals["d_loss"])
+
+
+def test_a_quote_without_its_other_half_spoils_its_row_alone(tmp_path: Path) -> None:
+    text = logs.wandb().splitlines()
+    text[7] = text[7].replace('"', "", 1)
+    text[8] = text[8][:-1]
+    (tmp_path / "log").write_text("\n".join(text))
+    assert len(read(tmp_path / "log").signals["d_loss"]) >= 98
