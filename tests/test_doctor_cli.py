@@ -125,6 +125,14 @@ def test_a_confidence_has_words(confidence: float, words: str) -> None:
     assert telling.sureness(confidence) == words
 
 
+def test_who_has_seen_enough_may_stop_reading(lost: Path) -> None:
+    words = [sys.executable, "-m", "equipoise", "doctor", str(lost), "--loss", "bce"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert (process.stderr.read(), process.wait()) == (b"", 0)
+
+
 def test_columns_in_memory_are_diagnosed(lost: Path) -> None:
     rows = [line.split(",") for line in lost.read_text().splitlines()]
     table = {name: [float(row[at]) for row in rows[1:]] for at, name in enumerate(rows[0])}

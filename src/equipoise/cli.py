@@ -260,6 +260,7 @@ def doctor(
         print_json(telling.to_json(examination, trace))
     else:
         sys.stdout.writelines(f"{line}\n" for line in telling.lines(examination, trace))
+    sys.stdout.flush()
     return NOT_WELL if examination.verdict in ("ill", "suspect") else OK
 
 
@@ -384,6 +385,9 @@ def run_command(words: list[str]) -> int:
         return _complain(str(error), WRONG_REQUEST)
     except Fault as fault:
         return _complain(str(fault), FAULT)
+    except BrokenPipeError:  # whoever reads has seen enough, as head has; at the end nothing must be left to flush
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
     except OSError as error:
         return _complain(f"{error.filename or 'a file'}: {error.strerror or error}", FAULT)
     return code if isinstance(code, int) else OK
