@@ -239,6 +239,32 @@ def check(
 
 
 @app.command
+def doctor(
+    *paths: Path,
+    loss: Annotated[str | None, Parameter(name="--loss", help="bce, lsgan, hinge, wgan, relativistic ...")] = None,
+    phase: Annotated[
+        str | None, Parameter(name="--phase", help="another phase of a run than the last, or another pair of networks")
+    ] = None,
+    json_: AsJson = False,
+) -> int:
+    """Say what is wrong with a run, by its folder or by a log of any program, how that is known, and what to change."""
+    from equipoise.doctor import telling
+    from equipoise.doctor.examining import examine
+    from equipoise.doctor.readers import read_all
+
+    if not paths:
+        raise RequestError("doctor needs a run's folder or a log: a table, a text, a notebook, TensorBoard's events")
+    trace = read_all(paths, loss, phase)
+    examination = examine(trace)
+    if json_:
+        print_json(telling.to_json(examination, trace))
+    else:
+        sys.stdout.writelines(f"{line}\n" for line in telling.lines(examination, trace))
+    sys.stdout.flush()
+    return NOT_WELL if examination.verdict in ("ill", "suspect") else OK
+
+
+@app.command
 def evaluate(
     run_folder: Path,
     *,
@@ -359,6 +385,9 @@ def run_command(words: list[str]) -> int:
         return _complain(str(error), WRONG_REQUEST)
     except Fault as fault:
         return _complain(str(fault), FAULT)
+    except BrokenPipeError:  # whoever reads has seen enough, as head has; at the end nothing must be left to flush
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
     except OSError as error:
         return _complain(f"{error.filename or 'a file'}: {error.strerror or error}", FAULT)
     return code if isinstance(code, int) else OK
