@@ -30,6 +30,8 @@ FEWEST: Final = 6
 """Evaluations."""
 LEARNED: Final = 0.8
 """Of the first distance: below it something was learned (to be tuned)."""
+LEARNED_FID: Final = 45.0
+"""A log that begins below it begins with a trained generator (to be tuned)."""
 LONG: Final = 2000.0
 """Steps after which something should be."""
 LEAST_PSNR: Final = 10.0
@@ -194,7 +196,8 @@ def _never(trace: Trace, name: str) -> Evidence | None:
     series = trace.get(name)
     if series is None or len(series) < FEWEST or trace.last_step < LONG or series.values[0] <= 0:
         return None
-    best, near = best_so_far(series, higher=False), FAR * trace.floors.get(name, 0.0)
+    unknown = LEARNED_FID if name == "fid" else 0.0
+    best, near = best_so_far(series, higher=False), FAR * trace.floors[name] if name in trace.floors else unknown
     if best <= LEARNED * series.values[0] or series.values[0] < near:
         return None
     said = f"{name} began at {series.values[0]:.3g} and has never been better than {best:.3g}"
