@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from equipoise.edit import Edit
 from equipoise.recipe import edited
 from equipoise.spec import flatten
 from traces import rows, well
+
+Change = Callable[[Settings], Remedy]
 
 
 def all_remedies(settings: Settings) -> list[tuple[str, Remedy]]:
@@ -73,8 +76,8 @@ def test_every_remedy_is_words_for_a_foreign_run() -> None:
         ("terrain", remedies.softer_classes, ["categories.pull *= 2.0"]),
     ],
 )
-def test_remedies_by_hand(recipe: str, remedy: object, edits: list[str]) -> None:
-    made = [str(edit) for edit in remedy(flatten(recipes.load(recipe))).edits]  # type: ignore[operator]
+def test_remedies_by_hand(recipe: str, remedy: Change, edits: list[str]) -> None:
+    made = [str(edit) for edit in remedy(flatten(recipes.load(recipe))).edits]
     assert made[: len(edits)] == edits
     assert bool(made) == bool(edits)
 
@@ -104,27 +107,27 @@ def test_a_game_that_is_balanced_by_its_share_keeps_its_weight() -> None:
     assert remedies.weaker_game(flatten(edited(recipe, share))).edits == ()
 
 
+SHIFTED = 'augment={"part": "equipoise.recipe.Augment", "applies_to": "both", "operations": []}'
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "remedy",
+    ("remedy", "before"),
     [
-        remedies.bound_the_slope,
-        remedies.slower_both,
-        remedies.clip,
-        remedies.larger_batch,
-        remedies.fewer_critic_updates,
-        remedies.instance_noise,
-        remedies.adapt_augmentation,
-        remedies.nearest_upsampling,
-        remedies.bigger_generator,
-        remedies.faster_average,
+        pytest.param(remedies.bound_the_slope, [], id="scale a weight"),
+        pytest.param(remedies.slower_both, [], id="scale rates"),
+        pytest.param(remedies.larger_batch, [], id="scale a whole number"),
+        pytest.param(remedies.clip, [], id="set a number"),
+        pytest.param(remedies.nearest_upsampling, [], id="set a word"),
+        pytest.param(remedies.adapt_augmentation, [], id="set a part"),
+        pytest.param(remedies.instance_noise, [SHIFTED], id="add a part"),
     ],
-    ids=lambda remedy: remedy.__name__,
 )
-def test_what_a_remedy_makes_of_a_recipe_trains(remedy: object, tmp_path: Path) -> None:
-    changes = remedy(flatten(tiny.images())).edits  # type: ignore[operator]
+def test_what_a_remedy_makes_of_a_recipe_trains(remedy: Change, before: list[str], tmp_path: Path) -> None:
+    recipe = edited(tiny.images(), [Edit.parse(change) for change in before])
+    changes = remedy(flatten(recipe)).edits
     assert changes
+    words = [word for change in (*before, *map(str, changes)) for word in ("--set", change)]
     data = tiny.coloured(tmp_path / "data", 24)
-    words = [word for edit in changes for word in ("--set", str(edit))]
     asked = ["train", f"{Path(tiny.__file__)}:images", "--data", str(data), "--out", str(tmp_path / "run")]
     assert run_command([*asked, "--for", "10steps", "--device", "cpu", *words]) == 0
