@@ -76,8 +76,8 @@ SICK: Mapping[str, list[Trace]] = {
         well(d_loss=rows(1.386, noise=0.01), distance=scores(20.0, *[6.0] * 10)),
     ],
     "generator-wins": [
-        well(d_loss=rows((1.4, 2.5, 2.5))),
-        well("wgan", d_loss=rows((-4.0, -4.0, 0.0, 5.0, 6.0))),
+        well(d_loss=rows((1.4, 2.5, 2.5)), distance=STUCK),
+        well("wgan", d_loss=rows((-4.0, -4.0, 0.0, 5.0, 6.0)), distance=STUCK),
     ],
     "saturated-flip": [
         well(d_loss=rows(CLIPPED, noise=0), d_real=rows(1.0, noise=0), d_fake=rows(1.0, noise=0), g_loss=rows(0.0)),
@@ -193,7 +193,11 @@ NEAR: Mapping[str, list[Trace]] = {
         well(d_loss=rows(1.386, noise=0.01), auc=rows(0.5, noise=0.02), distance=scores(20.0, *[3.0] * 10)),
         well(auc=rows(0.58, noise=0.01), distance=scores(20.0, *[6.0] * 10)),
     ],
-    "generator-wins": [well(d_loss=rows((1.4, 1.9, 1.9))), well("wgan", d_loss=rows((-4.0, -4.0, 0.0, 1.0, 1.5)))],
+    "generator-wins": [
+        well(d_loss=rows((1.4, 1.9, 1.9)), distance=STUCK),
+        well(d_loss=rows((1.4, 2.5, 2.5))),
+        well("wgan", d_loss=rows((-4.0, -4.0, 0.0, 1.0, 1.5)), distance=STUCK),
+    ],
     "saturated-flip": [
         well(d_loss=rows(100.0, noise=0), d_real=rows(1.0, noise=0), d_fake=rows(0.5, noise=0)),
         well(d_loss=rows(14.0)),
@@ -221,6 +225,7 @@ NEAR: Mapping[str, list[Trace]] = {
         well(auc=rows((0.7, 0.9), noise=0), auc_held_out=rows((0.7, 0.82), noise=0)),
         well(augment_p=rows(0.8, noise=0), overfitting=rows(0.5)),
         well(augment_p=rows(0.5), overfitting=rows(0.9)),
+        well(augment_p=rows(0.8, noise=0)),
     ],
     "memorisation": [samples(memory=ending(0.1, 0.25))],
     "auxiliary-dominates": [

@@ -115,9 +115,7 @@ SHIFTED = 'augment={"part": "equipoise.recipe.Augment", "applies_to": "both", "o
     ("remedy", "before"),
     [
         pytest.param(remedies.bound_the_slope, [], id="scale a weight"),
-        pytest.param(remedies.slower_both, [], id="scale rates"),
         pytest.param(remedies.larger_batch, [], id="scale a whole number"),
-        pytest.param(remedies.clip, [], id="set a number"),
         pytest.param(remedies.nearest_upsampling, [], id="set a word"),
         pytest.param(remedies.adapt_augmentation, [], id="set a part"),
         pytest.param(remedies.instance_noise, [SHIFTED], id="add a part"),

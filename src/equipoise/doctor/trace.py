@@ -185,11 +185,26 @@ class Trace:
 
     @property
     def window(self) -> float:
-        """In steps: how long numbers of a loss are looked at together, an epoch but at least `FEWEST_STEPS`."""
-        return max(FEWEST_STEPS, self.steps_an_epoch or 0.0)
+        """In steps: how long numbers of a loss are looked at together.
+
+        An epoch, but at least `FEWEST_STEPS`, and so many that there are rows enough for a median.
+        """
+        return max(FEWEST_STEPS, self.steps_an_epoch or 0.0, self._steps_of_a_median)
+
+    @property
+    def _steps_of_a_median(self) -> float:
+        losses = self.get("d_loss") or self.get("g_loss")
+        if losses is None or len(losses) < ROWS_OF_A_MEDIAN:
+            return 0.0
+        apart = float(losses.steps[-1] - losses.steps[0]) / (len(losses) - 1)
+        return apart * min(ROWS_OF_A_MEDIAN, len(losses) // PARTS)
 
 
 FEWEST_STEPS: Final = 200.0
+ROWS_OF_A_MEDIAN: Final = 20
+"""A median of so many is off by a third of their deviation."""
+PARTS: Final = 10
+"""A short log is looked at in so many parts at least."""
 MOST_MEDIANS: Final = 1000
 """More of them say nothing new of a log with a row for each step."""
 MOST_SORTED: Final = 2**22

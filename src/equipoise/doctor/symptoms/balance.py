@@ -8,6 +8,7 @@ from typing import ClassVar, Final
 
 from equipoise.doctor import remedies
 from equipoise.doctor.limits import MODERATE, WARM_UP, Limit
+from equipoise.doctor.quality import samples_are_well
 from equipoise.doctor.symptom import Evidence, Remedy, Symptom, agreeing
 from equipoise.doctor.trace import Trace
 
@@ -24,11 +25,6 @@ NOTHING: Final = 1e-3
 """Of the critic's loss where it is blind: a loss that is printed as 0.000."""
 CERTAIN: Final = 0.999
 """D(x) that is printed as 1.00 (notes on radio bursts: 0.9999)."""
-EVALUATIONS: Final = 3
-IMPROVING: Final = 0.95
-"""Of the best distance before the last evaluations (to be tuned)."""
-NEAR: Final = 1.5
-"""Times the floor (to be tuned)."""
 OFF_TARGET: Final = Limit("g_loss", 1.0, weight=0.5)
 """Least squares with targets 0 and 1: where fakes score 0, as they should for a perfect critic, it is 1."""
 
@@ -67,7 +63,7 @@ class CriticWins(Symptom):
     def seen(self, trace: Trace) -> tuple[Evidence, ...]:
         by_loss = _sure_by_loss(trace) or _sure_for_an_epoch(trace)
         gone = _gradient_is_gone(trace)
-        return () if gone is None and _samples_are_well(trace) else agreeing((by_loss, SURE_AUC.seen(trace), gone))
+        return () if gone is None and samples_are_well(trace) else agreeing((by_loss, SURE_AUC.seen(trace), gone))
 
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
         settings = trace.settings
@@ -113,18 +109,6 @@ class OffTarget(Symptom):
             remedies.slower_critic(trace.settings, 0.5),
             remedies.less_momentum(trace.settings),
         )
-
-
-def _samples_are_well(trace: Trace) -> bool:
-    """Whether they are near the data, or were coming nearer in the last evaluations: then the critic may be sure."""
-    for name in ("distance", "fid"):
-        series = trace.get(name)
-        if series is None or len(series) <= EVALUATIONS or series.steps[-1] < WARM_UP:
-            continue
-        now, before = float(series.values[-EVALUATIONS:].min()), float(series.values[:-EVALUATIONS].min())
-        if now < IMPROVING * before or now < NEAR * trace.floors.get(name, 0.0):
-            return True
-    return False
 
 
 def _is_relativistic(trace: Trace) -> bool:

@@ -9,7 +9,8 @@ from typing import ClassVar, Final
 import numpy as np
 
 from equipoise.doctor import remedies
-from equipoise.doctor.limits import MODERATE, WARM_UP, best_so_far
+from equipoise.doctor.limits import MODERATE, WARM_UP
+from equipoise.doctor.quality import best_so_far
 from equipoise.doctor.symptom import PROOF, Evidence, Remedy, Symptom, agreeing
 from equipoise.doctor.trace import Series, Trace
 
@@ -100,6 +101,7 @@ class NotLearning(Symptom):
     explained_by: ClassVar[tuple[str, ...]] = (
         *("critic-wins", "dead-critic", "critic-blind", "not-finite", "saturated-flip", "generator-wins", "gap-stays"),
         *("total-collapse", "exploding", "oscillation", "dark-retreat", "flat", "perceptual-too-heavy"),
+        *("late-collapse", "posterior-collapse"),
     )
     sources: ClassVar[tuple[str, ...]] = (
         "notes on super-resolution: 6.02 dB for 20 epochs",
@@ -129,7 +131,7 @@ class Stagnation(Symptom):
     )
     explained_by: ClassVar[tuple[str, ...]] = (
         *NotLearning.explained_by,
-        *("late-collapse", "not-learning", "partial-collapse", "overfitting", "comes-and-goes", "auxiliary-dominates"),
+        *("not-learning", "partial-collapse", "overfitting", "comes-and-goes", "auxiliary-dominates"),
     )
     sources: ClassVar[tuple[str, ...]] = ("notes on sprites, section 5: if results plateau, a larger model",)
 
