@@ -33,6 +33,9 @@ READING_SIDE = (
     "data",
     "recipes",
     "recipes.listing",
+    "doctor",
+    "doctor.examining",
+    "doctor.pages",
     "terminal",
     "cli",
 )

@@ -226,3 +226,27 @@ def test_a_long_log_is_thinned_and_ends_where_it_ended() -> None:
     assert len(thin) == 1000
     assert thin.steps[-1] == long.steps[-1]
     assert thin.values[-1] == LAST * 20 - 1 - (WINDOW - 1) / 2
+
+
+def hostile(seed: int) -> Trace:
+    """Any signals of any length, with zeros, huge numbers and numbers that are none."""
+    draw = np.random.default_rng(seed)
+    kinds = (0.0, 1.0, -1.0, 1e-300, 1e30, np.inf, -np.inf, np.nan, 0.5, 100.0)
+    signals = {}
+    for name in (*SIGNALS, "share.game", "share.lpips", "share.x"):
+        count = int(draw.integers(0, 80))
+        steps = np.sort(draw.integers(0, 5000, count)).astype(float)
+        noise = draw.standard_normal(count) if seed % 2 else np.zeros(count)
+        signals[name] = Series.of(steps, draw.choice(draw.choice(kinds, 3), count) + noise)
+    game = [*GAMES.values(), None][seed % (len(GAMES) + 1)]
+    floors = {name: float(draw.choice(kinds[:5])) for name in ("distance", "fid", "flat", "obeyed")}
+    return Trace(signals, game, floors=floors, steps_an_epoch=float(seed % 3) or None, batch=seed % 5 or None)
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_no_numbers_confuse_it(seed: int) -> None:
+    """Warnings are errors here: nothing is divided by nothing."""
+    examination = examine(hostile(seed))
+    for diagnosis in examination.diagnoses:
+        assert 0.0 < diagnosis.confidence <= 1.0
+        assert all(np.isfinite(item.onset) for item in diagnosis.evidence if item.onset is not None)

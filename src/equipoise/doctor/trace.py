@@ -102,7 +102,7 @@ class Series:
     def finite(self) -> Series:
         """Without what is not a number."""
         kept = np.isfinite(self.values)
-        return Series(self.steps[kept], self.values[kept])
+        return self if kept.all() else Series(self.steps[kept], self.values[kept])
 
     def after(self, step: float) -> Series:
         """From this step on."""
@@ -116,13 +116,13 @@ class Series:
 
     def smooth(self, window: float) -> Series:
         """The median of the values of the last `window` steps, at each step, or at so many as say all there is."""
-        begins = np.searchsorted(self.steps, self.steps - window, side="right")
-        longest = int((np.arange(len(self)) - begins).max(initial=0)) + 1
-        places = min(len(self), MOST_MEDIANS, max(2, MOST_SORTED // longest))
-        ends = np.unique(np.linspace(0, len(self) - 1, places).astype(np.intp))
-        counts = ends - begins[ends] + 1
-        back = ends[:, None] - np.arange(longest)
-        held = np.where(np.arange(longest) < counts[:, None], self.values[np.maximum(back, 0)], np.inf)
+        ends = np.unique(np.linspace(0, len(self) - 1, min(len(self), MOST_MEDIANS)).astype(np.intp))
+        counts = ends + 1 - np.searchsorted(self.steps, self.steps[ends] - window, side="right")
+        longest = int(counts.max(initial=1))
+        thinned = slice(None, None, -(len(ends) * longest // MOST_SORTED + 1))
+        ends, counts = ends[thinned][::-1], counts[thinned][::-1]
+        back = np.maximum(ends[:, None] - np.arange(longest), 0)
+        held = np.where(np.arange(longest) < counts[:, None], self.values[back], np.inf)
         held.sort(axis=1)
         each = np.arange(len(ends))
         return Series(self.steps[ends], (held[each, (counts - 1) // 2] + held[each, counts // 2]) / 2)
@@ -207,5 +207,5 @@ PARTS: Final = 10
 """A short log is looked at in so many parts at least."""
 MOST_MEDIANS: Final = 1000
 """More of them say nothing new of a log with a row for each step."""
-MOST_SORTED: Final = 2**22
-"""Values sorted at once, 32 MiB."""
+MOST_SORTED: Final = 2**20
+"""Values sorted at once, 8 MiB."""

@@ -159,9 +159,7 @@ def _far(trace: Trace) -> Evidence | None:
     series, floor = trace.get("distance"), trace.floors.get("distance")
     if series is None or floor is None or not 0 < FAR * floor < series.values[-1]:
         return None
-    said = (
-        f"samples are {series.values[-1] / floor:.1f} times as far from the data as real samples; {FAR:g} can be told"
-    )
+    said = f"distance is {series.values[-1]:.3g}; that of real samples is {floor:.3g}, and {FAR:g} times it can be told"
     return Evidence("samples", said, "distance", None)
 
 

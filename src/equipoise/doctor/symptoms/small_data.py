@@ -100,12 +100,14 @@ class Memorisation(Symptom):
 
 
 def _at_its_end(trace: Trace) -> Evidence | None:
+    return AT_ITS_END.seen(trace) if _still_overfits(trace) else None
+
+
+def _still_overfits(trace: Trace) -> bool:
     known = trace.get("overfitting")
     if known is None:
-        overfits = _suffers(trace) is not None
-    else:
-        overfits = known.smooth(trace.window).values[-1] > _target(trace)
-    return AT_ITS_END.seen(trace) if overfits else None
+        return _suffers(trace) is not None
+    return bool(known.smooth(trace.window).values[-1] > _target(trace))
 
 
 def _target(trace: Trace) -> float:
