@@ -157,7 +157,7 @@ class Trace:
     faults: tuple[str, ...] = ()
     """What its own self-tests and its end said of data, plumbing and measures that cannot be trusted.
 
-    Each begins with ``data:``, ``plumbing:`` or ``measure:``, or is the fault that ended the run in its own words.
+    Each begins with `OF_DATA`, `OF_PLUMBING` or `OF_MEASURE`, or is the fault that ended the run in its own words.
     """
 
     @property
@@ -200,6 +200,9 @@ class Trace:
         return apart * min(ROWS_OF_A_MEDIAN, len(losses) // PARTS)
 
 
+OF_DATA: Final = "data:"
+OF_PLUMBING: Final = "plumbing:"
+OF_MEASURE: Final = "measure:"
 FEWEST_STEPS: Final = 200.0
 ROWS_OF_A_MEDIAN: Final = 20
 """A median of so many is off by a third of their deviation."""
