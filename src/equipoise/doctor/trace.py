@@ -55,6 +55,7 @@ SIGNALS: Final[Mapping[str, str]] = {
     "obeyed": "rank correlation of what was asked for with what is read from the samples",
     # samples; each beside its value for real samples where that is known, see `Trace.floors`
     "distance": "from the real samples, by the run's own measure: lower is better",
+    "distance_raw": "the same, of the generator as it is, where `distance` is of the averaged one",
     "recall": "share of the real samples' variety that is covered, by recall or coverage: higher is better",
     "precision": "share of fakes that could be real",
     "diversity": "mean distance between two fakes over that between two real samples",
@@ -101,7 +102,7 @@ class Series:
     def finite(self) -> Series:
         """Without what is not a number."""
         kept = np.isfinite(self.values)
-        return Series(self.steps[kept], self.values[kept])
+        return self if kept.all() else Series(self.steps[kept], self.values[kept])
 
     def after(self, step: float) -> Series:
         """From this step on."""
@@ -114,10 +115,17 @@ class Series:
         return Series(self.steps[:at], self.values[:at])
 
     def smooth(self, window: float) -> Series:
-        """Each value is the median of those of the last `window` steps."""
-        starts = np.searchsorted(self.steps, self.steps - window, side="right")
-        medians = [float(np.median(self.values[start : at + 1])) for at, start in enumerate(starts)]
-        return Series(self.steps, np.asarray(medians))
+        """The median of the values of the last `window` steps, at each step, or at so many as say all there is."""
+        ends = np.unique(np.linspace(0, len(self) - 1, min(len(self), MOST_MEDIANS)).astype(np.intp))
+        counts = ends + 1 - np.searchsorted(self.steps, self.steps[ends] - window, side="right")
+        longest = int(counts.max(initial=1))
+        thinned = slice(None, None, -(len(ends) * longest // MOST_SORTED + 1))
+        ends, counts = ends[thinned][::-1], counts[thinned][::-1]
+        back = np.maximum(ends[:, None] - np.arange(longest), 0)
+        held = np.where(np.arange(longest) < counts[:, None], self.values[back], np.inf)
+        held.sort(axis=1)
+        each = np.arange(len(ends))
+        return Series(self.steps[ends], (held[each, (counts - 1) // 2] + held[each, counts // 2]) / 2)
 
     def lasting(self, holds: NDArray[np.bool_], at_least: float) -> float | None:
         """The step from which on `holds`, one answer a value, is true to the end, if that is so for so many steps."""
@@ -147,7 +155,10 @@ class Trace:
     unknown: tuple[str, ...] = ()
     """What could not be known, each in a few words; said beside every verdict."""
     faults: tuple[str, ...] = ()
-    """What its own self-tests and its end said: data, plumbing and measures that cannot be trusted."""
+    """What its own self-tests and its end said of data, plumbing and measures that cannot be trusted.
+
+    Each begins with `OF_DATA`, `OF_PLUMBING` or `OF_MEASURE`, or is the fault that ended the run in its own words.
+    """
 
     @property
     def last_step(self) -> float:
@@ -174,8 +185,30 @@ class Trace:
 
     @property
     def window(self) -> float:
-        """In steps: how long numbers of a loss are looked at together, an epoch but at least `FEWEST_STEPS`."""
-        return max(FEWEST_STEPS, self.steps_an_epoch or 0.0)
+        """In steps: how long numbers of a loss are looked at together.
+
+        An epoch, but at least `FEWEST_STEPS`, and so many that there are rows enough for a median.
+        """
+        return max(FEWEST_STEPS, self.steps_an_epoch or 0.0, self._steps_of_a_median)
+
+    @property
+    def _steps_of_a_median(self) -> float:
+        losses = self.get("d_loss") or self.get("g_loss")
+        if losses is None or len(losses) < ROWS_OF_A_MEDIAN:
+            return 0.0
+        apart = float(losses.steps[-1] - losses.steps[0]) / (len(losses) - 1)
+        return apart * min(ROWS_OF_A_MEDIAN, len(losses) // PARTS)
 
 
+OF_DATA: Final = "data:"
+OF_PLUMBING: Final = "plumbing:"
+OF_MEASURE: Final = "measure:"
 FEWEST_STEPS: Final = 200.0
+ROWS_OF_A_MEDIAN: Final = 20
+"""A median of so many is off by a third of their deviation."""
+PARTS: Final = 10
+"""A short log is looked at in so many parts at least."""
+MOST_MEDIANS: Final = 1000
+"""More of them say nothing new of a log with a row for each step."""
+MOST_SORTED: Final = 2**20
+"""Values sorted at once, 8 MiB."""
