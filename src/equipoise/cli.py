@@ -245,6 +245,7 @@ def doctor(
     phase: Annotated[
         str | None, Parameter(name="--phase", help="another phase of a run than the last, or another pair of networks")
     ] = None,
+    page: Annotated[Path | None, Parameter(name="--page", help="also write this HTML file, with plots")] = None,
     json_: AsJson = False,
 ) -> int:
     """Say what is wrong with a run, by its folder or by a log of any program, how that is known, and what to change."""
@@ -256,12 +257,30 @@ def doctor(
         raise RequestError("doctor needs a run's folder or a log: a table, a text, a notebook, TensorBoard's events")
     trace = read_all(paths, loss, phase)
     examination = examine(trace)
+    if page is not None:
+        from equipoise.report.page import Dossier
+        from equipoise.report.writing import write_page
+
+        write_page(Dossier(", ".join(path.name for path in paths), trace, examination), page)
     if json_:
         print_json(telling.to_json(examination, trace))
     else:
         sys.stdout.writelines(f"{line}\n" for line in telling.lines(examination, trace))
     sys.stdout.flush()
     return NOT_WELL if examination.verdict in ("ill", "suspect") else OK
+
+
+@app.command
+def report(
+    run_folder: Path,
+    *,
+    out: Annotated[Path | None, Parameter(name="--out", help="file to write; default report.html in the run")] = None,
+) -> int:
+    """Write a run as one page: verdict, evidence, samples over time, curves, settings with their reasons."""
+    from equipoise.report.writing import write_report
+
+    sys.stdout.write(f"{write_report(run_folder, out)}\n")
+    return OK
 
 
 @app.command

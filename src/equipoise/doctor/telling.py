@@ -61,7 +61,7 @@ def _diagnosis(number: int, diagnosis: Diagnosis) -> Iterator[str]:
     yield f"{number}. {symptom.title} ({symptom.key})"
     yield f"   {sureness(diagnosis.confidence)}, {diagnosis.confidence:.0%}"
     for item in diagnosis.evidence:
-        yield f"   seen: {_seen(item)}"
+        yield f"   seen: {seen(item)} [{item.kind}]"
     yield f"   means: {symptom.means}"
     if symptom.confused_with:
         yield "   not to be confused with " + "; ".join(f"{key}: {how}" for key, how in symptom.confused_with.items())
@@ -69,20 +69,20 @@ def _diagnosis(number: int, diagnosis: Diagnosis) -> Iterator[str]:
         yield from _remedy(place, remedy)
 
 
-def _seen(item: Evidence) -> str:
+def seen(item: Evidence) -> str:
+    """What was seen, and since when."""
     since = " step" if item.said.endswith(" since") else ", since step"
-    onset = f"{since} {item.onset:g}" if item.onset is not None else ""
-    return f"{item.said}{onset} [{item.kind}]"
+    return item.said + (f"{since} {item.onset:g}" if item.onset is not None else "")
 
 
 def _remedy(place: int, remedy: Remedy) -> Iterator[str]:
     yield f"   {'try' if place == 1 else 'then'}: {remedy.words}"
     yield f"        expect: {remedy.effect}; look again after {remedy.look_again:g} steps"
     if remedy.edits:
-        yield f"        {' '.join(map(_as_words, remedy.edits))}"
+        yield f"        {' '.join(map(as_words, remedy.edits))}"
 
 
-def _as_words(edit: Edit) -> str:
+def as_words(edit: Edit) -> str:
     """An edit as it is typed."""
     return f"--set '{edit}'" if edit.op == "drop" else f"--set '{str(edit).replace(' ', '', 2)}'"
 
