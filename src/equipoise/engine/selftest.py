@@ -3,13 +3,13 @@
 ::
 
     for each phase, for each side that has turns in it:    on copies of the networks, a small batch
-        two steps in which this side alone has a turn
+        a step or two in which this side alone has a turn
         its networks: gradients finite and not zero, weights moved, rates and betas as the recipe says
         the others: not moved
     every tensor of weights learned in some phase; fakes lie where real samples do
 
-A bug here looks like a GAN that fails for other reasons, so it comes before every diagnosis.  Two steps, because what
-lies behind a gate that opens from zero has no gradient at the first.
+A bug here looks like a GAN that fails for other reasons, so it comes before every diagnosis.  The second step is there
+because what lies behind a gate that opens from zero has no gradient at the first.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 import torch
+from torch import nn
 
 from equipoise.engine.finite import Detached, NonFinite
 from equipoise.engine.meter import Meter
@@ -35,8 +36,9 @@ from equipoise.recipe import Adam, Phase
 from equipoise.schedule import Progress, Schedule, value_at
 from equipoise.view import Batch, Side
 
-TRIAL_SAMPLES = 16
+TRIAL_SAMPLES = 8
 TRIAL_STEPS = 2
+"""At most: the second is made where some tensor had no gradient at the first."""
 NAMED = 3
 """Tensors that are named; of more, their number is told."""
 
@@ -87,8 +89,9 @@ def _tried(
     """What is wrong in steps in which one side alone has a turn."""
     alone, trial = _alone(plan, phase, side), _copy(plan, state)
     before = {role: _weights(player) for role, player in _players(trial).items()}
+    learning = _learning(plan.recipe.phases[phase], side, trial)
     try:
-        for _ in range(TRIAL_STEPS):
+        while trial.counters.steps < TRIAL_STEPS and not _all_reached(trial, learning):
             step(alone, trial, lambda: batch, Meter())
     except NonFinite as fault:
         yield fault.culprit
@@ -98,12 +101,13 @@ def _tried(
     if trial.skips:
         yield trial.skips[0]
         return
-    learning = _learning(plan.recipe.phases[phase], side, trial)
     for role, player in _players(trial).items():
         has_moved = any(not torch.equal(a, b) for a, b in zip(before[role], player.parameters, strict=True))
         if role in learning:
             _remember(learned[role], player)
-            yield from _faults_of(role, player, _settings(plan, role), has_moved)
+            settings = plan.recipe.d_optim if role == "critic" else plan.recipe.g_optim
+            yield from _faults_of(role, player, settings, has_moved)
+            yield from (f"the {role}'s {fault}" for fault in _misread(player, settings, trial.counters.steps - 1))
         elif has_moved:
             yield f"the {role} moved in the {'critic' if side == 'D' else 'generator'}'s update"
 
@@ -134,8 +138,14 @@ def _learning(phase: Phase, side: Side, state: State) -> set[str]:
     return {"generator", "encoder"} if state.encoder is not None and needs & {"encoder", "pairs"} else {"generator"}
 
 
-def _settings(plan: Plan, role: str) -> Adam:
-    return plan.recipe.d_optim if role == "critic" else plan.recipe.g_optim
+def _all_reached(state: State, roles: Iterable[str]) -> bool:
+    """Whether every tensor of these networks has learned."""
+    return all(_has_learned(weight) for role in roles for weight in _players(state)[role].parameters)
+
+
+def _has_learned(weight: nn.Parameter) -> bool:
+    """Whether it has a gradient.  That of a vector may be exactly zero: an offset that the loss does not see."""
+    return weight.grad is not None and (weight.ndim < 2 or bool(weight.grad.any()))
 
 
 def _weights(player: Player) -> list[torch.Tensor]:
@@ -153,7 +163,6 @@ def _faults_of(role: str, player: Player, settings: Adam, has_moved: bool) -> It
         yield f"the {role} cannot learn: its rate is 0"
     elif not has_moved and rate > 0.0:
         yield f"the {role} has a gradient, and its weights did not move"
-    yield from (f"the {role}'s {fault}" for fault in _misread(player, settings))
 
 
 def _rises(settings: Adam) -> bool:
@@ -161,9 +170,9 @@ def _rises(settings: Adam) -> bool:
     return isinstance(settings.lr, Schedule) and settings.lr.extremes()[1] > 0.0
 
 
-def _misread(player: Player, settings: Adam) -> Iterator[str]:
-    """What the optimiser holds, read back, that is not what the recipe says."""
-    at = Progress(TRIAL_STEPS - 1, 0, 0.0)
+def _misread(player: Player, settings: Adam, steps: int) -> Iterator[str]:
+    """What the optimiser holds, read back, that is not what the recipe says after so many steps."""
+    at = Progress(steps, 0, 0.0)
     wanted = {
         "lr": value_at(settings.lr, at),
         "betas": (settings.beta1, settings.beta2),
@@ -181,13 +190,11 @@ def _misread(player: Player, settings: Adam) -> Iterator[str]:
 
 
 def _remember(learned: _Learned, player: Player) -> None:
-    """Which tensors had a gradient.  A vector may have one of exactly zero: an offset that the loss does not see."""
+    """Which tensors a loss depends on, and which have learned."""
     learned.expected = True
-    for name, weight in player.module.named_parameters():
-        if weight.grad is not None:
-            learned.reached.add(name)
-            if weight.ndim < 2 or bool(weight.grad.any()):
-                learned.names.add(name)
+    weights = dict(player.module.named_parameters())
+    learned.reached |= {name for name, weight in weights.items() if weight.grad is not None}
+    learned.names |= {name for name, weight in weights.items() if _has_learned(weight)}
 
 
 def _never_learned(state: State, learned: dict[str, _Learned]) -> Iterator[str]:
