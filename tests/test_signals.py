@@ -171,6 +171,14 @@ def test_what_is_written_has_a_name_that_the_doctor_knows(name: str) -> None:
     assert ("auc_held_out" in written) == (load(name).held_out > 0)
 
 
+def test_the_page_names_all_that_is_written() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "signals.md").read_text(encoding="utf-8")
+    recipe = replace(load("landscapes"), d_optim=Adam(clip_norm=1.0), g_optim=Adam(clip_norm=1.0))
+    written = {name for name in columns(recipe) if name in SIGNALS} - {"lr_d", "lr_g"}
+    of_samples = {"flat", "colour", "one_class", *FAULTS}
+    assert [name for name in sorted(written | of_samples) if f"`{name}`" not in page] == []
+
+
 # the pull on the samples
 
 
