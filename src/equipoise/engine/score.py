@@ -17,6 +17,7 @@ from equipoise.engine.asking import Arguments
 from equipoise.engine.look import draw, fixed_arguments, reals, repeated
 from equipoise.engine.plan import Plan
 from equipoise.engine.rebuilding import Rebuilding
+from equipoise.measures.appearance import Looks, appearance, looks
 from equipoise.measures.diversity import diversity
 from equipoise.measures.enlarged import FEWEST_BANDS, angle, interpolated
 from equipoise.measures.features import Extractor, Vectors
@@ -40,6 +41,8 @@ FEWEST_FOR_FEATURES = 4 * (NEIGHBOURS + 1)
 FALLBACK: BestBy = "sliced_wasserstein"
 OF_PAIRS = {"psnr": psnr, "ssim": ssim}
 """Measures of a fake and the real sample that it should be; higher is better."""
+ONE_BY_ONE = frozenset({*OF_PAIRS, "rebuilt"})
+"""Measures that compare each sample with one of its own, and have no floor."""
 
 
 def on_features(real: Vectors, fake: Vectors) -> dict[str, float]:
@@ -49,6 +52,7 @@ def on_features(real: Vectors, fake: Vectors) -> dict[str, float]:
         "kernel": kernel_distance(real, fake),
         "frechet": frechet(real, fake),
         "precision": found.precision,
+        "recall": found.recall,
         "coverage": found.coverage,
         "diversity": diversity(real, fake),
     }
@@ -70,6 +74,18 @@ class Scored:
         return self.name in OF_PAIRS
 
 
+@dataclass(frozen=True, slots=True)
+class _Set:
+    """Samples, with what is computed of them once."""
+
+    samples: Samples
+    features: list[Vectors]
+    looks: Looks
+
+    def part(self, chosen: slice) -> _Set:
+        return _Set(self.samples[chosen], [vectors[chosen] for vectors in self.features], self.looks.part(chosen))
+
+
 class Score:
     """Samples for fixed arguments against fixed real ones, held out if enough are: one ruler for a whole run.
 
@@ -82,20 +98,24 @@ class Score:
         real: Samples,
         asked: Arguments,
         *,
-        pairs: Space | None = None,
+        space: Space | None = None,
+        in_pairs: bool = False,
         plain: Samples | None = None,
+        others: Samples | None = None,
         rebuilding: Rebuilding | None = None,
     ) -> None:
-        """`pairs` is the kind of samples that come in pairs, and `plain` are pictures that needed no network for it;
+        """`space` is the kind of samples; without it nothing is said of how they look.  `plain` are pictures that
+        needed no network, of samples that come in pairs.  `others` are further real samples, to know the floors by;
         `rebuilding` is for generators that have an encoder."""
-        self._rebuilding = rebuilding
-        self._on_features = len(real) >= FEWEST_FOR_FEATURES
-        self._pairs = pairs
+        self._space, self._in_pairs, self._asked, self._rebuilding = space, in_pairs, asked, rebuilding
         self._plain_psnr = float(psnr(plain, real).mean()) if plain is not None else None
-        self.real, self._asked = real, asked
+        self._on_features = len(real) >= FEWEST_FOR_FEATURES
         is_points = real.shape[2] == real.shape[3] == 1
         self._extractor = Extractor.fitted(real) if self._on_features and not is_points else None
-        self._features = self._vectors(real)
+        self._real = self._set(real)
+        self._others = others if others is not None and len(others) >= FEWEST_FOR_FEATURES else None
+        self._floors: dict[str, Scored] = {}
+        """By measure."""
 
     @classmethod
     def for_plan(cls, plan: Plan, corpus: Corpus, split: Split) -> Score:
@@ -108,16 +128,23 @@ class Score:
         num_fakes = len(batch.real) if in_pairs else min(count, FAKES_PER_REAL * len(batch.real))
         plain = interpolated(batch.given, plan.space) if in_pairs and batch.given is not None else None
         asked = fixed_arguments(recipe.generator, recipe.seed, "score", num_fakes, batch)
+        others = reals(corpus, split, num_fakes, recipe.seed, skip=len(batch.real)).real
         unseen = repeated(batch, min(num_held_out, len(batch.real)) or len(batch.real))
         rebuilding = Rebuilding(recipe.generator.takes, unseen) if recipe.encoder is not None else None
-        return cls(batch.real, asked, pairs=plan.space if in_pairs else None, plain=plain, rebuilding=rebuilding)
+        return cls(
+            batch.real, asked, space=plan.space, in_pairs=in_pairs, plain=plain, others=others, rebuilding=rebuilding
+        )
+
+    @property
+    def real(self) -> Samples:
+        return self._real.samples
 
     def measure(self, best_by: BestBy) -> BestBy:
         """The measure that is taken when this one is asked for."""
         if best_by == "rebuilt":
             return best_by if self._rebuilding is not None else FALLBACK
         if best_by in OF_PAIRS:
-            return best_by if self._pairs is not None else FALLBACK
+            return best_by if self._in_pairs else FALLBACK
         return best_by if self._on_features else FALLBACK
 
     def ruler(self, best_by: BestBy) -> str:
@@ -125,39 +152,76 @@ class Score:
         return _digest(self.measure(best_by), self.real, *self._asked)
 
     def __call__(
-        self, average: nn.Module, device: torch.device, best_by: BestBy, encoder: nn.Module | None = None
+        self,
+        average: nn.Module,
+        device: torch.device,
+        best_by: BestBy,
+        most: int | None = None,
+        encoder: nn.Module | None = None,
     ) -> Scored:
-        """NaN, and nothing beside it, when a sample is not finite.  `encoder` is needed where samples are rebuilt."""
+        """NaN, and nothing beside it, when a sample is not finite.
+
+        `most` limits the fakes, where they do not come in pairs.  `encoder` is needed where samples are rebuilt.
+        """
         name = self.measure(best_by)
-        fake = draw(average, self._asked, device)
+        fake = draw(average, tuple(argument[:most] for argument in self._asked), device)
         if not fake.isfinite().all():
             return Scored(name, math.nan)
-        found: dict[str, float] = {}
-        shares_of: dict[str, Tensor] = {}
-        if name == FALLBACK:
-            found[FALLBACK] = sliced_wasserstein(fake, self.real)
+        found, shares_of = self._compared(self._real, self._set(fake), name)
+        if self._in_pairs:
+            of_pairs, shares_of_pairs = self._paired(fake)
+            found, shares_of = found | of_pairs, shares_of | shares_of_pairs
         if name == "rebuilt":
             assert self._rebuilding is not None and encoder is not None
             shares_of["rebuilt"] = self._rebuilding.errors(average, encoder, device)
             found["rebuilt"] = float(shares_of["rebuilt"].mean())
-        if self._pairs is not None:
-            fits = min(fake.shape[2:]) >= WINDOW
-            shares_of |= {measure: of(fake, self.real) for measure, of in OF_PAIRS.items() if fits or measure == "psnr"}
-            found |= {measure: float(each.mean()) for measure, each in shares_of.items()}
-            if fake.shape[1] >= FEWEST_BANDS:
-                found["angle"] = float(angle(fake, self.real, self._pairs).mean())
-            if self._plain_psnr is not None:
-                found["gain"] = found["psnr"] - self._plain_psnr
+        return Scored(name, found.pop(name), found, shares_of.get(name))
+
+    def floor(self, best_by: BestBy) -> Scored | None:
+        """The same with other real samples in the fakes' place; with halves of the real ones, where there are too few.
+
+        None where each sample is compared with one of its own, and where halves would be too small.
+        """
+        name = self.measure(best_by)
+        if name in ONE_BY_ONE or (self._others is None and len(self.real) < 2 * FEWEST_FOR_FEATURES):
+            return None
+        if name not in self._floors:
+            one, other = self._real, self._set(self._others) if self._others is not None else None
+            if other is None:
+                one, other = (self._real.part(slice(start, None, 2)) for start in (0, 1))
+            found, shares_of = self._compared(one, other, name)
+            self._floors[name] = Scored(name, found.pop(name), found, shares_of.get(name))
+        return self._floors[name]
+
+    def _compared(self, real: _Set, fake: _Set, name: str) -> tuple[dict[str, float], dict[str, Tensor]]:
+        """Numbers of two sets, and of some the part that each real sample has in them."""
+        found, shares_of = appearance(real.looks, fake.looks), {}
+        if name == FALLBACK:
+            found[FALLBACK] = sliced_wasserstein(fake.samples, real.samples)
         if self._on_features:
-            pairs = list(zip(self._features, self._vectors(fake), strict=True))
+            pairs = list(zip(real.features, fake.features, strict=True))
             spaces = [on_features(*pair) for pair in pairs]
             found |= {measure: statistics.fmean(space[measure] for space in spaces) for measure in spaces[0]}
             if name == "kernel":
                 shares_of["kernel"] = torch.stack([shares(*pair) for pair in pairs]).mean(0)
-        return Scored(name, found.pop(name), found, shares_of.get(name))
+        return found, shares_of
 
-    def _vectors(self, samples: Samples) -> list[Vectors]:
-        return [samples.flatten(1)] if self._extractor is None else self._extractor(samples)
+    def _paired(self, fake: Samples) -> tuple[dict[str, float], dict[str, Tensor]]:
+        """Of each fake and the real sample that it should be."""
+        fits = min(fake.shape[2:]) >= WINDOW
+        shares_of = {measure: of(fake, self.real) for measure, of in OF_PAIRS.items() if fits or measure == "psnr"}
+        found = {measure: float(each.mean()) for measure, each in shares_of.items()}
+        if fake.shape[1] >= FEWEST_BANDS and self._space is not None:
+            found["angle"] = float(angle(fake, self.real, self._space).mean())
+        if self._plain_psnr is not None:
+            found["gain"] = found["psnr"] - self._plain_psnr
+        return found, shares_of
+
+    def _set(self, samples: Samples) -> _Set:
+        features: list[Vectors] = []
+        if self._on_features:
+            features = [samples.flatten(1)] if self._extractor is None else self._extractor(samples)
+        return _Set(samples, features, looks(samples, self._space) if self._space is not None else Looks())
 
 
 def _digest(best_by: str, *tensors: Tensor) -> str:
