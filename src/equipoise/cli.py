@@ -245,6 +245,7 @@ def doctor(
     phase: Annotated[
         str | None, Parameter(name="--phase", help="another phase of a run than the last, or another pair of networks")
     ] = None,
+    everything: Annotated[bool, flag("--all", "all that could be tried, for every diagnosis")] = False,
     page: Annotated[Path | None, Parameter(name="--page", help="also write this HTML file, with plots")] = None,
     json_: AsJson = False,
 ) -> int:
@@ -265,7 +266,7 @@ def doctor(
     if json_:
         print_json(telling.to_json(examination, trace))
     else:
-        sys.stdout.writelines(f"{line}\n" for line in telling.lines(examination, trace))
+        sys.stdout.writelines(f"{line}\n" for line in telling.lines(examination, trace, everything=everything))
     sys.stdout.flush()
     return NOT_WELL if examination.verdict in ("ill", "suspect") else OK
 

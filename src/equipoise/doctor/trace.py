@@ -54,7 +54,7 @@ SIGNALS: Final[Mapping[str, str]] = {
     "active_units": "share of latents whose posterior differs from the prior",
     "obeyed": "rank correlation of what was asked for with what is read from the samples",
     # samples; each beside its value for real samples where that is known, see `Trace.floors`
-    "distance": "from the real samples, by the run's own measure: lower is better",
+    "distance": "from the real samples: Frechet where it was measured, else the run's own measure; lower is better",
     "distance_raw": "the same, of the generator as it is, where `distance` is of the averaged one",
     "recall": "share of the real samples' variety that is covered, by recall or coverage: higher is better",
     "precision": "share of fakes that could be real",
