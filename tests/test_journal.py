@@ -11,6 +11,7 @@ from equipoise import journal
 from equipoise.edit import Change
 from equipoise.journal import (
     Checkpointed,
+    Diagnosed,
     Event,
     Faulted,
     Finished,
@@ -22,6 +23,7 @@ from equipoise.journal import (
     Skipped,
     Started,
     Tick,
+    Watched,
 )
 
 
@@ -63,6 +65,8 @@ ONE_OF_EACH: list[Event] = [
     Pictured(step=10, path="samples/000010.png"),
     Checkpointed(step=10, path="checkpoints/10.pt", bytes=2**40, seconds=0.2),
     resumed(10, Change("batch", 64, 32), Change("weird", [1, {"é": None}], "(absent)")),
+    Watched(loss="hinge"),
+    Diagnosed(step=11, verdict="ill", why="it collapsed", symptoms={"total-collapse": 0.9}),
     Faulted(step=12, message='line one\nline two \u2028 "quoted"'),
     Finished(step=12, reason="asked", seconds=3.0),
 ]

@@ -112,7 +112,7 @@ def test_what_is_not_finite_has_no_score() -> None:
 
 
 def test_a_run_whose_score_is_not_finite_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Score, "__call__", lambda *_: Scored("kernel", float("inf")))
+    monkeypatch.setattr(Score, "__call__", lambda *_, **__: Scored("kernel", float("inf")))
     with pytest.raises(Fault, match="samples are not finite"):
         train(tiny.points(20), out=tmp_path / "run", device="cpu")
 
@@ -177,7 +177,7 @@ def noisy_scores(monkeypatch: pytest.MonkeyPatch, values: list[float]) -> None:
     """Scores whose differences have a standard error of 0.04 to 0.13."""
     found = iter(values)
 
-    def call(score: Score, *_: object) -> Scored:
+    def call(score: Score, *_: object, **named: object) -> Scored:
         value = next(found)
         chance = torch.Generator().manual_seed(round(1000 * value))
         return Scored("kernel", value, shares=torch.randn(len(score.real), generator=chance))

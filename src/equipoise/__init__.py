@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from equipoise.recipe import Recipe
     from equipoise.run import resume, train
     from equipoise.spec import SpecError
+    from equipoise.watch import Watch
 
 __version__ = "0.1.0"
-__all__ = ["Edit", "Fault", "Recipe", "RequestError", "SpecError", "diagnose", "resume", "train"]
+__all__ = ["Edit", "Fault", "Recipe", "RequestError", "SpecError", "Watch", "diagnose", "resume", "train"]
 
 _HOMES = {
     "Edit": "equipoise.edit",
@@ -27,6 +28,7 @@ _HOMES = {
     "Recipe": "equipoise.recipe",
     "RequestError": "equipoise.errors",
     "SpecError": "equipoise.spec",
+    "Watch": "equipoise.watch",
     "diagnose": "equipoise.doctor.diagnosing",
     "resume": "equipoise.run",
     "train": "equipoise.run",

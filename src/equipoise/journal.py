@@ -130,6 +130,24 @@ class Checkpointed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Watched(Event):
+    """A loop that is not ours is watched; its numbers have the names of a trace's signals."""
+
+    loss: str | None = None
+    """A key of the doctor's games; none where nobody said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosed(Event):
+    """What the doctor said of a run while it trained; written when that changed."""
+
+    verdict: str
+    why: str
+    symptoms: Mapping[str, float] = field(default_factory=dict)
+    """How sure it was of each, by key, the likeliest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Faulted(Event):
     """The run was stopped by a fault."""
 

@@ -40,7 +40,9 @@ def _where_nothing_is_wrong(trace: Trace) -> tuple[Verdict, str]:
     if trace.last_step < YOUNG:
         return "young", f"nothing is wrong after {trace.last_step:g} steps, which are too few to say more"
     if measured < FEWEST_EVALUATIONS:
-        seen = "no samples were measured" if measured == 0 else f"samples were measured only {measured} times"
+        seen = ("no samples were measured", "samples were measured only once", "samples were measured only twice")[
+            measured
+        ]
         return "unknown", f"the losses show nothing wrong, but losses alone miss a third of collapses: {seen}"
     return "healthy", "nothing of what the doctor knows is there"
 

@@ -159,22 +159,27 @@ class Score:
         most: int | None = None,
         encoder: nn.Module | None = None,
     ) -> Scored:
-        """NaN, and nothing beside it, when a sample is not finite.
+        """What is said of a generator; see `of`.
 
         `most` limits the fakes, where they do not come in pairs.  `encoder` is needed where samples are rebuilt.
         """
-        name = self.measure(best_by)
         fake = draw(average, tuple(argument[:most] for argument in self._asked), device)
+        if self.measure(best_by) != "rebuilt":
+            return self.of(fake, best_by)
+        assert self._rebuilding is not None and encoder is not None
+        errors = self._rebuilding.errors(average, encoder, device)
+        others = self.of(fake, "kernel")
+        return Scored("rebuilt", float(errors.mean()), {**others.beside, others.name: others.value}, errors)
+
+    def of(self, fake: Samples, best_by: BestBy) -> Scored:
+        """What is said of samples that are there; NaN, and nothing beside it, when one is not finite."""
+        name = self.measure(best_by)
         if not fake.isfinite().all():
             return Scored(name, math.nan)
         found, shares_of = self._compared(self._real, self._set(fake), name)
         if self._in_pairs:
             of_pairs, shares_of_pairs = self._paired(fake)
             found, shares_of = found | of_pairs, shares_of | shares_of_pairs
-        if name == "rebuilt":
-            assert self._rebuilding is not None and encoder is not None
-            shares_of["rebuilt"] = self._rebuilding.errors(average, encoder, device)
-            found["rebuilt"] = float(shares_of["rebuilt"].mean())
         return Scored(name, found.pop(name), found, shares_of.get(name))
 
     def floor(self, best_by: BestBy) -> Scored | None:

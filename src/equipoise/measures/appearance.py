@@ -70,6 +70,8 @@ def appearance(real: Looks, fake: Looks) -> dict[str, float]:
 
 
 def _of_values(real: Looks, fake: Looks) -> dict[str, float]:
+    """Power at a period of two pixels is a checkerboard where it is above that nearby: noise has as much of both, and
+    smooth pictures have none of either."""
     assert real.traits is not None
     assert fake.traits is not None
     assert real.spectrum is not None
@@ -85,7 +87,7 @@ def _of_values(real: Looks, fake: Looks) -> dict[str, float]:
         "flat": float((contrast < FLAT).double().mean()),
         "saturated": of_fake["clipped"],
         "detail": 10.0 ** (detail(real.spectrum, fake.spectrum) / 10.0),
-        "checkerboard": 10.0 ** (apart["checkerboard"] / 10.0),
+        "checkerboard": 10.0 ** ((max(of_fake["checkerboard"], 0.0) - max(of_real["checkerboard"], 0.0)) / 10.0),
         "blocks": 10.0 ** (apart["blocks"] / 20.0),
         "banding": (of_fake["stripes"] + QUIET) / (of_real["stripes"] + QUIET),
         "crosses": 10.0 ** (apart["star"] / 10.0),

@@ -94,7 +94,7 @@ REASONS = {
     "phases.play.terms.perceptual.weight.points": "notes: 0 at first, to 0.005 by the middle of the run",
     **{f"{side}_optim.{name}": "notes" for side in "gd" for name in ("lr", "beta1", "beta2", "clip_norm")},
     "average.decay": "notes",
-    "augment.operations": "measured, LAB.md: never seeing a photograph twice alike, the critic's head reads others "
+    "augment.operations.1": "measured, LAB.md: never seeing a photograph twice alike, the critic's head reads others "
     "half again as well; colours are left alone, for ratings are about them",
     "augment.applies_to": "fakes are changed too, or they would learn the changes",
     "batch": "notes",

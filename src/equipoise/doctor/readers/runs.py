@@ -18,10 +18,12 @@ from equipoise.doctor.readers.phases import UNITS, Stretch, played, settings_of
 from equipoise.doctor.readers.steps import that_count
 from equipoise.doctor.trace import OF_MEASURE, OF_PLUMBING, SIGNALS, Floats, Series, Trace
 from equipoise.errors import RequestError
-from equipoise.journal import Event, Faulted, Measured, Resumed, SelfTested, Skipped, Started, Tick
+from equipoise.journal import Event, Faulted, Measured, Resumed, SelfTested, Skipped, Started, Tick, Watched
 from equipoise.spec import Json, did_you_mean
 
 RECIPE: Final = "recipe.json"
+NOT_WATCHED: Final = frozenset({"waiting", "not_finite"})
+"""What a loop that is not ours does not tell."""
 LARGEST_COUNT: Final = 2**63
 """What is larger was not counted by a run."""
 _PENALTIES: Final = "equipoise.terms.penalties."
@@ -47,6 +49,8 @@ def read_run(folder: Path, loss: str | None = None, phase: str | None = None) ->
     events = journal.history(sound)
     recipe = _recipe(folder, events)
     settings = settings_of(dict(recipe))
+    watched = next(_all(events, Watched), None)
+    loss = loss or (watched.loss if watched is not None else None)
     stretches = played(recipe, tuple(_all(events, Tick)))
     stretch, played_game = _chosen(stretches, settings, phase, list(recipe.get("phases", {})))
     game = game_named(loss) if loss is not None else played_game[1] if played_game else None
@@ -55,6 +59,8 @@ def read_run(folder: Path, loss: str | None = None, phase: str | None = None) ->
     measured = [event for event in _all(events, Measured) if stretch.begin < event.step <= end]
     signals |= _measured(measured, stretch.begin)
     signals |= _skipped(list(_all(events, Skipped)), signals["waiting"].steps, stretch.begin)
+    if watched is not None:
+        signals = {name: series for name, series in signals.items() if name not in NOT_WATCHED}
     unknown = _gaps(signals, game, reading.broken_lines + len(reading.events) - len(sound))
     batch = settings.get("batch")
     return Trace(

@@ -97,7 +97,7 @@ class InvalidMeasure(Symptom):
     }
     reads: ClassVar[tuple[str, ...]] = (
         f"`fid` below 0, above {LARGEST_FID:g} or not finite while the losses are: a proof",
-        f"the floor of `distance` above {RESOLVES:g} of its first value: a proof",
+        f"the floor of `distance` above {RESOLVES:g} of its value before the first step: a proof",
         "what the run's own test of its measure said: a proof",
     )
     sources: ClassVar[tuple[str, ...]] = ("a public sprite GAN whose FID of 8.2e51 was shipped as 8.23",)
@@ -178,8 +178,9 @@ def _impossible(trace: Trace) -> Evidence | None:
 
 
 def _blunt(trace: Trace) -> Evidence | None:
+    """A later first measuring says nothing: a generator that is good by then is near the floor, and should be."""
     series, floor = trace.get("distance"), trace.floors.get("distance")
-    if series is None or floor is None or not 0 < series.values[0] * RESOLVES < floor:
+    if series is None or floor is None or series.steps[0] > 0 or not 0 < series.values[0] * RESOLVES < floor:
         return None
     said = f"real samples are {floor:.3g} from the data, an untrained generator's {series.values[0]:.3g}"
     return Evidence("data", said, "distance", None, 1.0)

@@ -188,8 +188,11 @@ def _back(trace: Trace, name: str) -> Evidence | None:
         return None
     lost = float(series.values[-IN_A_ROW:].min()) / best
     at = float(series.steps[int(np.argmin(series.values))])
-    said = f"{name} is {series.values[-1]:.3g}; the best was {series.values.min():.3g} at step {at:g}, and the last {IN_A_ROW} are all "
-    said += f"{lost:.2g} times that or more"
+    best_value = float(series.values.min())
+    said = (
+        f"{name} is {series.values[-1]:.3g}; the best was {best_value:.3g} at step {at:g}, and the last {IN_A_ROW} are "
+        f"all {lost:.2g} times that or more"
+    )
     return Evidence("samples", said, name, series.lasting(bad, 0.0), PROOF if lost > WORSE else 0.5)
 
 

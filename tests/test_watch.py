@@ -1,0 +1,158 @@
+"""The doctor in a loop of somebody's own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+import equipoise
+from equipoise import journal
+from equipoise.cli import run_command
+from equipoise.doctor.readers.runs import read_run
+from equipoise.errors import RequestError
+from equipoise.journal import Diagnosed, Measured
+
+EXAMPLE = Path(__file__).parent.parent / "examples" / "watch_your_own_loop.py"
+
+
+def pictures(count: int, spread: float = 1.0, seed: int = 0) -> Tensor:
+    """Smooth random pictures [N, 3, 16, 16] in [-1, 1]; with a small spread all are nearly the same."""
+    source = torch.Generator().manual_seed(seed)
+    same, own = (torch.randn(n, 3, 4, 4, generator=source) for n in (1, count))
+    mixed = same * (1 - spread**2) ** 0.5 + own * spread
+    return torch.tanh(torch.nn.functional.interpolate(mixed, scale_factor=4.0, mode="bilinear"))
+
+
+def watched(folder: Path, fakes: Tensor, steps: int = 2000, **settings: object) -> equipoise.Watch:
+    """A loop whose losses are calm, and whose fakes are these."""
+    said: list[str] = []
+    watch = equipoise.Watch(
+        folder, loss="hinge", real=pictures(256, seed=1), every=20, samples_every=400, tell=said.append
+    )
+    noise = torch.Generator().manual_seed(0)
+    with watch:
+        for step in range(steps):
+            real, fake = 0.4 + torch.randn(8, generator=noise), -0.4 + torch.randn(8, generator=noise)
+            shown = fakes[torch.randint(len(fakes), (16,), generator=noise)]
+            losses = {
+                "d_loss": 1.6 + 0.1 * torch.randn((), generator=noise),
+                "g_loss": 0.4 + 0.1 * torch.randn((), generator=noise),
+            }
+            watch.log(step, real_logits=real, fake_logits=fake, fake=shown, **losses)
+    watch.said = said  # type: ignore[attr-defined]
+    return watch
+
+
+def test_a_collapse_that_losses_do_not_show_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    watch = watched(tmp_path / "run", pictures(512, spread=0.03))
+    assert watch.examination is not None and watch.examination.verdict == "ill"
+    assert watch.examination.diagnoses[0].symptom.key == "total-collapse"
+    assert "ill" in watch.said[-1] and watch.said[-1].startswith("step ")  # type: ignore[attr-defined]
+    assert run_command(["doctor", str(tmp_path / "run")]) == 1
+    assert "(total-collapse)" in capsys.readouterr().out
+    events = [event for event in journal.read(tmp_path / "run").events if isinstance(event, Diagnosed)]
+    assert events[-1].verdict == "ill" and next(iter(events[-1].symptoms)) == "total-collapse"
+
+
+def test_a_loop_that_is_well_is_left_in_peace(tmp_path: Path) -> None:
+    watch = watched(tmp_path / "run", pictures(512, seed=2))
+    assert watch.examination is not None and watch.examination.verdict == "healthy"
+    assert not [line for line in watch.said if "ill" in line or "suspect" in line]  # type: ignore[attr-defined]
+
+
+def test_what_is_logged_is_what_the_doctor_reads(tmp_path: Path) -> None:
+    with equipoise.Watch(tmp_path / "run", loss="bce", every=2, tell=lambda line: None) as watch:
+        for step, (real, fake) in enumerate([([1.0, 2.0], [0.0, 0.0]), ([0.0, 0.0], [0.0, 1.0])]):
+            watch.log(
+                step,
+                d_loss=torch.tensor(2.0 + step),
+                lr_d=1e-4,
+                real_logits=torch.tensor(real),
+                fake_logits=torch.tensor(fake),
+            )
+    trace = read_run(tmp_path / "run")
+    assert trace.game is not None and trace.game.key == "bce"
+    values = {name: series.values.tolist() for name, series in trace.signals.items() if len(series)}
+    assert values["d_loss"] == [2.5] and values["score_real"] == [0.75] and values["score_fake"] == [0.25]
+    assert values["auc"] == [pytest.approx((1.0 + 0.25) / 2)] and values["lr_d"] == [pytest.approx(1e-4)]
+    assert trace.signals["d_loss"].steps.tolist() == [2]
+
+
+def test_watching_changes_nothing(tmp_path: Path) -> None:
+    """Neither random numbers nor gradients of the loop."""
+
+    def weights(watch: equipoise.Watch | None) -> Tensor:
+        torch.manual_seed(0)
+        weight = torch.nn.Parameter(torch.ones(3))
+        optim = torch.optim.SGD([weight], lr=0.1)
+        for step in range(60):
+            fake = torch.tanh(weight[:, None, None] * torch.randn(8, 3, 16, 16))
+            loss = fake.square().mean()
+            optim.zero_grad()
+            loss.backward()
+            optim.step()
+            if watch is not None:
+                watch.log(step, g_loss=loss, fake_logits=fake.mean((1, 2, 3)), fake=fake)
+        return weight.detach()
+
+    with equipoise.Watch(tmp_path / "run", real=pictures(128), every=10, samples_every=20, tell=print) as watch:
+        assert torch.equal(weights(watch), weights(None))
+    assert [event.step for event in journal.read(tmp_path / "run").events if isinstance(event, Measured)] == [
+        20,
+        40,
+        60,
+    ]
+
+
+def test_a_loss_that_is_not_finite_is_proof(tmp_path: Path) -> None:
+    with equipoise.Watch(tmp_path / "run", loss="wgan", every=5, tell=lambda line: None) as watch:
+        for step in range(100):
+            watch.log(step, d_loss=torch.tensor(float("nan") if step > 40 else -1.0))
+    assert watch.examination is not None and watch.examination.diagnoses[0].symptom.key == "not-finite"
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"loss": "hing"}, "loss 'hing' is none of .*; did you mean 'hinge'"),
+        ({"real": torch.rand(64, 3, 16, 16) * 255}, "samples go from .* to 25., and value_range says -1 to 1"),
+        ({"real": torch.rand(64, 16, 16)}, r"samples are \[N, C, H, W\]; these have shape \[64, 16, 16\]"),
+    ],
+)
+def test_a_wrong_setting_is_refused_and_nothing_is_made(tmp_path: Path, settings: dict[str, object], said: str) -> None:
+    with pytest.raises(RequestError, match=said):
+        equipoise.Watch(tmp_path / "run", **settings)  # type: ignore[arg-type]
+    assert not (tmp_path / "run").exists()
+
+
+def test_names_and_folders_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    with (
+        equipoise.Watch(tmp_path / "run") as watch,
+        pytest.raises(RequestError, match="no signal 'd_los'; did you mean 'd_loss'"),
+    ):
+        watch.log(0, d_los=1.0)
+    with pytest.raises(RequestError, match="exists already"):
+        equipoise.Watch(tmp_path / "run")
+
+
+def test_samples_in_another_range(tmp_path: Path) -> None:
+    with equipoise.Watch(
+        tmp_path / "run", real=pictures(64) * 127.5 + 127.5, value_range=(0, 255), samples_every=1
+    ) as watch:
+        watch.log(0, fake=pictures(64, seed=2) * 127.5 + 127.5)
+        with pytest.raises(RequestError, match="value_range"):
+            watch.log(1, fake=pictures(64) * 300)
+
+
+@pytest.mark.slow
+def test_the_example_runs_and_is_diagnosed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [sys.executable, str(EXAMPLE), "--steps", "1500", "--out", str(tmp_path / "run")]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert "critic" in done.stdout
+    assert run_command(["doctor", str(tmp_path / "run")]) == 1
+    assert "critic-wins" in capsys.readouterr().out
