@@ -10,7 +10,7 @@ import pytest
 import tiny
 from equipoise import recipes
 from equipoise.cli import run_command
-from equipoise.doctor import lint
+from equipoise.doctor.lint import lint
 from equipoise.edit import Edit
 from equipoise.journal import Resumed, Started, read
 from equipoise.recipe import Recipe, edited

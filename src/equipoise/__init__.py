@@ -1,8 +1,8 @@
 """Equipoise: GANs on small, unusual data, without collapse.
 
-``equipoise.train(recipe, data)`` trains; ``equipoise.Recipe`` and the packages ``terms``, ``networks``, ``data`` and
-``augment`` are what recipes are made of.  The names are loaded when first used, so that importing the package costs
-nothing.
+``equipoise.train(recipe, data)`` trains, and ``equipoise.diagnose(log)`` says what is wrong with a run, anybody's.
+``equipoise.Recipe`` and the packages ``terms``, ``networks``, ``data`` and ``augment`` are what recipes are made of.
+The names are loaded when first used, so that importing the package costs nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from equipoise.doctor.diagnosing import diagnose
     from equipoise.edit import Edit
     from equipoise.errors import Fault, RequestError
     from equipoise.recipe import Recipe
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from equipoise.spec import SpecError
 
 __version__ = "0.1.0"
-__all__ = ["Edit", "Fault", "Recipe", "RequestError", "SpecError", "resume", "train"]
+__all__ = ["Edit", "Fault", "Recipe", "RequestError", "SpecError", "diagnose", "resume", "train"]
 
 _HOMES = {
     "Edit": "equipoise.edit",
@@ -26,6 +27,7 @@ _HOMES = {
     "Recipe": "equipoise.recipe",
     "RequestError": "equipoise.errors",
     "SpecError": "equipoise.spec",
+    "diagnose": "equipoise.doctor.diagnosing",
     "resume": "equipoise.run",
     "train": "equipoise.run",
 }

@@ -13,7 +13,7 @@ from equipoise.asked import as_set, find_recipe
 from equipoise.data import Corpus, Images
 from equipoise.data.check import examine
 from equipoise.data.codec import from_stored
-from equipoise.doctor import lint
+from equipoise.doctor.lint import lint
 from equipoise.edit import Edit, apply
 from equipoise.errors import RequestError
 from equipoise.finding import Finding, worst_first

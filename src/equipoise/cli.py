@@ -239,6 +239,31 @@ def check(
 
 
 @app.command
+def doctor(
+    *paths: Path,
+    loss: Annotated[str | None, Parameter(name="--loss", help="bce, lsgan, hinge, wgan, relativistic ...")] = None,
+    phase: Annotated[
+        str | None, Parameter(name="--phase", help="another phase of a run than the last, or another pair of networks")
+    ] = None,
+    json_: AsJson = False,
+) -> int:
+    """Say what is wrong with a run, by its folder or by a log of any program, how that is known, and what to change."""
+    from equipoise.doctor import telling
+    from equipoise.doctor.examining import examine
+    from equipoise.doctor.readers import read_all
+
+    if not paths:
+        raise RequestError("doctor needs a run's folder or a log: a table, a text, a notebook, TensorBoard's events")
+    trace = read_all(paths, loss, phase)
+    examination = examine(trace)
+    if json_:
+        print_json(telling.to_json(examination, trace))
+    else:
+        sys.stdout.writelines(f"{line}\n" for line in telling.lines(examination, trace))
+    return NOT_WELL if examination.verdict in ("ill", "suspect") else OK
+
+
+@app.command
 def evaluate(
     run_folder: Path,
     *,

@@ -48,6 +48,21 @@ class Started(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SelfTested(Event):
+    """Plumbing and measure of a new run were tried before its first step."""
+
+    faults: tuple[str, ...]
+    """Of the plumbing: what does not learn, moves when it should not, or lies beside the data."""
+    doubts: tuple[str, ...]
+    """Why the measure that chooses the best generator cannot be trusted."""
+    checked: tuple[str, ...]
+    """What was tried, in words."""
+    numbers: Mapping[str, float]
+    """Of the measure: ``floor``, of other real samples, and ``untrained``, of the generator before it learns."""
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Resumed(Event):
     """A run went on from the checkpoint made at `step`."""
 
@@ -85,6 +100,10 @@ class Measured(Event):
     beside: dict[str, float] = field(default_factory=dict)
     is_best: bool = False
     """Whether this generator is taken for the best so far."""
+    floors: dict[str, float] = field(default_factory=dict)
+    """What these numbers are with other real samples in the fakes' place."""
+    is_trusted: bool = True
+    """Whether the measure passed its self-test; the choice of the best means nothing otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +142,10 @@ class Finished(Event):
 
     reason: str
     seconds: float
+    probing_s: float = 0.0
+    """Of this sitting, spent on close looks at steps (`Cadence.probe_steps`)."""
+    scoring_s: float = 0.0
+    """Of this sitting, spent on scores."""
 
 
 EVENTS: Mapping[str, type[Event]] = {kind.__name__: kind for kind in Event.__subclasses__()}
@@ -132,6 +155,9 @@ _FREEZE: Mapping[str, Callable[[Any], object]] = {
     "changes": lambda rows: tuple(Change(**row) for row in rows),
     "notices": tuple,
     "warnings": tuple,
+    "faults": tuple,
+    "doubts": tuple,
+    "checked": tuple,
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from equipoise.folder import RunFolder
 from equipoise.journal import Event, Journal, Tick
@@ -62,4 +62,23 @@ def columns(recipe: Recipe) -> list[str]:
             names += [f"{side.lower()}.{name}" for side in sorted(term.sides)]
             names += term.notes
     names += recipe.generator.watches
+    names += _signals(recipe)
     return list(dict.fromkeys(names))
+
+
+def _signals(recipe: Recipe) -> Iterator[str]:
+    """What is written down for a doctor, docs/signals.md."""
+    yield from (
+        f"clipped_{side}" for side, adam in zip("dg", (recipe.d_optim, recipe.g_optim), strict=True) if adam.clip_norm
+    )
+    is_game = any(phase.adversarial is not None for phase in recipe.phases.values())
+    if is_game:
+        yield from ("score_real", "score_fake", "auc")
+    if recipe.cadence.probe_steps is None:
+        return
+    yield from ("moved_d", "moved_g")
+    if is_game:
+        yield from ("grad_at_output", "auc_held_out") if recipe.held_out else ("grad_at_output",)
+    for phase in recipe.phases.values():
+        pulling = [name for name, term in phase.terms.items() if "G" in term.sides]
+        yield from (f"share.{name}" for name in pulling if len(pulling) > 1)

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from equipoise.doctor import lint
+from equipoise.doctor.lint import lint
 from equipoise.engine import checkpoint
 from equipoise.engine.pace import step_seconds
 from equipoise.engine.plan import Plan

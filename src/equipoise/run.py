@@ -13,7 +13,7 @@ import torch
 
 from equipoise.data.corpus import Corpus
 from equipoise.data.edges import has_hard_edges
-from equipoise.doctor import lint
+from equipoise.doctor.lint import lint
 from equipoise.edit import Change, Edit, diff
 from equipoise.engine import checkpoint
 from equipoise.engine.asking import lacking

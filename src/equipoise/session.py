@@ -30,6 +30,7 @@ from equipoise.engine.choice import Choice
 from equipoise.engine.export import Sampler, save_generator
 from equipoise.engine.meter import Meter
 from equipoise.engine.plan import Plan
+from equipoise.engine.probes import Probes
 from equipoise.engine.score import Score
 from equipoise.engine.state import State
 from equipoise.engine.step import step
@@ -49,6 +50,7 @@ from equipoise.journal import (
     Started,
     Tick,
 )
+from equipoise.proving import is_trusted, self_test
 from equipoise.randomness import mix
 from equipoise.recipe import BestBy, Recipe
 from equipoise.record import Listener, Pace, Record
@@ -79,13 +81,16 @@ class Session:
         self._split = corpus.split(recipe.held_out)
         self._feed = self._feed_of(self._split.seen, recipe.seed)
         self._held_out_feed: Feed | None = None
-        """Where adaptive augmentation looks how far the critic overfits."""
+        """Where it is looked how far the critic overfits."""
         adaptive = recipe.augment.adaptive if recipe.augment is not None else None
-        if adaptive is not None and adaptive.signal == "held_out" and len(self._split.held_out):
+        looks = recipe.cadence.probe_steps is not None or (adaptive is not None and adaptive.signal == "held_out")
+        if looks and len(self._split.held_out):
             self._held_out_feed = self._feed_of(self._split.held_out, mix(recipe.seed, "held out"))
-        self._meter = Meter()
+        self._meter, self._probes = Meter(), Probes()
         self._score = Score.for_plan(plan, corpus, self._split)
         self._choice = self._new_choice()
+        self._is_trusted = True
+        """Whether the measure passed its self-test."""
         self._scoring_s = 0.0
         """Spent on scores in this session."""
         self._scored_step = -1
@@ -131,11 +136,23 @@ class Session:
             self._record = Record(self.folder, self.plan.recipe, self._listeners)
         self.is_new = isinstance(event, Started)
         self._announce(event)
+        if self._record is not None:
+            self._prove(event)
         if self.is_new and self._record is not None:
             self._picture("reals.png", to_world(self._beside.real, self.plan.space))
             self._picture("fakes_init.png", self._fakes())
             self._save()
             self._report(self._checkpointer.wait())
+
+    def _prove(self, event: Started | Resumed) -> None:
+        """Test a new run, and remember of another whether its measure passed."""
+        if isinstance(event, Started):
+            is_untrained = not event.begun_from
+            tested = self_test(
+                self.plan, self.state, self._corpus, self._score, self._best_by, is_untrained=is_untrained
+            )
+            self._announce(tested)
+        self._is_trusted = is_trusted(self.folder)
 
     def train(self, stop: StopRequest) -> str:
         """Train to the goal, or until asked to stop, and save.  Returns why it ended.  Raises `Fault`."""
@@ -145,7 +162,7 @@ class Session:
         held_out = self._next_held_out if self._held_out_feed else None
         try:
             while (reason := self._reason_to_end(stop)) is None:
-                step(self.plan, self.state, self._next_batch, self._meter, held_out)
+                step(self.plan, self.state, self._next_batch, self._meter, held_out, self._probes)
                 self._tell_skips()
                 self._next_phase()
                 self.seconds = before + time.monotonic() - began
@@ -286,7 +303,8 @@ class Session:
         elif self._record is not None and self._saved_step != self.step:
             self._save()
         self._report(self._checkpointer.wait())
-        self._announce(Finished(step=self.step, reason=reason, seconds=round(self.seconds, 3)))
+        spent = {"probing_s": round(self._probes.seconds, 3), "scoring_s": round(self._scoring_s, 3)}
+        self._announce(Finished(step=self.step, reason=reason, seconds=round(self.seconds, 3), **spent))
 
     def _tick(self) -> None:
         """Read the meter, which all processes do together, and write one row."""
@@ -338,6 +356,7 @@ class Session:
         """Score the averaged generator, and keep it if it is the best so far."""
         began = time.monotonic()
         found = self._score(self.state.average, self.plan.device, self._best_by)
+        floor = self._score.floor(self._best_by)
         took = time.monotonic() - began
         self._scoring_s += took
         self._scored_step = self.step
@@ -346,7 +365,14 @@ class Session:
         is_best = self._choice.takes(found)
         seconds, beside = round(took, 3), found.beside
         event = Measured(
-            step=self.step, name=found.name, value=found.value, seconds=seconds, beside=beside, is_best=is_best
+            step=self.step,
+            name=found.name,
+            value=found.value,
+            seconds=seconds,
+            beside=beside,
+            is_best=is_best,
+            floors={floor.name: floor.value, **floor.beside} if floor is not None else {},
+            is_trusted=self._is_trusted,
         )
         self._announce(event)
         if is_best:

@@ -18,6 +18,7 @@ from equipoise.journal import (
     Measured,
     Pictured,
     Resumed,
+    SelfTested,
     Skipped,
     Started,
     Tick,
@@ -51,6 +52,11 @@ class View:
         match event:
             case Started() | Resumed():
                 self._begin(event)
+            case SelfTested():
+                for fault in event.faults:
+                    self._say(f"warning: self-test: {fault}")
+                for doubt in event.doubts:
+                    self._say(f"warning: the best generator will be chosen by a measure that fails its test: {doubt}")
             case Tick():
                 self._tick(event)
             case Measured():
@@ -129,7 +135,8 @@ def in_words(score: Measured) -> str:
     """A score on one line; of pairs, beside interpolation."""
     gain = score.beside.get("gain")
     beside = f", {gain:+.2f} on bicubic interpolation" if gain is not None else ""
-    best = ", the best so far" if score.is_best else ""
+    trusted = "" if score.is_trusted else ", by a measure that cannot be trusted"
+    best = f", the best so far{trusted}" if score.is_best else ""
     return f"{score.name} {score.value:.4g}{beside}{best}"
 
 

@@ -1,5 +1,1 @@
 """What is wrong with a recipe or a run, how that is known, and what would change it.  Nothing here imports torch."""
-
-from equipoise.doctor.lint import lint
-
-__all__ = ["lint"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -12,6 +13,9 @@ from equipoise.doctor.trace import Trace
 YOUNG: Final = 500.0
 """Steps within which a run may look like anything."""
 SAMPLE_SIGNALS: Final = ("distance", "recall", "diversity", "fid", "psnr")
+"""Any of them, measured often enough, shows most of what losses hide."""
+FEWEST_EVALUATIONS: Final = 3
+"""No rule about samples speaks after fewer in a row."""
 
 
 def examine(trace: Trace, symptoms: Sequence[Symptom] = SYMPTOMS) -> Examination:
@@ -35,19 +39,38 @@ def examine(trace: Trace, symptoms: Sequence[Symptom] = SYMPTOMS) -> Examination
             read,
             trace.unknown,
         )
-    if not any(trace.get(name) for name in SAMPLE_SIGNALS):
-        why = "the losses show nothing wrong, but losses alone miss a third of collapses: no samples were measured"
+    if (measured := _evaluations(trace)) < FEWEST_EVALUATIONS:
+        seen = "no samples were measured" if measured == 0 else f"samples were measured {measured} times only"
+        why = f"the losses show nothing wrong, but losses alone miss a third of collapses: {seen}"
         return Examination("unknown", why, (), read, trace.unknown)
     return Examination("healthy", "nothing of what the doctor knows is there", (), read, trace.unknown)
 
 
 def diagnoses(trace: Trace, symptoms: Sequence[Symptom] = SYMPTOMS) -> list[Diagnosis]:
-    """Every symptom that is seen, the surest first; where a bug explains everything, that bug alone."""
+    """Every symptom that is seen, the surest first, the earlier of two as sure; consequences behind their causes.
+
+    Where a bug explains everything, that bug alone.
+    """
     seen = [(symptom, symptom.seen(trace)) for symptom in symptoms]
     found = [Diagnosis(symptom, evidence, symptom.remedies(trace)) for symptom, evidence in seen if evidence]
-    found.sort(key=lambda diagnosis: (not diagnosis.is_certain, -diagnosis.confidence))
+    found.sort(key=lambda one: (_is_explained(one, found), not one.is_certain, -one.confidence, _begin(one)))
     bugs = [diagnosis for diagnosis in found if diagnosis.symptom.stops_others and diagnosis.is_certain]
     return bugs or found
+
+
+def _is_explained(diagnosis: Diagnosis, found: Sequence[Diagnosis]) -> bool:
+    """Whether a cause of it is seen too, as surely: a cause that is only suspected explains nothing that is certain."""
+    causes = [one for one in found if one.symptom.key in diagnosis.symptom.explained_by]
+    return any(cause.is_certain or not diagnosis.is_certain for cause in causes)
+
+
+def _begin(diagnosis: Diagnosis) -> float:
+    return diagnosis.onset if diagnosis.onset is not None else math.inf
+
+
+def _evaluations(trace: Trace) -> int:
+    """How often samples were measured, by the measure that was taken most often."""
+    return max(len(series) if (series := trace.get(name)) is not None else 0 for name in SAMPLE_SIGNALS)
 
 
 def _sentence(diagnosis: Diagnosis) -> str:

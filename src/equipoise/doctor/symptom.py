@@ -44,6 +44,8 @@ class Remedy:
     """After so many steps."""
     edits: tuple[Edit, ...] = ()
     """That make it in this run's recipe; none where the recipe has no such setting, or is unknown."""
+    anew: bool = False
+    """Whether a run has to begin anew with it, because a network changes its shape."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,10 @@ class Symptom(ABC):
     """What is happening."""
     confused_with: ClassVar[Mapping[str, str]] = {}
     """Other symptoms by key, and how to tell them apart; ``healthy`` is one."""
+    reads: ClassVar[tuple[str, ...]]
+    """Which signals, and from which value on; each a line of its page."""
+    explained_by: ClassVar[tuple[str, ...]] = ()
+    """Symptoms by key of which this one is a consequence: it is listed behind them."""
     sources: ClassVar[tuple[str, ...]] = ()
     """Papers, public logs and the notes that it rests on."""
     stops_others: ClassVar[bool] = False

@@ -55,6 +55,7 @@ SIGNALS: Final[Mapping[str, str]] = {
     "obeyed": "rank correlation of what was asked for with what is read from the samples",
     # samples; each beside its value for real samples where that is known, see `Trace.floors`
     "distance": "from the real samples, by the run's own measure: lower is better",
+    "distance_raw": "the same, of the generator as it is, where `distance` is of the averaged one",
     "recall": "share of the real samples' variety that is covered, by recall or coverage: higher is better",
     "precision": "share of fakes that could be real",
     "diversity": "mean distance between two fakes over that between two real samples",
@@ -114,10 +115,11 @@ class Series:
         return Series(self.steps[:at], self.values[:at])
 
     def smooth(self, window: float) -> Series:
-        """Each value is the median of those of the last `window` steps."""
-        starts = np.searchsorted(self.steps, self.steps - window, side="right")
-        medians = [float(np.median(self.values[start : at + 1])) for at, start in enumerate(starts)]
-        return Series(self.steps, np.asarray(medians))
+        """The median of the values of the last `window` steps, at each step or at `MOST_MEDIANS` of them."""
+        ends = np.unique(np.linspace(0, len(self) - 1, min(len(self), MOST_MEDIANS)).astype(np.intp))
+        starts = np.searchsorted(self.steps, self.steps[ends] - window, side="right")
+        medians = [float(np.median(self.values[start : end + 1])) for start, end in zip(starts, ends, strict=True)]
+        return Series(self.steps[ends], np.asarray(medians))
 
     def lasting(self, holds: NDArray[np.bool_], at_least: float) -> float | None:
         """The step from which on `holds`, one answer a value, is true to the end, if that is so for so many steps."""
@@ -147,7 +149,10 @@ class Trace:
     unknown: tuple[str, ...] = ()
     """What could not be known, each in a few words; said beside every verdict."""
     faults: tuple[str, ...] = ()
-    """What its own self-tests and its end said: data, plumbing and measures that cannot be trusted."""
+    """What its own self-tests and its end said of data, plumbing and measures that cannot be trusted.
+
+    Each begins with ``data:``, ``plumbing:`` or ``measure:``, or is the fault that ended the run in its own words.
+    """
 
     @property
     def last_step(self) -> float:
@@ -179,3 +184,5 @@ class Trace:
 
 
 FEWEST_STEPS: Final = 200.0
+MOST_MEDIANS: Final = 1000
+"""More of them say nothing new of a log with a row for each step."""

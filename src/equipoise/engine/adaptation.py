@@ -18,10 +18,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from equipoise.engine.plan import Plan
-from equipoise.view import PerSample, Samples, View
+from equipoise.engine.ranks import lead as above
+from equipoise.view import Samples, View
 
 REMEMBERED = 32
 """Adjustments over which both differences are averaged: 128 updates, where one batch would say next to nothing."""
@@ -86,14 +86,9 @@ def adapt(plan: Plan, adaptation: Adaptation, view: View, next_held_out: Callabl
 
 def _differences(plan: Plan, view: View, held_out: Samples | None) -> tuple[float, float]:
     """What `Adaptation` averages."""
-    over_fakes = _above(view.real_scores, view.fake_scores)
+    over_fakes = above(view.real_scores, view.fake_scores)
     if held_out is None:
         return float(plan.world.average(over_fakes[None])), 1.0
-    over_held_out = _above(view.real_scores, view.critic(held_out))
+    over_held_out = above(view.real_scores, view.critic(held_out))
     gap, lead = plan.world.average(torch.stack([over_held_out, over_fakes])).tolist()
     return gap, lead
-
-
-def _above(scores: PerSample, others: PerSample) -> Tensor:
-    """The mean sign of all differences: 1 where each score is above each other one."""
-    return (scores[:, None] - others[None, :]).sign().mean()

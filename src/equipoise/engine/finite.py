@@ -1,14 +1,14 @@
-"""Numbers that are not finite stop a run before they reach a weight, and are named."""
+"""What stops a run before it reaches a weight, and is named: numbers not finite, and losses without a graph."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from equipoise.errors import Fault
-from equipoise.view import View
+from equipoise.view import Side, View
 
 
 class NonFinite(Fault):
@@ -19,6 +19,18 @@ class NonFinite(Fault):
         self.culprit = culprit
         before = f", after {skipped} others that were left out" if skipped else ""
         super().__init__(f"step {step + 1}: {culprit}; the update was not made{before}")
+
+
+class Detached(Fault):
+    """An update in which nothing can learn."""
+
+    def __init__(self, step: int, side: Side, terms: Iterable[str]) -> None:
+        who = "critic" if side == "D" else "generator"
+        self.why = (
+            f"the loss of the {who} ({', '.join(terms)}) does not depend on its weights: they are frozen, or a "
+            "detach() or no_grad() lies between"
+        )
+        super().__init__(f"step {step + 1}: {self.why}")
 
 
 def first_culprit(view: View, player: str, losses: Mapping[str, Tensor], module: nn.Module) -> str:

@@ -31,7 +31,7 @@ def step_seconds(plan: Plan, recipe: Recipe) -> float:
     as if it were always made.
     Raises what building the networks raises.
     """
-    recipe = _in_full(replace(recipe, batch=recipe.batch // plan.world.size))
+    recipe = in_full(replace(recipe, batch=recipe.batch // plan.world.size))
     plan = replace(plan, recipe=recipe, world=World())
     with torch.random.fork_rng(devices=[plan.device] if plan.device.type == "cuda" else []):
         plan, state, _ = begun(plan)
@@ -45,7 +45,7 @@ def step_seconds(plan: Plan, recipe: Recipe) -> float:
     return with_lazy / often + without * (1 - 1 / often)
 
 
-def _in_full(recipe: Recipe) -> Recipe:
+def in_full(recipe: Recipe) -> Recipe:
     """With every term as heavy as it becomes: one that weighs nothing at first is not computed then."""
 
     def heaviest(weight: Rate) -> float:

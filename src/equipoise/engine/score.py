@@ -16,6 +16,7 @@ from equipoise.data.split import Split
 from equipoise.engine.asking import Arguments
 from equipoise.engine.look import draw, fixed_arguments, reals
 from equipoise.engine.plan import Plan
+from equipoise.measures.appearance import Looks, appearance, looks
 from equipoise.measures.diversity import diversity
 from equipoise.measures.enlarged import FEWEST_BANDS, angle, interpolated
 from equipoise.measures.features import Extractor, Vectors
@@ -48,6 +49,7 @@ def on_features(real: Vectors, fake: Vectors) -> dict[str, float]:
         "kernel": kernel_distance(real, fake),
         "frechet": frechet(real, fake),
         "precision": found.precision,
+        "recall": found.recall,
         "coverage": found.coverage,
         "diversity": diversity(real, fake),
     }
@@ -69,6 +71,18 @@ class Scored:
         return self.name in OF_PAIRS
 
 
+@dataclass(frozen=True, slots=True)
+class _Set:
+    """Samples, with what is computed of them once."""
+
+    samples: Samples
+    features: list[Vectors]
+    looks: Looks
+
+    def part(self, chosen: slice) -> _Set:
+        return _Set(self.samples[chosen], [vectors[chosen] for vectors in self.features], self.looks.part(chosen))
+
+
 class Score:
     """Samples for fixed arguments against fixed real ones, held out if enough are: one ruler for a whole run.
 
@@ -77,16 +91,26 @@ class Score:
     """
 
     def __init__(
-        self, real: Samples, asked: Arguments, *, pairs: Space | None = None, plain: Samples | None = None
+        self,
+        real: Samples,
+        asked: Arguments,
+        *,
+        space: Space | None = None,
+        in_pairs: bool = False,
+        plain: Samples | None = None,
+        others: Samples | None = None,
     ) -> None:
-        """`pairs` is the kind of samples that come in pairs, and `plain` are pictures that needed no network for it."""
-        self._on_features = len(real) >= FEWEST_FOR_FEATURES
-        self._pairs = pairs
+        """`space` is the kind of samples; without it nothing is said of how they look.  `plain` are pictures that
+        needed no network, of samples that come in pairs.  `others` are further real samples, to know the floors by."""
+        self._space, self._in_pairs, self._asked = space, in_pairs, asked
         self._plain_psnr = float(psnr(plain, real).mean()) if plain is not None else None
-        self.real, self._asked = real, asked
+        self._on_features = len(real) >= FEWEST_FOR_FEATURES
         is_points = real.shape[2] == real.shape[3] == 1
         self._extractor = Extractor.fitted(real) if self._on_features and not is_points else None
-        self._features = self._vectors(real)
+        self._real = self._set(real)
+        self._others = others if others is not None and len(others) >= FEWEST_FOR_FEATURES else None
+        self._floors: dict[str, Scored] = {}
+        """By measure."""
 
     @classmethod
     def for_plan(cls, plan: Plan, corpus: Corpus, split: Split) -> Score:
@@ -99,46 +123,83 @@ class Score:
         num_fakes = len(batch.real) if in_pairs else min(count, FAKES_PER_REAL * len(batch.real))
         plain = interpolated(batch.given, plan.space) if in_pairs and batch.given is not None else None
         asked = fixed_arguments(recipe.generator, recipe.seed, "score", num_fakes, batch)
-        return cls(batch.real, asked, pairs=plan.space if in_pairs else None, plain=plain)
+        others = reals(corpus, split, num_fakes, recipe.seed, skip=len(batch.real)).real
+        return cls(batch.real, asked, space=plan.space, in_pairs=in_pairs, plain=plain, others=others)
+
+    @property
+    def real(self) -> Samples:
+        return self._real.samples
 
     def measure(self, best_by: BestBy) -> BestBy:
         """The measure that is taken when this one is asked for."""
         if best_by in OF_PAIRS:
-            return best_by if self._pairs is not None else FALLBACK
+            return best_by if self._in_pairs else FALLBACK
         return best_by if self._on_features else FALLBACK
 
     def ruler(self, best_by: BestBy) -> str:
         """The same for two scores that may be compared: of the same real samples, arguments and measure."""
         return _digest(self.measure(best_by), self.real, *self._asked)
 
-    def __call__(self, average: nn.Module, device: torch.device, best_by: BestBy) -> Scored:
-        """NaN, and nothing beside it, when a sample is not finite."""
+    def __call__(self, average: nn.Module, device: torch.device, best_by: BestBy, most: int | None = None) -> Scored:
+        """NaN, and nothing beside it, when a sample is not finite.
+
+        `most` limits the fakes, where they do not come in pairs.
+        """
         name = self.measure(best_by)
-        fake = draw(average, self._asked, device)
+        fake = draw(average, tuple(argument[:most] for argument in self._asked), device)
         if not fake.isfinite().all():
             return Scored(name, math.nan)
-        found: dict[str, float] = {}
-        shares_of: dict[str, Tensor] = {}
+        found, shares_of = self._compared(self._real, self._set(fake), name)
+        if self._in_pairs:
+            of_pairs, shares_of_pairs = self._paired(fake)
+            found, shares_of = found | of_pairs, shares_of | shares_of_pairs
+        return Scored(name, found.pop(name), found, shares_of.get(name))
+
+    def floor(self, best_by: BestBy) -> Scored | None:
+        """The same with other real samples in the fakes' place; with halves of the real ones, where there are too few.
+
+        None for a measure of pairs, and where halves would be too small.
+        """
+        name = self.measure(best_by)
+        if name in OF_PAIRS or (self._others is None and len(self.real) < 2 * FEWEST_FOR_FEATURES):
+            return None
+        if name not in self._floors:
+            one, other = self._real, self._set(self._others) if self._others is not None else None
+            if other is None:
+                one, other = (self._real.part(slice(start, None, 2)) for start in (0, 1))
+            found, shares_of = self._compared(one, other, name)
+            self._floors[name] = Scored(name, found.pop(name), found, shares_of.get(name))
+        return self._floors[name]
+
+    def _compared(self, real: _Set, fake: _Set, name: str) -> tuple[dict[str, float], dict[str, Tensor]]:
+        """Numbers of two sets, and of some the part that each real sample has in them."""
+        found, shares_of = appearance(real.looks, fake.looks), {}
         if name == FALLBACK:
-            found[FALLBACK] = sliced_wasserstein(fake, self.real)
-        if self._pairs is not None:
-            fits = min(fake.shape[2:]) >= WINDOW
-            shares_of |= {measure: of(fake, self.real) for measure, of in OF_PAIRS.items() if fits or measure == "psnr"}
-            found |= {measure: float(each.mean()) for measure, each in shares_of.items()}
-            if fake.shape[1] >= FEWEST_BANDS:
-                found["angle"] = float(angle(fake, self.real, self._pairs).mean())
-            if self._plain_psnr is not None:
-                found["gain"] = found["psnr"] - self._plain_psnr
+            found[FALLBACK] = sliced_wasserstein(fake.samples, real.samples)
         if self._on_features:
-            pairs = list(zip(self._features, self._vectors(fake), strict=True))
+            pairs = list(zip(real.features, fake.features, strict=True))
             spaces = [on_features(*pair) for pair in pairs]
             found |= {measure: statistics.fmean(space[measure] for space in spaces) for measure in spaces[0]}
             if name == "kernel":
                 shares_of["kernel"] = torch.stack([shares(*pair) for pair in pairs]).mean(0)
-        return Scored(name, found.pop(name), found, shares_of.get(name))
+        return found, shares_of
 
-    def _vectors(self, samples: Samples) -> list[Vectors]:
-        return [samples.flatten(1)] if self._extractor is None else self._extractor(samples)
+    def _paired(self, fake: Samples) -> tuple[dict[str, float], dict[str, Tensor]]:
+        """Of each fake and the real sample that it should be."""
+        fits = min(fake.shape[2:]) >= WINDOW
+        shares_of = {measure: of(fake, self.real) for measure, of in OF_PAIRS.items() if fits or measure == "psnr"}
+        found = {measure: float(each.mean()) for measure, each in shares_of.items()}
+        if fake.shape[1] >= FEWEST_BANDS and self._space is not None:
+            found["angle"] = float(angle(fake, self.real, self._space).mean())
+        if self._plain_psnr is not None:
+            found["gain"] = found["psnr"] - self._plain_psnr
+        return found, shares_of
+
+    def _set(self, samples: Samples) -> _Set:
+        features: list[Vectors] = []
+        if self._on_features:
+            features = [samples.flatten(1)] if self._extractor is None else self._extractor(samples)
+        return _Set(samples, features, looks(samples, self._space) if self._space is not None else Looks())
 
 
 def _digest(best_by: str, *tensors: Tensor) -> str:

@@ -29,10 +29,12 @@ from torch import Tensor
 from equipoise.engine.adaptation import adapt, probability_of
 from equipoise.engine.asking import arguments
 from equipoise.engine.average import decay_at, update_average
-from equipoise.engine.finite import NonFinite, first_culprit
+from equipoise.engine.finite import Detached, NonFinite, first_culprit
 from equipoise.engine.meter import Meter
+from equipoise.engine.noting import note_update
 from equipoise.engine.plan import Plan
 from equipoise.engine.precision import Compute, autocast
+from equipoise.engine.probes import Probe, Probes
 from equipoise.engine.seeding import seed_everything
 from equipoise.engine.shares import balanced
 from equipoise.engine.shown import paired, shown, softened
@@ -43,8 +45,6 @@ from equipoise.schedule import Progress, value_at
 from equipoise.view import Batch, Features, Judged, Latents, Posterior, Rebuilt, Samples, Side, View
 
 NextBatch = Callable[[], Batch]
-GRADIENT_OF = {"critic": "grad_d", "generator": "grad_g", "encoder": "grad_e"}
-"""The column for the norm of a network's gradient."""
 
 
 def step(
@@ -53,10 +53,12 @@ def step(
     next_batch: NextBatch,
     meter: Meter,
     next_held_out: NextBatch | None = None,
+    probes: Probes | None = None,
 ) -> None:
     """One step of the run: the phase's critic updates, then its generator updates.
 
-    `next_held_out` gives batches of samples that are never trained on, for adaptive augmentation.
+    `next_held_out` gives batches of samples that are never trained on, for adaptive augmentation and `probes`, which
+    look closely at the last update of each side.
     """
     counters = state.counters
     seed_everything(mix(plan.recipe.seed, "step", counters.steps, plan.world.rank), plan.device)
@@ -65,19 +67,23 @@ def step(
     d_turns, g_turns = round(value_at(phase.d_updates, progress)), round(value_at(phase.g_updates, progress))
     d_turns = d_turns if "critic" in phase.needs else 0
     write_settings(plan, state)
-    watch = partial(adapt, plan, state.adaptation, next_held_out=_held_out(plan, state, next_held_out))
+    held_out = _held_out(plan, state, next_held_out)
+    watch = partial(adapt, plan, state.adaptation, next_held_out=held_out)
+    probe = probes.of_step(plan, state, held_out) if probes is not None else None
     batch = made = None
     for turn in range(d_turns):
         batch = _drawn(plan, state, next_batch)
         with torch.set_grad_enabled(phase.share_fakes and turn == d_turns - 1):
             made = generate(plan, state, batch)
-        _update(_view("D", plan, state, batch, made.detach(), meter), phase, progress, plan, state, meter, watch)
+        look = probe if turn == d_turns - 1 else None
+        _update(_view("D", plan, state, batch, made.detach(), meter), phase, progress, plan, state, meter, look, watch)
     with _frozen(state.critic):
         for turn in range(g_turns):
             batch = _drawn(plan, state, next_batch) if batch is None or not d_turns else batch
             if made is None or turn > 0 or not phase.share_fakes:
                 made = generate(plan, state, batch) if _makes_fakes(plan, phase) else batch.real[:0]
-            if _update(_view("G", plan, state, batch, made, meter), phase, progress, plan, state, meter):
+            look = probe if turn == g_turns - 1 else None
+            if _update(_view("G", plan, state, batch, made, meter), phase, progress, plan, state, meter, look):
                 decay = decay_at(plan.recipe.average, state.generator.updates - 1)
                 update_average(state.average, state.generator.module, decay)
     counters.steps += 1
@@ -141,6 +147,7 @@ def _update(
     plan: Plan,
     state: State,
     meter: Meter,
+    probe: Probe | None = None,
     watch: Callable[[View], None] | None = None,
 ) -> bool:
     """One update of one side: the sum of its due terms, the gradient of that, and the optimisers' moves.
@@ -159,9 +166,13 @@ def _update(
     if view.side == "G":
         factors |= balanced(due, losses, factors, seen, progress, plan.world)
     total = sum((factors[name] * loss for name, loss in losses.items()), view.fake.new_zeros(()))
+    if not total.requires_grad:
+        raise Detached(state.counters.steps, view.side, losses)
     players = _players(view.side, due, state)
     for player in players.values():
         player.forget_gradients()
+    if probe is not None:
+        probe.before_gradient(seen, phase.game, losses, factors)
     torch.autograd.backward(total)
     norms = {}
     for role, player in players.items():
@@ -172,10 +183,14 @@ def _update(
             return False
     if watch is not None:
         watch(seen)
+    if probe is not None:
+        probe.before_move(seen, players)
     for player in players.values():
         player.optimiser.step()
         player.updates += 1
-    _record(seen, phase, total, losses, norms, meter)
+    note_update(meter, seen, phase, players, total, losses, norms)
+    if probe is not None:
+        probe.after_move(players, meter)
     if view.side == "G":
         for name, value in plan.recipe.generator.watched(state.generator.module).items():
             meter.add(name, value)
@@ -299,19 +314,3 @@ def _frozen(player: Player) -> Iterator[None]:
     finally:
         for parameter in player.parameters:
             parameter.requires_grad_(True)
-
-
-def _record(
-    view: View, phase: Phase, total: Tensor, losses: dict[str, Tensor], norms: dict[str, Tensor], meter: Meter
-) -> None:
-    side = view.side.lower()
-    meter.add(f"loss_{side}", total)
-    if phase.adversarial is not None:
-        probability = phase.adversarial.probability
-        if view.side == "D":
-            meter.add("d_x", probability(view.real_scores))
-        meter.add("d_g_z1" if view.side == "D" else "d_g_z2", probability(view.fake_scores))
-    for role, norm in norms.items():
-        meter.add(GRADIENT_OF[role], norm)
-    for name, loss in losses.items():
-        meter.add(f"{side}.{name}", loss)

@@ -147,6 +147,11 @@ class Phase(Part):
         return next((term for term in self.terms.values() if isinstance(term, Adversarial)), None)
 
     @property
+    def game(self) -> str | None:
+        """The name of its adversarial term."""
+        return next((name for name, term in self.terms.items() if isinstance(term, Adversarial)), None)
+
+    @property
     def needs(self) -> frozenset[Needed]:
         """What its terms ask for, together."""
         return frozenset().union(*(term.needs for term in self.terms.values()))
@@ -185,6 +190,15 @@ class Cadence(Part):
     """How often things are written down.  None of it changes the training."""
 
     tick_steps: Annotated[int, Knob("steps between two rows of losses.csv", low=1, unit="steps", source=OFTEN)] = 10
+    probe_steps: Annotated[
+        int | None,
+        Knob(
+            "steps between two close looks at one, for signals that cost something; none: no looks",
+            low=1,
+            unit="steps",
+            source="benchmarks/signals.py: below 3 % of the time",
+        ),
+    ] = 50
     sheet_steps: Annotated[
         int, Knob("steps between two sample sheets and scores", low=1, unit="steps", source=OFTEN)
     ] = 500

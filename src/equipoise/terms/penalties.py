@@ -1,7 +1,7 @@
 """Penalties on the critic's slope: how steeply its score changes with the sample.
 
 All differentiate the critic's score by the sample and stay differentiable themselves (a second derivative).  They note
-the slopes that they see.
+the slopes that they see: each in its own way, and all of them as `slope`, the norms [N].
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class GradientPenalty(Term):
     needs = frozenset({"critic", "fakes"})
     independent_samples = True
     penalises_slope = True
-    notes = ("gp_slope",)
+    notes = ("gp_slope", "slope")
 
     weight: Annotated[Rate, Knob("lambda", low=0, log=True, source="Gulrajani et al. 2017, section 4")] = 10.0
     target: Annotated[float, Knob("slope that is not penalised", low=0, source="Gulrajani et al. 2017, eq. 3")] = 1.0
@@ -48,6 +48,7 @@ class GradientPenalty(Term):
         between = interpolate(view.real, view.fake).requires_grad_()
         slope = (squared_slope(view.critic(between), between) + ROOT_EPS).sqrt()
         view.note("gp_slope", slope.detach())
+        view.note("slope", slope.detach())
         excess = slope - self.target
         return (F.relu(excess) if self.one_sided else excess).square()
 
@@ -65,13 +66,14 @@ class R1(Term):
     needs = frozenset({"critic"})
     differentiates = frozenset({"real"})
     penalises_slope = True
-    notes = ("r1_squared_slope",)
+    notes = ("r1_squared_slope", "slope")
 
     weight: Annotated[Rate, Knob("gamma", low=0, log=True, source="Mescheder et al. 2018, their experiments")] = 10.0
 
     def __call__(self, view: View) -> PerSample:
         squared = squared_slope(view.real_scores, view.real)
         view.note("r1_squared_slope", squared.detach())
+        view.note("slope", squared.detach().sqrt())
         return 0.5 * squared
 
 
@@ -87,13 +89,14 @@ class R2(Term):
     needs = frozenset({"critic", "fakes"})
     differentiates = frozenset({"fake"})
     penalises_slope = True
-    notes = ("r2_squared_slope",)
+    notes = ("r2_squared_slope", "slope")
 
     weight: Annotated[Rate, Knob("gamma", low=0, log=True, source="Mescheder et al. 2018, their experiments")] = 10.0
 
     def __call__(self, view: View) -> PerSample:
         squared = squared_slope(view.fake_scores, view.fake)
         view.note("r2_squared_slope", squared.detach())
+        view.note("slope", squared.detach().sqrt())
         return 0.5 * squared
 
 

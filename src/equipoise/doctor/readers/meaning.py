@@ -1,0 +1,206 @@
+"""What a log's numbers mean: which loss it was, what the critic's two parts add up to, and what cannot be known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from equipoise.doctor.game import GAMES, Game
+from equipoise.doctor.readers.steps import Columns
+from equipoise.doctor.trace import Floats, Series, Trace
+from equipoise.errors import RequestError
+from equipoise.spec import did_you_mean
+
+FITS_SUM: Final = (0.85, 2.0)
+"""A cross-entropy over what D(x) and D(G(z)) alone would give: the mean of logarithms is above that of the means."""
+FITS_MEAN: Final = (0.4, 0.75)
+FEWEST: Final = 5
+"""Rows by which a loss is told."""
+LEAST_EXPECTED: Final = 0.02
+"""Below, a printed loss has too few digits to be compared."""
+AGREES: Final = 0.7
+"""Least rank correlation of a loss with what it should be."""
+LOW: Final = 0.25
+HIGH: Final = 0.75
+"""Mean probabilities by which real and fake are told to be the wrong way round."""
+NO_GAME: Final = (
+    "which loss it was is not known, so whether the critic is too strong or too weak cannot be told by its loss; "
+    f"say --loss, one of {', '.join(GAMES)}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What was read, and of which program."""
+
+    columns: Columns
+    source: str
+    notes: tuple[str, ...] = ()
+    is_cycle: bool = False
+
+
+def game_named(loss: str) -> Game:
+    """Raises `RequestError` for a name that no game has."""
+    if loss not in GAMES:
+        raise RequestError(f"--loss {loss}: one of {', '.join(GAMES)}{did_you_mean(loss, GAMES)}")
+    return GAMES[loss]
+
+
+def trace_of(log: Log, loss: str | None = None, pair: str | None = None) -> Trace:
+    """A trace of a log.  Raises `RequestError` when there is nothing of a GAN in it."""
+    given = game_named(loss) if loss is not None else None
+    series, chosen = _one_pair(log.columns.series, pair)
+    notes = [*chosen, *log.notes, *log.columns.notes]
+    if log.is_cycle:
+        series, halved = _of_cycle(series)
+        notes += halved
+    series = _renamed(series, notes)
+    if not any(len(one) for one in series.values()):
+        raise RequestError(
+            f"no numbers of a GAN's training were found in {log.source}: the doctor looks for losses of critic and "
+            "generator (d_loss, Loss_D, errD ...), D(x), gradient norms, FID and the like"
+        )
+    fit = _fit(series)
+    is_entropy = given.key == "bce" if given is not None else fit is not None
+    if is_entropy and fit is not None:
+        series = _as_sum(series, fit, notes)
+    game = given or (GAMES["bce"] if fit is not None else None)
+    if game is None and "d_loss" in series:
+        notes.append(NO_GAME)
+    elif given is None and fit is not None:
+        notes.append("the loss was not given: it fits cross-entropy by D(x) and D(G(z)), and is read as that")
+    notes += _gaps(series)
+    return Trace(series, game, steps_an_epoch=log.columns.steps_an_epoch, source=log.source, unknown=tuple(notes))
+
+
+def _one_pair(series: Mapping[str, Series], pair: str | None) -> tuple[dict[str, Series], list[str]]:
+    """Of several pairs of networks one."""
+    pairs = sorted({name.partition("@")[2] for name in series} - {""})
+    if pair is not None and pair not in pairs:
+        offered = f"the log has {', '.join(pairs)}" if pairs else "the log tells of one pair of networks alone"
+        raise RequestError(f"--phase {pair}: {offered}")
+    chosen = pair or (pairs[0] if pairs else "")
+    kept = {name: one for name, one in series.items() if "@" not in name}
+    kept |= {name.partition("@")[0]: one for name, one in series.items() if name.partition("@")[2] == chosen != ""}
+    others = [name for name in pairs if name != chosen]
+    said = [f"there are pairs of networks {', '.join(pairs)}: {chosen} is read; --phase reads another"]
+    return kept, said if others else []
+
+
+def _of_cycle(series: Mapping[str, Series]) -> tuple[dict[str, Series], list[str]]:
+    """Of CycleGAN and pix2pix: there ``D_real`` is a loss, and ``D_A`` is half the sum of two."""
+    parts = {"d_real": "d_loss_real", "d_fake": "d_loss_fake"}
+    named = {parts.get(name, name): one for name, one in series.items()}
+    if "d_loss" not in named:
+        return named, []
+    whole = named["d_loss"]
+    named["d_loss"] = replace(whole, values=2 * whole.values)
+    return named, ["this program prints half the sum of the critic's two losses: it was doubled"]
+
+
+def _renamed(series: Mapping[str, Series], notes: list[str]) -> dict[str, Series]:
+    """Signals alone: parts are put together, scores told from probabilities."""
+    found = dict(series)
+    real, fake = found.pop("d_loss_real", None), found.pop("d_loss_fake", None)
+    if real is not None and fake is not None and "d_loss" not in found:
+        found["d_loss"] = _sum(real, fake)
+        notes.append("the critic's loss is the sum of its two parts")
+    if any(name in found and not _are_probabilities(found[name]) for name in ("d_real", "d_fake")):
+        for end in ("real", "fake"):
+            if f"d_{end}" in found:
+                found.setdefault(f"score_{end}", found.pop(f"d_{end}"))
+    rate = found.pop("lr", None)
+    if rate is not None:
+        found = {"lr_d": rate, "lr_g": rate} | found
+    distance = found.pop("kid", None)
+    if distance is not None:
+        found.setdefault("distance", distance)
+    signs = found.pop("signs_real", None)
+    if signs is not None:
+        found.setdefault("overfitting", signs)
+        notes.append("overfitting is told by the signs of training samples' scores, r_t of ADA, not by held-out ones")
+    return found
+
+
+def _sum(one: Series, other: Series) -> Series:
+    """Where both have a number."""
+    _, at, of = np.intersect1d(one.steps, other.steps, return_indices=True)
+    return Series(one.steps[at], one.values[at] + other.values[of])
+
+
+def _are_probabilities(series: Series) -> bool:
+    values = series.finite.values
+    return bool(((values >= 0) & (values <= 1)).all())
+
+
+def _fit(series: Mapping[str, Series]) -> float | None:
+    """By how much the critic's loss exceeds cross-entropy of its mean answers, where it follows that at all."""
+    aligned = _aligned(series)
+    if aligned is None:
+        return None
+    loss, real, fake = aligned
+    expected = -np.log(real) - np.log1p(-fake)
+    counts = expected > LEAST_EXPECTED
+    if counts.sum() < FEWEST or _rank_correlation(loss[counts], expected[counts]) < AGREES:
+        return None
+    ratio = float(np.median(loss[counts] / expected[counts]))
+    return ratio if any(low <= ratio <= high for low, high in (FITS_SUM, FITS_MEAN)) else None
+
+
+def _aligned(series: Mapping[str, Series]) -> tuple[Floats, Floats, Floats] | None:
+    """The critic's loss, D(x) and D(G(z)) where all three are known and the two are above 0 and below 1."""
+    names = ("d_loss", "d_real", "d_fake")
+    if not all(name in series for name in names):
+        return None
+    steps = series["d_loss"].steps
+    for name in names[1:]:
+        steps = np.intersect1d(steps, series[name].steps)
+    loss, real, fake = (one.values[np.searchsorted(one.steps, steps)] for one in (series[name] for name in names))
+    inside = np.isfinite(loss) & (real > 0) & (real < 1) & (fake > 0) & (fake < 1)
+    return loss[inside], real[inside], fake[inside]
+
+
+def _rank_correlation(one: Floats, other: Floats) -> float:
+    """Spearman's; 1 where one of the two is constant, which says nothing against them."""
+    ranks = np.stack([np.argsort(np.argsort(values)).astype(np.float64) for values in (one, other)])
+    if np.ptp(one) == 0 or np.ptp(other) == 0:
+        return 1.0
+    return float(np.asarray(np.corrcoef(ranks))[0, 1])
+
+
+def _as_sum(series: dict[str, Series], fit: float, notes: list[str]) -> dict[str, Series]:
+    """The critic's loss as the sum of its two parts."""
+    low, high = FITS_MEAN
+    if not low <= fit <= high:
+        return series
+    notes.append("the critic's loss fits the mean of its two parts by D(x) and D(G(z)): it was doubled")
+    whole = series["d_loss"]
+    return series | {"d_loss": replace(whole, values=2 * whole.values)}
+
+
+def _gaps(series: Mapping[str, Series]) -> list[str]:
+    """What is missing or contradictory, and what that hides."""
+    gaps = []
+    if not any(name in series for name in ("fid", "distance", "recall", "diversity", "psnr")):
+        gaps.append("no measure of samples: a collapse that leaves the losses as they are cannot be seen")
+    if _are_swapped(series):
+        gaps.append(
+            "D(x) is low and D(G(z)) high while the critic's loss is low: real and fake seem to have each other's "
+            "labels, or their columns each other's names; nothing was turned round"
+        )
+    return gaps
+
+
+def _are_swapped(series: Mapping[str, Series]) -> bool:
+    aligned = _aligned(series)
+    if aligned is None or len(aligned[0]) < FEWEST:
+        return False
+    loss, real, fake = aligned
+    wrong = (real < LOW) & (fake > HIGH)
+    if wrong.mean() < AGREES:
+        return False
+    expected = -np.log(real[wrong]) - np.log1p(-fake[wrong])
+    return bool(np.median(loss[wrong]) < np.median(expected) / 2)

@@ -1,0 +1,209 @@
+"""Which form a log has, told by what is in it, and the reader for it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from equipoise.doctor.readers import events, lines, notebook, records, runs, tables
+from equipoise.doctor.readers.console import Console
+from equipoise.doctor.readers.lines import LeftOut
+from equipoise.doctor.readers.meaning import Log, trace_of
+from equipoise.doctor.readers.names import name_of
+from equipoise.doctor.readers.rows import Rows
+from equipoise.doctor.readers.steps import columns
+from equipoise.doctor.trace import Trace
+from equipoise.errors import RequestError
+
+Form = Literal["events", "notebook", "json", "json list", "json lines", "table", "console"]
+TITLES: Final[Mapping[Form, str]] = {
+    "events": "TensorBoard's events",
+    "notebook": "a Jupyter notebook",
+    "json": "columns in JSON",
+    "json list": "a list in JSON",
+    "json lines": "JSON lines",
+    "table": "a table",
+    "console": "what a program printed",
+}
+LOGS: Final = ("losses.csv", "stats.jsonl", "metrics.csv", "progress.csv", "loss_log.txt", "log.txt", "log")
+"""Names under which logs lie in a folder; the first that is there is read."""
+BESIDE: Final = "metric-*.jsonl"
+"""StyleGAN's measures, beside its ``stats.jsonl``."""
+OPTIONS: Final = "training_options.json"
+"""StyleGAN's settings; its batch is read."""
+MOST_CONTROLS: Final = 0.05
+"""Share of bytes that no text has, from which on a file is binary."""
+
+_CONTROLS: Final = bytes(set(range(32)) - set(b"\t\n\r\x08\x0c\x1b")) + b"\x7f"
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What several files together say."""
+
+    rows: Rows = field(default_factory=Rows)
+    left_out: LeftOut = field(default_factory=LeftOut)
+    is_cycle: bool = False
+    batch: int | None = None
+
+
+def read(path: Path, loss: str | None = None, phase: str | None = None) -> Trace:
+    """The trace of one log.
+
+    `loss` is a key of `GAMES`; without it the run's own recipe says it, or it is inferred where that is safe.  `phase`
+    is a phase of a run of ours, or one of several pairs of networks.  Raises `RequestError`, one line, for what is no
+    log of a GAN.
+    """
+    return read_all([path], loss, phase)
+
+
+def read_all(paths: Sequence[Path], loss: str | None = None, phase: str | None = None) -> Trace:
+    """The trace of several logs of one run, such as a table of losses and one of measures."""
+    folders = [home for path in paths if (home := _run_folder(path)) is not None]
+    if folders:
+        if len(paths) > 1:
+            raise RequestError(f"{folders[0]} is a run's folder, which is read alone: leave the other paths away")
+        return runs.read_run(folders[0], loss, phase)
+    gathered = _Gathered()
+    sources = [f"{path.name}, {TITLES[form]}" for path in paths for form in _read_path(path, gathered)]
+    numbers = columns(gathered.rows, gathered.batch)
+    log = Log(numbers, " and ".join(sources), gathered.left_out.words(), gathered.is_cycle)
+    return trace_of(log, loss, phase)
+
+
+def read_columns(table: Mapping[str, Iterable[Any]], loss: str | None = None) -> Trace:
+    """The trace of columns in memory.  Raises `RequestError` when they are not numbers or not equally long."""
+    rows = Rows()
+    _add_columns({str(label): list(values) for label, values in table.items()}, rows)
+    return trace_of(Log(columns(rows), "numbers"), loss)
+
+
+def _run_folder(path: Path) -> Path | None:
+    """The run of ours that this is, or is a file of."""
+    folder = path if path.is_dir() else path.parent
+    is_own = path.is_dir() or path.name in ("journal.jsonl", "losses.csv")
+    return folder if is_own and runs.is_run(folder) else None
+
+
+def _read_path(path: Path, gathered: _Gathered) -> list[Form]:
+    """Read a file, or the log in a folder; the forms that were found."""
+    if not path.exists():
+        raise RequestError(f"{path} does not exist")
+    if not path.is_dir():
+        return [_read_file(path, gathered)]
+    files = _logs_in(path)
+    options = path / OPTIONS
+    if options.is_file():
+        gathered.batch = _batch(options)
+    return list(dict.fromkeys(_read_file(file, gathered) for file in files))
+
+
+def _logs_in(folder: Path) -> list[Path]:
+    named = next((folder / name for name in LOGS if (folder / name).is_file()), None)
+    if named is not None:
+        return [named, *sorted(folder.glob(BESIDE))]
+    found = events.event_files(folder)
+    if not found:
+        raise RequestError(f"{folder} holds no log: neither a journal, nor TensorBoard's events, nor {', '.join(LOGS)}")
+    return found
+
+
+def _batch(options: Path) -> int | None:
+    try:
+        found = json.loads(lines.document(options))
+    except (ValueError, RecursionError) as error:
+        raise RequestError(f"{options} is not JSON: {error}") from error
+    batch = found.get("batch_size") if isinstance(found, dict) else None
+    return batch if isinstance(batch, int) and batch > 0 else None
+
+
+def _read_file(path: Path, gathered: _Gathered) -> Form:
+    form, rows, left_out = _form(path), gathered.rows, gathered.left_out
+    if form == "events":
+        events.read_events(path, rows, left_out)
+    elif form == "notebook":
+        gathered.is_cycle |= _read_console(notebook.printed(lines.document(path), path), rows)
+    elif form == "json":
+        _read_columns(path, rows)
+    elif form == "json list":
+        records.read_json_list(lines.document(path), rows, left_out)
+    elif form == "json lines":
+        records.read_json_lines(lines.lines(path, left_out), rows, left_out)
+    elif form == "table":
+        stem = re.sub(r"\.\w+$", "", path.name)
+        tables.read_table(lines.lines(path, left_out), rows, left_out, stem)
+    else:
+        gathered.is_cycle |= _read_console(lines.lines(path, left_out), rows)
+    return form
+
+
+def _read_console(printed: Iterable[str], rows: Rows) -> bool:
+    console = Console(rows)
+    console.read(printed)
+    return console.is_cycle
+
+
+def _read_columns(path: Path, rows: Rows) -> None:
+    try:
+        found = records.columns_in(json.loads(lines.document(path)))
+    except (ValueError, RecursionError) as error:
+        why = "nested too deeply" if isinstance(error, RecursionError) else error
+        raise RequestError(f"{path} begins as JSON but cannot be read: {why}") from error
+    if found is None:
+        raise RequestError(f"{path} is JSON without columns of a GAN's losses")
+    _add_columns(found, rows)
+
+
+def _add_columns(table: Mapping[str, list[Any]], rows: Rows) -> None:
+    named = {name: values for label, values in table.items() if (name := name_of(label)) is not None}
+    lengths = {name: len(values) for name, values in named.items()}
+    if len(set(lengths.values())) > 1:
+        raise RequestError(f"columns are not equally long: {lengths}")
+    names = tuple(named)
+    for row in zip(*named.values(), strict=True):
+        try:
+            rows.add(names, [float("nan") if value is None else float(value) for value in row])
+        except (TypeError, ValueError) as error:
+            raise RequestError(f"a column holds what is no number: {error}") from error
+
+
+def _form(path: Path) -> Form:
+    """By the first bytes.  Raises `RequestError` for a file that is empty or binary."""
+    first = lines.head(path)
+    if not first.strip():
+        raise RequestError(f"{path} is empty")
+    if events.is_event_file(first):
+        return "events"
+    encoding, mark = lines.encoding_of(first)
+    if encoding == "utf-8" and sum(map(first.count, _CONTROLS_EACH)) > MOST_CONTROLS * len(first):
+        raise RequestError(f"{path} is binary: give a log, a table, a notebook, a folder of events or a run's folder")
+    text = first[mark:].decode(encoding, errors="replace")
+    return _form_of_json(text) or ("table" if tables.is_table(lines.split(text)[: tables.LOOKED_AT]) else "console")
+
+
+_CONTROLS_EACH: Final = [bytes([value]) for value in _CONTROLS]
+
+
+def _form_of_json(text: str) -> Form | None:
+    start = text.lstrip()
+    if re.match(r"\[\s*\{", start):
+        return "json list"
+    if not start.startswith("{"):
+        return None
+    if re.search(r'"(?:cells|worksheets|nbformat)"\s*:', start):
+        return "notebook"
+    first_line = start.partition("\n")[0].strip()
+    try:
+        whole = json.loads(first_line)
+    except (ValueError, RecursionError):
+        return "json" if first_line == "{" or len(start) >= lines.MOST_LINE else _unless_console(first_line)
+    return "json" if records.columns_in(whole) is not None else "json lines"
+
+
+def _unless_console(line: str) -> Form | None:
+    """A dictionary as Python prints it is a line of a program; anything else in a brace is JSON, whole or not."""
+    return "json" if '"' in line else None

@@ -1,0 +1,221 @@
+"""A run of ours: its journal and its recipe, also while they are being written, and after a kill."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import numpy as np
+
+from equipoise import journal
+from equipoise.doctor.game import Game, game_of
+from equipoise.doctor.readers.lines import MOST_BYTES
+from equipoise.doctor.readers.meaning import game_named
+from equipoise.doctor.readers.ours import our_names
+from equipoise.doctor.readers.phases import Stretch, played, settings_of
+from equipoise.doctor.trace import SIGNALS, Series, Trace
+from equipoise.errors import RequestError
+from equipoise.journal import Event, Faulted, Measured, Resumed, Skipped, Started, Tick
+from equipoise.spec import Json, did_you_mean
+
+RECIPE: Final = "recipe.json"
+_PENALTIES: Final = "equipoise.terms.penalties."
+_HIGHER_IS_BETTER: Final = frozenset({"psnr", "ssim"})
+_MEASURES: Final[Mapping[str, str]] = {"coverage": "recall"}
+
+E = TypeVar("E", bound=Event)
+
+
+def is_run(folder: Path) -> bool:
+    return (folder / journal.Journal.name).is_file()
+
+
+def read_run(folder: Path, loss: str | None = None, phase: str | None = None) -> Trace:
+    """The last phase of a run in which a game is played, or another one by name.
+
+    Steps are counted from the beginning of the phase.  Raises `RequestError` when the folder cannot be read.
+    """
+    reading = _journal(folder)
+    sound = [event for event in reading.events if _is_sound(event)]
+    events = journal.history(sound)
+    recipe = _recipe(folder, events)
+    settings = settings_of(dict(recipe))
+    stretches = played(recipe, tuple(_all(events, Tick)))
+    stretch, played_game = _chosen(stretches, settings, phase, list(recipe.get("phases", {})))
+    game = game_named(loss) if loss is not None else played_game[1] if played_game else None
+    signals = _ticked(stretch, settings, played_game)
+    end = stretch.ticks[-1].step if stretch.ticks else stretch.begin
+    measured = [event for event in _all(events, Measured) if stretch.begin < event.step <= end]
+    signals |= _measured(measured, stretch.begin)
+    signals |= _skipped(list(_all(events, Skipped)), stretch)
+    unknown = _gaps(signals, game, reading.broken_lines + len(reading.events) - len(sound))
+    batch = settings.get("batch")
+    return Trace(
+        signals,
+        game,
+        settings,
+        steps_an_epoch=_steps_an_epoch(stretch.ticks),
+        batch=batch if isinstance(batch, int) else None,
+        source=_source(folder, stretch, len(stretches)),
+        unknown=tuple(unknown),
+        faults=_faults(events),
+    )
+
+
+def _chosen(
+    stretches: list[Stretch], settings: Mapping[str, Json], phase: str | None, names: Sequence[str]
+) -> tuple[Stretch, tuple[str, Game] | None]:
+    """The phase to judge, and its game."""
+    if phase is not None:
+        found = next((stretch for stretch in stretches if stretch.name == phase), None)
+        if found is None:
+            why = "has not begun" if phase in names else f"is none of {', '.join(names)}{did_you_mean(phase, names)}"
+            raise RequestError(f"--phase {phase} {why}")
+        return found, _game(settings, found.name)
+    games = [(stretch, _game(settings, stretch.name)) for stretch in stretches]
+    return next((pair for pair in reversed(games) if pair[1] is not None), games[-1])
+
+
+def _game(settings: Mapping[str, Json], phase: str) -> tuple[str, Game] | None:
+    try:
+        return game_of(settings, phase)
+    except (TypeError, ValueError) as error:
+        raise RequestError(f"{RECIPE}: the adversarial term of phase {phase} lacks a target") from error
+
+
+def _ticked(stretch: Stretch, settings: Mapping[str, Json], game: tuple[str, Game] | None) -> dict[str, Series]:
+    """What every tick holds."""
+    columns = list(dict.fromkeys(name for tick in stretch.ticks for name in tick.values))
+    names = our_names(columns, game[0] if game else None, has_probabilities=game is not None and game[1].key == "bce")
+    names |= {f"d.{name}": "penalty" for name in _penalties(settings, stretch.name)[:1]}
+    latent = settings.get("generator.latent")
+    if isinstance(latent, int) and latent:
+        names |= {"kl_nats": "kl", "kl_active": "active_units"}
+    factors = {"kl_nats": 1 / latent, "kl_active": 1 / latent} if isinstance(latent, int) and latent else {}
+    ticks = stretch.ticks
+    signals = {"waiting": _series(((tick.step, tick.waiting) for tick in ticks), stretch.begin)}
+    for column, name in names.items():
+        rows = [
+            (tick.step, tick.values[column] * factors.get(column, 1.0))
+            for tick in stretch.ticks
+            if column in tick.values
+        ]
+        if rows:
+            signals[name] = _series(rows, stretch.begin)
+    return signals
+
+
+def _penalties(settings: Mapping[str, Json], phase: str) -> list[str]:
+    prefix = f"phases.{phase}.terms."
+    return [
+        path.removeprefix(prefix)
+        for path, tag in settings.items()
+        if path.startswith(prefix) and str(tag).startswith(_PENALTIES)
+    ]
+
+
+def _measured(events: Iterable[Measured], begin: int) -> dict[str, Series]:
+    """What was measured of samples; the measure that chooses the best generator is the distance."""
+    rows: dict[str, list[tuple[int, float]]] = {}
+    for event in events:
+        values = {event.name: event.value, **event.beside}
+        own = event.name if event.name not in _HIGHER_IS_BETTER else "kernel"
+        named = {_MEASURES.get(name, name): value for name, value in values.items()}
+        named = {name: value for name, value in named.items() if name in SIGNALS}
+        if own in values:
+            named["distance"] = values[own]
+        for name, value in named.items():
+            rows.setdefault(name, []).append((event.step, value))
+    return {name: _series(pairs, begin) for name, pairs in rows.items()}
+
+
+def _skipped(events: Sequence[Skipped], stretch: Stretch) -> dict[str, Series]:
+    """Updates left out, counted from the beginning of the phase."""
+    if not stretch.ticks:
+        return {}
+    steps = [event.step for event in events if event.step > stretch.begin]
+    ticks = np.asarray([tick.step for tick in stretch.ticks], np.float64)
+    counts = np.searchsorted(np.asarray(steps, np.float64), ticks, side="right")
+    return {"not_finite": Series.of(ticks - stretch.begin, counts)}
+
+
+def _series(rows: Iterable[tuple[float, float]], begin: int) -> Series:
+    pairs = np.asarray(list(rows), np.float64).reshape(-1, 2)
+    return Series.of(pairs[:, 0] - begin, pairs[:, 1])
+
+
+def _steps_an_epoch(ticks: Sequence[Tick]) -> float | None:
+    if not ticks or ticks[-1].epoch <= 0:
+        return None
+    return ticks[-1].step / ticks[-1].epoch
+
+
+def _faults(events: Sequence[Event]) -> tuple[str, ...]:
+    """How the run ended, if it was by a fault that it has not been resumed from."""
+    last = next((event for event in reversed(events) if isinstance(event, Faulted | Resumed)), None)
+    return (last.message,) if isinstance(last, Faulted) else ()
+
+
+def _gaps(signals: Mapping[str, Series], game: Game | None, broken: int) -> list[str]:
+    gaps = []
+    if game is None:
+        gaps.append("no game is played in this phase: what is said is of its samples and gradients alone")
+    if not {"distance", "psnr"} & set(signals):
+        gaps.append("nothing was measured yet: a collapse that leaves the losses as they are cannot be seen")
+    if broken:
+        gaps.append(f"{broken} broken lines of the journal were left out")
+    return gaps
+
+
+def _source(folder: Path, stretch: Stretch, num_phases: int) -> str:
+    where = f", phase {stretch.name}" if num_phases > 1 or stretch.begin else ""
+    counted = f", whose steps are counted from step {stretch.begin}" if stretch.begin else ""
+    return f"a run of ours in {folder}{where}{counted}, {len(stretch.ticks)} rows"
+
+
+def _journal(folder: Path) -> journal.Reading:
+    path = folder / journal.Journal.name
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise RequestError(f"{path} is larger than {MOST_BYTES // 2**30} GiB")
+        return journal.read(folder)
+    except (OSError, RecursionError) as error:
+        raise RequestError(f"{path} cannot be read: {error}") from error
+
+
+def _recipe(folder: Path, events: Iterable[Event]) -> Mapping[str, Any]:
+    """The recipe as it is now, or else as the run began."""
+    path = folder / RECIPE
+    try:
+        found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    except (ValueError, RecursionError, OSError) as error:
+        raise RequestError(f"{path} is not JSON: {error}") from error
+    begun: Any = next((event.recipe for event in events if isinstance(event, Started)), {})
+    recipe = found or begun
+    if not isinstance(recipe, dict) or not _are_phases(recipe.get("phases", {})):
+        raise RequestError(f"{path} is not a recipe")
+    return recipe
+
+
+def _are_phases(found: Any) -> bool:
+    return isinstance(found, dict) and all(isinstance(phase, dict) for phase in found.values())
+
+
+def _is_sound(event: Event) -> bool:
+    """Whether what is read of an event is what a run writes."""
+    numbers: list[Any] = [event.step]
+    if isinstance(event, Tick):
+        numbers += [event.epoch, event.images, event.waiting, *_values(event.values)]
+    if isinstance(event, Measured):
+        numbers += [event.value, *_values(event.beside)]
+    return all(isinstance(value, int | float) for value in numbers)
+
+
+def _values(table: Any) -> list[Any]:
+    return list(table.values()) if isinstance(table, dict) else [None]
+
+
+def _all(events: Iterable[Event], kind: type[E]) -> Iterator[E]:
+    return (event for event in events if isinstance(event, kind))

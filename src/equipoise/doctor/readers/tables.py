@@ -1,0 +1,171 @@
+"""Tables as text: one row a step, or one row a number, with any separator and any sensible header."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Final
+
+from equipoise.doctor.readers.lines import LeftOut
+from equipoise.doctor.readers.names import POSITIONS, name_of
+from equipoise.doctor.readers.ours import is_ours, our_names
+from equipoise.doctor.readers.rows import Rows
+
+SEPARATORS: Final = ("\t", ";", ",", "|")
+NAME_COLUMNS: Final = ("metric", "key", "name", "tag", "metric_name")
+LOOKED_AT: Final = 20
+"""Lines in which a header is looked for."""
+_NOTHING: Final = frozenset({"", "null", "none", "n/a", "na", "-"})
+
+
+def separator_of(header: str, row: str) -> str | None:
+    """What parts the cells of a table, by its header and its first row; white space is ``" "``.  None: no table."""
+    for mark in SEPARATORS:
+        count = len(cells(header, mark))
+        if count > 1 and len(cells(row, mark)) == count and not any(map(_is_number, cells(header, mark))):
+            return mark
+    count = len(header.removeprefix("#").split())
+    if count > 1 and len(row.split()) == count and all(_is_number(cell) for cell in row.split()):
+        return " "
+    return None
+
+
+def is_table(first: Sequence[str]) -> bool:
+    """Whether a text that begins with these lines is a table with a name that is known."""
+    header, row = _beginning(first)
+    mark = separator_of(header, row)
+    if mark is None:
+        return False
+    names = [_label(cell) for cell in cells(header, mark)]
+    known = {name_of(name) for name in names} - {None, *POSITIONS}
+    return bool(known) or is_ours(names) or _long_form(names) is not None
+
+
+def read_table(lines: Iterable[str], rows: Rows, left_out: LeftOut, stem: str) -> None:
+    """Add a table's rows.  `stem` is the file's name, which says what a column called ``Value`` is."""
+    lines = iter(lines)
+    first = list(islice(lines, LOOKED_AT))
+    header_line, row = _beginning(first)
+    mark = separator_of(header_line, row)
+    assert mark is not None
+    header = [_label(cell) for cell in cells(header_line, mark)]
+    body = [*first[first.index(header_line) + 1 :]]
+    table = (found for line in _chained(body, lines) if (found := cells(line, mark)) and line != header_line)
+    long_form = _long_form(header)
+    if long_form is not None:
+        _read_long(table, long_form, rows, left_out, stem)
+    else:
+        _read_wide(table, header, rows, left_out, decimal_comma=mark == ";")
+
+
+def cells(line: str, mark: str) -> list[str]:
+    """The cells of a row; nothing for an empty line."""
+    if not line or line.isspace():
+        return []
+    if mark == " ":
+        return line.removeprefix("#").split()
+    if '"' in line:
+        return next(csv.reader([line.replace("\0", "")], delimiter=mark, skipinitialspace=True))
+    return line.split(mark)
+
+
+def columns_of(header: Sequence[str], left_out: LeftOut) -> Mapping[str, int]:
+    """Where each of our names is; of several with one name the first."""
+    named = our_names(header) if is_ours(header) else {label: name_of(label) for label in header}
+    found: dict[str, int] = {}
+    for at, label in enumerate(header):
+        name = named.get(label)
+        if name is not None and name in found:
+            left_out.others.append(f"column {label!r} was left out: {header[found[name]]!r} is read for {name}")
+        elif name is not None:
+            found[name] = at
+    return found
+
+
+def _read_wide(
+    table: Iterable[list[str]], header: Sequence[str], rows: Rows, left_out: LeftOut, *, decimal_comma: bool
+) -> None:
+    wanted = columns_of(header, left_out)
+    width = len(header)
+    for found in table:
+        if len(found) != width:
+            left_out.broken_lines += 1
+            continue
+        try:
+            values = {
+                name: _number(found[at], decimal_comma=decimal_comma)
+                for name, at in wanted.items()
+                if found[at].strip().lower() not in _NOTHING
+            }
+        except ValueError:
+            left_out.broken_lines += 1
+            continue
+        if values:
+            rows.add(tuple(values), tuple(values.values()))
+
+
+def _read_long(
+    table: Iterable[list[str]], places: tuple[int | None, int, int], rows: Rows, left_out: LeftOut, stem: str
+) -> None:
+    """One number a row, with its name and its step, as MLflow and TensorBoard export them."""
+    named, step, value = places
+    for found in table:
+        try:
+            label = stem if named is None else found[named]
+            name = name_of(_label(label)) if named is not None else _name_in(label)
+            numbers = (float(found[step]), float(found[value]))
+        except (ValueError, IndexError):
+            left_out.broken_lines += 1
+            continue
+        if name is not None and name not in POSITIONS:
+            rows.add(("step", name), numbers)
+
+
+def _name_in(stem: str) -> str | None:
+    """What a file is named after: ``run-12-tag-Loss_D``."""
+    return name_of(stem.rpartition("tag-")[2])
+
+
+def _long_form(header: Sequence[str]) -> tuple[int | None, int, int] | None:
+    """Where name, step and value are, if the table has one number a row."""
+    lower = [label.lower() for label in header]
+    if "step" not in lower or "value" not in lower:
+        return None
+    named = next((lower.index(name) for name in NAME_COLUMNS if name in lower), None)
+    return named, lower.index("step"), lower.index("value")
+
+
+def _label(cell: str) -> str:
+    """A column's name, without the run's that W&B writes before it."""
+    label = cell.strip().removeprefix("\ufeff").lstrip("#").strip()
+    return "" if re.search(r"__(?:MIN|MAX)$", label) else label.rpartition(" - ")[2]
+
+
+def _beginning(first: Sequence[str]) -> tuple[str, str]:
+    """The first two lines that hold anything."""
+    filled = [line for line in first if line.strip()]
+    return (filled[0], filled[1]) if len(filled) > 1 else ("", "")
+
+
+def _chained(first: list[str], rest: Iterable[str]) -> Iterator[str]:
+    yield from first
+    yield from rest
+
+
+def _number(text: str, *, decimal_comma: bool) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        if not decimal_comma:
+            raise
+        return float(text.replace(",", "."))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text.replace(",", "."))
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,103 @@
+"""Changes that cure, in words for everybody and as edits for a recipe that has such a setting.
+
+Each is a function of a run's settings, and of nothing else.
+"""
+
+from equipoise.doctor.remedies.by_hand import (
+    keep_the_best,
+    look_at_data,
+    look_at_plumbing,
+    more_workers,
+    other_measure,
+    skip_the_batch,
+    wait,
+)
+from equipoise.doctor.remedies.critic import (
+    bigger_critic,
+    bound_the_slope,
+    fewer_critic_updates,
+    less_bound,
+    more_critic_updates,
+    norm_free_of_batches,
+    see_batches,
+    smaller_critic,
+    smooth_labels,
+)
+from equipoise.doctor.remedies.generator import (
+    bigger_generator,
+    finer_eps,
+    more_latents,
+    nearest_upsampling,
+    softer_classes,
+    tighter_modulation,
+)
+from equipoise.doctor.remedies.rates import (
+    clip,
+    faster_average,
+    faster_both,
+    faster_critic,
+    larger_batch,
+    less_momentum,
+    slower,
+    slower_both,
+    slower_critic,
+    slower_generator,
+)
+from equipoise.doctor.remedies.shown import adapt_augmentation, drop_common, instance_noise, milder_colours
+from equipoise.doctor.remedies.terms import (
+    drop_term,
+    free_bits,
+    heavier,
+    kl_weight,
+    lighter,
+    lighter_pixels,
+    longer_before_the_game,
+    weaker_game,
+)
+
+__all__ = [
+    "adapt_augmentation",
+    "bigger_critic",
+    "bigger_generator",
+    "bound_the_slope",
+    "clip",
+    "drop_common",
+    "drop_term",
+    "faster_average",
+    "faster_both",
+    "faster_critic",
+    "fewer_critic_updates",
+    "finer_eps",
+    "free_bits",
+    "heavier",
+    "instance_noise",
+    "keep_the_best",
+    "kl_weight",
+    "larger_batch",
+    "less_bound",
+    "less_momentum",
+    "lighter",
+    "lighter_pixels",
+    "longer_before_the_game",
+    "look_at_data",
+    "look_at_plumbing",
+    "milder_colours",
+    "more_critic_updates",
+    "more_latents",
+    "more_workers",
+    "nearest_upsampling",
+    "norm_free_of_batches",
+    "other_measure",
+    "see_batches",
+    "skip_the_batch",
+    "slower",
+    "slower_both",
+    "slower_critic",
+    "slower_generator",
+    "smaller_critic",
+    "smooth_labels",
+    "softer_classes",
+    "tighter_modulation",
+    "wait",
+    "weaker_game",
+]

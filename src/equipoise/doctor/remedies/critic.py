@@ -1,0 +1,115 @@
+"""The critic: how steep it may be, how often it learns, how much it can hold, what it is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from equipoise.doctor.remedies.paths import games, put, replaced, scaled, terms_of, weights
+from equipoise.doctor.symptom import Remedy, Settings
+from equipoise.edit import Edit
+
+REAL_LABEL: Final = 0.9
+"""One-sided smoothing (Salimans et al. 2016, section 3.4; notes on radio bursts)."""
+TRAINED_MORE: Final = 2
+"""Critic updates a step from which on they are halved, before the generator's are doubled."""
+MOST_PACKED: Final = 4
+"""Samples whose variation a critic sees together (Karras et al. 2018)."""
+
+
+def bound_the_slope(settings: Settings) -> Remedy:
+    """Spectral norm where the critic can have it, else more of the penalty that there is."""
+    remedy = Remedy(
+        "bound the critic's slope: spectral norm on all its layers, or an R1 penalty (gamma of about 2e-4 x pixels / "
+        "batch, Karras et al. 2020)",
+        "the critic can no longer become sure of everything, so the generator has a gradient to follow",
+    )
+    if settings.get("critic.spectral_norm") is False:
+        return replace(remedy, edits=(Edit("critic.spectral_norm", value=True),), anew=True)
+    return replace(remedy, edits=_penalties(settings, 4.0))
+
+
+def less_bound(settings: Settings) -> Remedy:
+    return Remedy(
+        "bound the critic less: a quarter of the penalty's weight, or less noise and dropout",
+        "the critic learns to tell real from fake again",
+        edits=_penalties(settings, 0.25) + scaled(settings, "critic.dropout", 0.25),
+    )
+
+
+def fewer_critic_updates(settings: Settings) -> Remedy:
+    """Half as many, and never below the 40 % that a frozen critic needs to keep its meaning."""
+    edits: list[Edit] = []
+    for phase, _ in games(settings):
+        path = f"phases.{phase}.d_updates"
+        many = settings.get(path)
+        trained_more = isinstance(many, int | float) and many >= TRAINED_MORE
+        edits += scaled(settings, path, 0.5) if trained_more else scaled(settings, f"phases.{phase}.g_updates", 2.0)
+    return Remedy(
+        "fewer critic updates: two updates of the generator for one of the critic's, or half of the critic's",
+        "the generator catches up; the critic's loss rises from where it was",
+        edits=tuple(edits),
+    )
+
+
+def more_critic_updates(settings: Settings) -> Remedy:
+    return Remedy(
+        "twice as many critic updates for each of the generator's",
+        "the critic follows the generator to where it goes, so it cannot hide in one place",
+        edits=tuple(
+            edit for phase, _ in games(settings) for edit in scaled(settings, f"phases.{phase}.d_updates", 2.0)
+        ),
+    )
+
+
+def smooth_labels(settings: Settings) -> Remedy:
+    """For cross-entropy alone: no other loss has labels."""
+    return Remedy(
+        f"the critic's label for real samples to {REAL_LABEL:g}, or drawn from 0.8 to 1; the generator's stays 1",
+        "the critic pays for being sure; D(x) comes down from 1",
+        edits=tuple(
+            edit
+            for term in terms_of(settings, "adversarial.BCE")
+            for edit in replaced(settings, f"{term}.real_label", (1.0,), REAL_LABEL)
+        ),
+    )
+
+
+def norm_free_of_batches(settings: Settings) -> Remedy:
+    return Remedy(
+        "no batch norm in a critic that is penalised or clipped: layer norm, or none",
+        "the critic's slope is that of single samples again, so the penalty means something",
+        edits=replaced(settings, "critic.norm", ("batch",), "layer"),
+        anew=True,
+    )
+
+
+def bigger_critic(settings: Settings) -> Remedy:
+    return Remedy(
+        "a critic twice as wide, or one that sees a larger part of each sample",
+        "it finds what is wrong with the fakes",
+        edits=scaled(settings, "critic.width", 2.0),
+        anew=True,
+    )
+
+
+def smaller_critic(settings: Settings) -> Remedy:
+    return Remedy(
+        "a critic half as wide",
+        "it cannot hold each training sample in memory",
+        edits=scaled(settings, "critic.width", 0.5),
+        anew=True,
+    )
+
+
+def see_batches(settings: Settings) -> Remedy:
+    return Remedy(
+        "let the critic see several samples at once: minibatch standard deviation, or pairs (PacGAN)",
+        "fakes that are all alike give themselves away",
+        edits=put(settings, "critic.group", MOST_PACKED),
+        anew=True,
+    )
+
+
+def _penalties(settings: Settings, factor: float) -> tuple[Edit, ...]:
+    return weights(settings, terms_of(settings, "penalties."), factor)

@@ -1,0 +1,248 @@
+"""Numbers that are none, or that grow and swing until they are none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+import numpy as np
+
+from equipoise.doctor import remedies
+from equipoise.doctor.limits import MODERATE, WARM_UP
+from equipoise.doctor.symptom import Evidence, Remedy, Symptom, agreeing
+from equipoise.doctor.trace import Series, Trace
+
+OF_THE_TRAINING: Final = (
+    *("d_loss", "g_loss", "d_total", "g_total", "penalty", "slope", "kl", "score_real", "score_fake"),
+    *("grad_d", "grad_g", "grad_at_output", "moved_d", "moved_g"),
+)
+"""Signals whose being no number means that a weight or an update is none."""
+REFERENCE: Final = (500.0, 2000.0)
+"""Steps in which a norm's own healthy value is learned once: a rolling reference would grow along (to be tuned)."""
+GROWN: Final = 5.0
+"""Times that value (to be tuned)."""
+BLOWN_UP: Final = 10.0
+"""Times the largest that the critic's loss had been early on (to be tuned)."""
+LARGEST_PENALTY: Final = 1e3
+"""Of an unweighted gradient penalty: a slope of 30 where 1 is asked for."""
+ALTERNATING: Final = 0.6
+"""Share of rows on the other side of the median than the row before; 0.5 by chance (to be tuned)."""
+SWINGING: Final = 1.0
+"""Median distance from the median over the median (to be tuned)."""
+LEAST_MEDIAN: Final = 0.2
+"""Of a blind critic's loss: below it any noise is large against the median."""
+LOW_AND_HIGH: Final = (0.2, 2.0)
+"""Of a blind critic's loss (to be tuned)."""
+FEWEST_PASSES: Final = 6
+FEWEST_ROWS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class NotFinite(Symptom):
+    key: ClassVar[str] = "not-finite"
+    title: ClassVar[str] = "a number is not finite"
+    looks_like: ClassVar[str] = (
+        "A loss, a score or a norm is NaN or infinite.  All pictures turn black or grey at once."
+    )
+    means: ClassVar[str] = (
+        "One update divided by nothing, overflowed, or got a bad sample.  Once it has reached the weights nothing that "
+        "follows means anything."
+    )
+    confused_with: ClassVar[Mapping[str, str]] = {
+        "exploding": "there the numbers are large and still numbers: it is the warning before",
+        "data-bug": "one sample that is not finite gives the same NaN each time it is drawn",
+    }
+    reads: ClassVar[tuple[str, ...]] = (
+        "any loss, score or norm that is NaN or infinite: a proof",
+        "`not_finite` above 0: a warning, for such updates were left out",
+        "the fault that ended the run, where it says so: a proof",
+    )
+    sources: ClassVar[tuple[str, ...]] = (
+        "notes on super-resolution: NaN batches are skipped",
+        "public issues of StudioGAN and lightweight-gan",
+    )
+
+    def seen(self, trace: Trace) -> tuple[Evidence, ...]:
+        found = [_first_that_is_none(trace, name) for name in OF_THE_TRAINING]
+        return agreeing((*found, _left_out(trace), _ended_by_one(trace)))
+
+    def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
+        settings = trace.settings
+        return (
+            remedies.skip_the_batch(),
+            remedies.clip(settings),
+            remedies.slower_both(settings),
+            remedies.finer_eps(settings),
+            remedies.look_at_data(),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Exploding(Symptom):
+    key: ClassVar[str] = "exploding"
+    title: ClassVar[str] = "gradients or the critic's loss have grown far beyond what they were"
+    looks_like: ClassVar[str] = "Norms of gradients climb, the critic's loss leaves its scale, pictures become spots."
+    means: ClassVar[str] = (
+        "Rates are too high for the slope that the critic has by now, or its penalty is too weak, or multiplied by the "
+        "interval at which it is computed."
+    )
+    confused_with: ClassVar[Mapping[str, str]] = {
+        "healthy": "a Wasserstein generator's loss drifts without meaning; its offset is free, and not read here",
+        "oscillation": "there the numbers come back each time",
+    }
+    reads: ClassVar[tuple[str, ...]] = (
+        f"`grad_d` or `grad_g` above {GROWN:g} times its median between steps {REFERENCE[0]:g} and {REFERENCE[1]:g}, "
+        "for a window",
+        f"`d_loss`, in size, above {BLOWN_UP:g} times its largest before step {REFERENCE[1]:g}, for a window",
+        f"`penalty` above {LARGEST_PENALTY:g}",
+    )
+    explained_by: ClassVar[tuple[str, ...]] = ("not-finite", "saturated-flip", "gamma-runaway", "kl-explosion")
+    sources: ClassVar[tuple[str, ...]] = (
+        "notes on sprites, section 4.4: lower both rates, raise lambda",
+        "a public log with R1 32 times too strong: the interval multiplied twice",
+    )
+
+    def seen(self, trace: Trace) -> tuple[Evidence, ...]:
+        return agreeing(
+            (_grown(trace, "grad_d"), _grown(trace, "grad_g"), _loss_blew_up(trace), _penalty_is_huge(trace))
+        )
+
+    def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
+        settings = trace.settings
+        return (
+            remedies.slower_both(settings),
+            remedies.less_momentum(settings),
+            remedies.bound_the_slope(settings),
+            remedies.clip(settings),
+            remedies.larger_batch(settings),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Oscillation(Symptom):
+    key: ClassVar[str] = "oscillation"
+    title: ClassVar[str] = "critic and generator chase each other in circles"
+    looks_like: ClassVar[str] = (
+        "Both losses swing wildly, row by row or in waves; sheets change wholly from one to the next."
+    )
+    means: ClassVar[str] = (
+        "Each answers to what the other was.  An unregularised game circles around its equilibrium for ever; high "
+        "rates and momentum widen the circle."
+    )
+    confused_with: ClassVar[Mapping[str, str]] = {
+        "comes-and-goes": "there the samples themselves are good and bad in turns",
+        "healthy": "noise around a steady median, however large the batch makes it, alternates no more than chance",
+    }
+    reads: ClassVar[tuple[str, ...]] = (
+        f"`d_loss`: its median deviation over its median above {SWINGING:g}, with {ALTERNATING:.0%} of rows on the "
+        "other side of the median than the row before, in the last window",
+        f"or it passes from below {LOW_AND_HIGH[0]:g} to above {LOW_AND_HIGH[1]:g} times a blind critic's loss and "
+        f"back, {FEWEST_PASSES} times in the last two windows",
+    )
+    explained_by: ClassVar[tuple[str, ...]] = ("not-finite", "exploding")
+    sources: ClassVar[tuple[str, ...]] = (
+        "Mescheder et al. 2018, arXiv:1801.04406: R1 converges where the bare game circles",
+        "notes on sprites: both losses oscillate wildly: rate too high or lambda too low",
+    )
+
+    def seen(self, trace: Trace) -> tuple[Evidence, ...]:
+        losses = trace.normalised
+        if losses is None or trace.last_step < WARM_UP + trace.window:
+            return ()
+        return agreeing((_alternates(losses, trace.window), _circles(losses, trace.window)))
+
+    def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
+        settings = trace.settings
+        return (
+            remedies.slower_both(settings),
+            remedies.less_momentum(settings),
+            remedies.bound_the_slope(settings),
+            remedies.larger_batch(settings),
+        )
+
+
+def _first_that_is_none(trace: Trace, name: str) -> Evidence | None:
+    series = trace.signals.get(name)
+    bad = np.flatnonzero(~np.isfinite(series.values)) if series is not None else np.empty(0, np.intp)
+    if series is None or len(bad) == 0:
+        return None
+    onset = float(series.steps[bad[0]])
+    said = f"{name} is {series.values[bad[0]]} at step {onset:g}, and in {len(bad)} of {len(series)} rows"
+    return Evidence("losses" if "loss" in name else "gradients", said, name, onset, 1.0)
+
+
+def _left_out(trace: Trace) -> Evidence | None:
+    series = trace.get("not_finite")
+    if series is None or series.values[-1] <= 0:
+        return None
+    onset = float(series.steps[series.values > 0][0])
+    return Evidence("gradients", f"{series.values[-1]:g} updates were left out; 0 is well", "not_finite", onset)
+
+
+def _ended_by_one(trace: Trace) -> Evidence | None:
+    said = next((fault for fault in trace.faults if "finite" in fault), None)
+    return Evidence("gradients", said, weight=1.0) if said is not None else None
+
+
+def _grown(trace: Trace, name: str) -> Evidence | None:
+    series = trace.get(name)
+    reference = series.after(REFERENCE[0]).before(REFERENCE[1]).values if series is not None else ()
+    if series is None or len(reference) == 0:
+        return None
+    usual = float(np.median(reference))
+    late = series.smooth(trace.window).after(REFERENCE[1])
+    onset = late.lasting(late.values > GROWN * usual, trace.window)
+    if onset is None:
+        return None
+    said = f"{name} is {late.values[-1]:.3g}; early on it was {usual:.3g}, and up to {GROWN:g} times that is well"
+    return Evidence("gradients", said, name, onset)
+
+
+def _loss_blew_up(trace: Trace) -> Evidence | None:
+    losses = trace.get("d_loss")
+    if losses is None or trace.last_step < REFERENCE[1]:
+        return None
+    smooth = losses.smooth(trace.window)
+    early = Series(smooth.steps, np.abs(smooth.values)).before(REFERENCE[1])
+    late = smooth.after(REFERENCE[1])
+    if len(early) == 0:
+        return None
+    largest = max(float(early.values.max()), trace.game.blind if trace.game is not None else 0.0)
+    onset = late.lasting(np.abs(late.values) > BLOWN_UP * largest, trace.window)
+    if onset is None:
+        return None
+    said = f"the critic's loss is {late.values[-1]:.3g}; early on it was {largest:.3g} at most"
+    return Evidence("losses", said, "d_loss", onset, MODERATE)
+
+
+def _penalty_is_huge(trace: Trace) -> Evidence | None:
+    series = trace.get("penalty")
+    if series is None or series.values[-1] <= LARGEST_PENALTY:
+        return None
+    onset = series.lasting(series.values > LARGEST_PENALTY, 0.0)
+    return Evidence("gradients", f"the penalty is {series.values[-1]:.3g}; up to 1000 is well", "penalty", onset)
+
+
+def _alternates(losses: Series, window: float) -> Evidence | None:
+    rows = losses.after(losses.steps[-1] - window)
+    if len(rows) < FEWEST_ROWS:
+        return None
+    middle = float(np.median(rows.values))
+    above = rows.values > middle
+    turns = float((above[1:] != above[:-1]).mean())
+    swing = float(np.median(np.abs(rows.values - middle))) / max(middle, LEAST_MEDIAN)
+    if turns <= ALTERNATING or swing <= SWINGING:
+        return None
+    said = f"the critic's loss swings by {swing:.0%} of its median, and turns in {turns:.0%} of rows; 50 % is chance"
+    return Evidence("losses", said, "d_loss", float(rows.steps[0]))
+
+
+def _circles(losses: Series, window: float) -> Evidence | None:
+    rows = losses.after(losses.steps[-1] - 2 * window)
+    extremes = rows.values[(rows.values < LOW_AND_HIGH[0]) | (rows.values > LOW_AND_HIGH[1])] > LOW_AND_HIGH[1]
+    passes = int((extremes[1:] != extremes[:-1]).sum())
+    if passes < FEWEST_PASSES:
+        return None
+    said = f"the critic went from sure to worse than chance and back {passes} times in {2 * window:g} steps"
+    return Evidence("losses", said, "d_loss", float(rows.steps[0]))

@@ -1,0 +1,203 @@
+"""What the pictures show: patterns that no real sample has, and too much or too little detail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from equipoise.doctor import remedies
+from equipoise.doctor.limits import MODERATE, WEAK, Limit
+from equipoise.doctor.symptom import Evidence, Remedy, Symptom, agreeing
+from equipoise.doctor.trace import Trace
+
+CHECKED: Final = Limit("checkerboard", 3.0, plain=6.0, evaluations=2, kind="samples")
+"""Odena et al. 2016; to be tuned."""
+BLOCKY: Final = Limit("blocks", 2.0, plain=4.0, evaluations=2, kind="samples")
+"""To be tuned."""
+BANDED: Final = Limit("banding", 2.5, plain=5.0, evaluations=2, kind="samples")
+"""To be tuned."""
+CROSSED: Final = Limit("crosses", 2.0, plain=4.0, evaluations=2, kind="samples")
+"""To be tuned."""
+BLURRED: Final = Limit("detail", 0.5, "below", plain=0.25, evaluations=3, kind="samples")
+"""To be tuned."""
+ROUGH: Final = Limit("detail", 3.0, plain=6.0, evaluations=3, kind="samples")
+"""A CycleGAN's diary: 0.003 to 0.004 of the energy is usual, 0.010 rises, 0.038 exploded."""
+GAMMA: Final = 2.0
+"""Beyond it bands come from the modulation (notes on landscapes)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkerboard(Symptom):
+    key: ClassVar[str] = "checkerboard"
+    title: ClassVar[str] = "samples show a checkerboard"
+    looks_like: ClassVar[str] = "A regular grid of dots two pixels apart, best seen in flat parts."
+    means: ClassVar[str] = (
+        "Kernels of transposed convolutions overlap unevenly: more where the stride does not divide them."
+    )
+    confused_with: ClassVar[Mapping[str, str]] = {
+        "blocks": "there the grid is four or eight pixels wide",
+        "healthy": "pixel art and dithered pictures have it by nature: it is read against the data",
+    }
+    reads: ClassVar[tuple[str, ...]] = (CHECKED.words, "once seen, `generator.upsampling` transposed: a hint")
+    sources: ClassVar[tuple[str, ...]] = (
+        "Odena et al. 2016, distill.pub/2016/deconv-checkerboard",
+        "notes on landscapes, attempt 2",
+        "notes on sprites, section 4.3",
+    )
+
+    def seen(self, trace: Trace) -> tuple[Evidence, ...]:
+        return _with_upsampling(trace, CHECKED.seen(trace), ("transposed",))
+
+    def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
+        return (
+            remedies.wait(),
+            remedies.nearest_upsampling(trace.settings),
+            remedies.bigger_critic(trace.settings),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks(Symptom):
+    key: ClassVar[str] = "blocks"
+    title: ClassVar[str] = "samples are made of blocks"
+    looks_like: ClassVar[str] = "Coloured squares of four or eight pixels with hard borders."
+    means: ClassVar[str] = (
+        "A pixel shuffle whose parts were begun apart, or a stage of the generator that learned nothing."
+    )
+    confused_with: ClassVar[Mapping[str, str]] = {
+        "checkerboard": "there the grid is two pixels wide",
+        "healthy": "JPEG pictures and pixel art are blocky themselves: it is read against the data",
+    }
+    reads: ClassVar[tuple[str, ...]] = (BLOCKY.words, "once seen, `generator.upsampling` shuffle: a hint")
+    sources: ClassVar[tuple[str, ...]] = (
+        "notes on landscapes, up-sampling version 2: colourful blocks",
+        "Aitken et al. 2017 (ICNR), arXiv:1707.02937",
+    )
+
+    def seen(self, trace: Trace) -> tuple[Evidence, ...]:
+        return _with_upsampling(trace, BLOCKY.seen(trace), ("shuffle", "shuffle_plain"))
+
+    def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
+        return (remedies.nearest_upsampling(trace.settings), remedies.wait(), remedies.slower_both(trace.settings))
+
+
+@dataclass(frozen=True, slots=True)
+class Banding(Symptom):
+    key: ClassVar[str] = "banding"
+    title: ClassVar[str] = "samples show bands along rows or columns"
+    looks_like: ClassVar[str] = "Horizontal stripes across whole pictures."
+    means: ClassVar[str] = (
+        "Features are multiplied up until the edge of the grid shows; modulation without bounds does it."
+    )
+    confused_with: ClassVar[Mapping[str, str]] = {
+        "gamma-runaway": "its usual cause: look at the largest gamma first",
+        "healthy": "horizons and spectrograms have bands: it is read against the data",
+    }
+    reads: ClassVar[tuple[str, ...]] = (BANDED.words, f"once seen, `gamma_high` above {GAMMA:g}")
+    explained_by: ClassVar[tuple[str, ...]] = ("gamma-runaway", "not-finite")
+    sources: ClassVar[tuple[str, ...]] = ("notes on landscapes, epoch 470",)
+
+    def seen(self, trace: Trace) -> tuple[Evidence, ...]:
+        bands, gamma = BANDED.seen(trace), trace.get("gamma_high")
+        if bands is None or gamma is None or gamma.values[-1] <= GAMMA:
+            return agreeing((bands,))
+        said = f"the largest gamma is {gamma.values[-1]:.3g}; up to 1.8 is well"
+        return (bands, Evidence("gradients", said, "gamma_high", None, MODERATE))
+
+    def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
+        settings = trace.settings
+        return (remedies.tighter_modulation(settings), remedies.clip(settings), remedies.slower_generator(settings))
+
+
+@dataclass(frozen=True, slots=True)
+class CrossBlur(Symptom):
+    key: ClassVar[str] = "cross-blur"
+    title: ClassVar[str] = "samples are blurred in the shape of an X"
+    looks_like: ClassVar[str] = "Soft stars and crosses instead of edges, in every picture."
+    means: ClassVar[str] = "Bilinear up-sampling weighs the centre at each doubling; over four of them that shows."
+    confused_with: ClassVar[Mapping[str, str]] = {"blur": "there edges are soft in every direction"}
+    reads: ClassVar[tuple[str, ...]] = (CROSSED.words, "once seen, `generator.upsampling` bilinear: a hint")
+    sources: ClassVar[tuple[str, ...]] = ("notes on landscapes, up-sampling version 1",)
+
+    def seen(self, trace: Trace) -> tuple[Evidence, ...]:
+        return _with_upsampling(trace, CROSSED.seen(trace), ("bilinear",))
+
+    def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
+        return (remedies.nearest_upsampling(trace.settings),)
+
+
+@dataclass(frozen=True, slots=True)
+class Blur(Symptom):
+    key: ClassVar[str] = "blur"
+    title: ClassVar[str] = "samples lack the data's fine detail"
+    looks_like: ClassVar[str] = "Shapes can be recognised and edges are soft."
+    means: ClassVar[str] = (
+        "A pixel loss pays for the mean of all that fits, the critic is too weak to ask for more, or it is early."
+    )
+    confused_with: ClassVar[Mapping[str, str]] = {
+        "cross-blur": "there the blur has a direction",
+        "flat": "there nothing can be recognised",
+        "healthy": "early in every run; Wasserstein runs on sprites need 500 epochs and more",
+    }
+    reads: ClassVar[tuple[str, ...]] = (BLURRED.words,)
+    explained_by: ClassVar[tuple[str, ...]] = (
+        *("cross-blur", "flat", "dark-retreat", "perceptual-too-heavy", "auxiliary-dominates", "posterior-collapse"),
+        *("total-collapse", "not-finite"),
+    )
+    sources: ClassVar[tuple[str, ...]] = (
+        "notes on terrain, attempt 5: blurry and generic",
+        "notes on sprites, section 4.2",
+        "Durall et al. 2020, arXiv:2003.01826",
+    )
+
+    def seen(self, trace: Trace) -> tuple[Evidence, ...]:
+        return agreeing((BLURRED.seen(trace),))
+
+    def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
+        settings = trace.settings
+        return (
+            remedies.wait(),
+            remedies.lighter_pixels(settings),
+            remedies.less_bound(settings),
+            remedies.faster_critic(settings),
+            remedies.slower_generator(settings),
+            remedies.bigger_generator(settings),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TooMuchDetail(Symptom):
+    key: ClassVar[str] = "too-much-detail"
+    title: ClassVar[str] = "samples have more fine detail than the data"
+    looks_like: ClassVar[str] = "Noise, hatching or sharp specks on everything."
+    means: ClassVar[str] = "The generator pays the critic, or a shallow perceptual layer, in high frequencies."
+    confused_with: ClassVar[Mapping[str, str]] = {
+        "checkerboard": "there all of it lies at one frequency",
+        "wrong-scale": "there the whole contrast is too large",
+    }
+    reads: ClassVar[tuple[str, ...]] = (ROUGH.words,)
+    explained_by: ClassVar[tuple[str, ...]] = ("checkerboard", "blocks", "banding", "wrong-scale", "not-finite")
+    sources: ClassVar[tuple[str, ...]] = (
+        "a public CycleGAN diary",
+        "Schwarz et al. 2021, arXiv:2111.02447",
+    )
+
+    def seen(self, trace: Trace) -> tuple[Evidence, ...]:
+        return agreeing((ROUGH.seen(trace),))
+
+    def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
+        settings = trace.settings
+        return (
+            remedies.lighter(settings, "perceptual", 0.5),
+            remedies.bound_the_slope(settings),
+            remedies.slower_both(settings),
+            remedies.nearest_upsampling(settings),
+        )
+
+
+def _with_upsampling(trace: Trace, seen: Evidence | None, kinds: tuple[str, ...]) -> tuple[Evidence, ...]:
+    kind = trace.settings.get("generator.upsampling")
+    if seen is None or kind not in kinds:
+        return agreeing((seen,))
+    return (seen, Evidence("settings", f"the generator's up-sampling is {kind}", weight=WEAK))

@@ -1,0 +1,185 @@
+"""Bugs that look like a GAN's failure: of the data, the program, the measure; and a device that waits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+import numpy as np
+
+from equipoise.doctor import remedies
+from equipoise.doctor.limits import WEAK, Limit
+from equipoise.doctor.symptom import Evidence, Remedy, Symptom, agreeing
+from equipoise.doctor.symptoms.lead import AT_A_CLIP, CLIPS
+from equipoise.doctor.symptoms.wgan import is_flat
+from equipoise.doctor.trace import Trace
+
+ROWS: Final = 10
+DIGITS: Final = 6
+"""A loss over other samples and other weights never agrees with itself to so many."""
+NEAR_FLOOR: Final = 0.05
+"""Of a blind critic's loss: at its end of the scale a loss may stand still."""
+LARGEST_FID: Final = 1e4
+RESOLVES: Final = 0.5
+"""Of the first value of a measure: a floor above it cannot tell even an untrained generator's samples from the data."""
+STARVED: Final = Limit("waiting", 0.3, kind="data", weight=WEAK)
+"""To be tuned."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataBug(Symptom):
+    key: ClassVar[str] = "data-bug"
+    title: ClassVar[str] = "the data are not what they should be"
+    looks_like: ClassVar[str] = "Anything: a run on noise, on constant or misaligned samples fails like any other."
+    means: ClassVar[str] = "The program shows the critic something else than the data that a person looked at."
+    confused_with: ClassVar[Mapping[str, str]] = {"not-learning": "what it looks like from outside"}
+    reads: ClassVar[tuple[str, ...]] = ("what the run's own check of the data said: a proof",)
+    sources: ClassVar[tuple[str, ...]] = (
+        "notes on super-resolution: trained on torch.randn for want of a file",
+        "notes on terrain: vegetation codes 254 and 255 left in",
+    )
+    stops_others: ClassVar[bool] = True
+
+    def seen(self, trace: Trace) -> tuple[Evidence, ...]:
+        return _said_by_itself(trace, "data:")
+
+    def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
+        return (remedies.look_at_data(),)
+
+
+@dataclass(frozen=True, slots=True)
+class PlumbingBug(Symptom):
+    key: ClassVar[str] = "plumbing-bug"
+    title: ClassVar[str] = "something that should learn does not move"
+    looks_like: ClassVar[str] = "A loss that is the same to all digits for many rows; pictures that never change."
+    means: ClassVar[str] = (
+        "A rate is 0, a graph is detached, an optimiser holds other weights, or the same data come each time: settings "
+        "are not what they say.  A loss that is constant over different noise says the same."
+    )
+    confused_with: ClassVar[Mapping[str, str]] = {
+        "critic-wins": "a critic's loss that stands still at 0 is one that has won",
+        "saturated-flip": "a loss that stands still at 100 or 16 is cut off there",
+        "dead-critic": "a Wasserstein loss that stands still with a slope of 0",
+    }
+    reads: ClassVar[tuple[str, ...]] = (
+        f"`d_loss` or `g_loss` equal to {DIGITS} digits over the last {ROWS} rows, away from the ends of "
+        "its scale: a proof",
+        f"`lr_d`, `lr_g`, `moved_d`, `moved_g` or `grad_g` exactly 0 in all of the last {ROWS} rows: a proof",
+        "what the run's own trial step said: a proof",
+    )
+    sources: ClassVar[tuple[str, ...]] = (
+        "notes on super-resolution: loss 0.7979 for 20 epochs, weights not updated, noise for data",
+        "a public post-mortem: a configuration that was never applied",
+    )
+    stops_others: ClassVar[bool] = True
+
+    def seen(self, trace: Trace) -> tuple[Evidence, ...]:
+        still = [_stands_still(trace, name) for name in ("d_loss", "g_loss")]
+        zero = [_is_zero(trace, name) for name in ("lr_d", "lr_g", "moved_d", "moved_g", "grad_g")]
+        return (*_said_by_itself(trace, "plumbing:"), *agreeing((*still, *zero)))
+
+    def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
+        return (remedies.look_at_plumbing(), remedies.look_at_data())
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidMeasure(Symptom):
+    key: ClassVar[str] = "invalid-measure"
+    title: ClassVar[str] = "the measure of samples cannot be trusted"
+    looks_like: ClassVar[str] = "An FID that is negative, enormous or not a number, or that real samples fail too."
+    means: ClassVar[str] = (
+        "Too few samples for its covariance, wrong input range, or features that see nothing of these data."
+    )
+    confused_with: ClassVar[Mapping[str, str]] = {
+        "not-finite": "where the run's own numbers are not finite, the measure cannot be either",
+        "healthy": "an unbiased kernel distance may be slightly negative near its floor",
+    }
+    reads: ClassVar[tuple[str, ...]] = (
+        f"`fid` below 0, above {LARGEST_FID:g} or not finite while the losses are: a proof",
+        f"the floor of `distance` above {RESOLVES:g} of its first value: a proof",
+        "what the run's own test of its measure said: a proof",
+    )
+    sources: ClassVar[tuple[str, ...]] = ("a public sprite GAN whose FID of 8.2e51 was shipped as 8.23",)
+    stops_others: ClassVar[bool] = True
+
+    def seen(self, trace: Trace) -> tuple[Evidence, ...]:
+        return (*_said_by_itself(trace, "measure:"), *agreeing((_impossible(trace), _blunt(trace))))
+
+    def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
+        return (remedies.other_measure(),)
+
+
+@dataclass(frozen=True, slots=True)
+class Starved(Symptom):
+    key: ClassVar[str] = "starved"
+    title: ClassVar[str] = "the device waits for data"
+    looks_like: ClassVar[str] = "Nothing in the pictures; the run takes longer than it should."
+    means: ClassVar[str] = (
+        "Reading and decoding take longer than the step: too few workers, or workers begun anew each epoch."
+    )
+    confused_with: ClassVar[Mapping[str, str]] = {"healthy": "the first epoch waits while data are decoded once"}
+    reads: ClassVar[tuple[str, ...]] = (STARVED.words,)
+    sources: ClassVar[tuple[str, ...]] = ("notes on terrain: num_workers too low or too high, both starve",)
+
+    def seen(self, trace: Trace) -> tuple[Evidence, ...]:
+        return agreeing((STARVED.seen(trace),))
+
+    def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
+        return (remedies.more_workers(),)
+
+
+def _said_by_itself(trace: Trace, prefix: str) -> tuple[Evidence, ...]:
+    said = [fault.removeprefix(prefix).strip() for fault in trace.faults if fault.startswith(prefix)]
+    return tuple(Evidence("data", one, weight=1.0) for one in said)
+
+
+def _stands_still(trace: Trace, name: str) -> Evidence | None:
+    series = trace.get(name)
+    if series is None or len(series) < ROWS:
+        return None
+    value = float(series.values[-1])
+    onset = series.lasting(np.abs(series.values - value) <= 10.0**-DIGITS * abs(value), 0.0)
+    rows = len(series.after(onset)) if onset is not None else 0
+    if rows < ROWS or value == 0 or _critic_is_at_an_end(trace) or is_flat(trace):
+        return None
+    said = (
+        f"{name} has been {value:.6g} to {DIGITS} digits over {rows} rows; it differs from row to row where all is well"
+    )
+    return Evidence("losses", said, name, onset, 1.0)
+
+
+def _critic_is_at_an_end(trace: Trace) -> bool:
+    """Whether the critic's loss is at its floor or cut off, where both losses may stand still."""
+    losses, normalised = trace.get("d_loss"), trace.normalised
+    if losses is None:
+        return False
+    cut_off = (np.abs(losses.values[-1] / np.asarray(CLIPS) - 1) < AT_A_CLIP).any()
+    return (
+        bool(cut_off) or (normalised is not None and abs(normalised.values[-1]) < NEAR_FLOOR) or losses.values[-1] == 0
+    )
+
+
+def _is_zero(trace: Trace, name: str) -> Evidence | None:
+    series = trace.get(name)
+    if series is None or len(series) < ROWS or series.values[-ROWS:].any():
+        return None
+    return Evidence("gradients", f"{name} is 0 in {ROWS} rows", name, series.lasting(series.values == 0, 0.0), 1.0)
+
+
+def _impossible(trace: Trace) -> Evidence | None:
+    whole, losses = trace.signals.get("fid"), trace.signals.get("d_loss")
+    if whole is None or not len(whole) or (losses is not None and not np.isfinite(losses.values).all()):
+        return None
+    last = float(whole.values[-1])
+    if 0 <= last <= LARGEST_FID:
+        return None
+    return Evidence("data", f"FID is {last:.3g}; it can be from 0 to some hundred", "fid", float(whole.steps[-1]), 1.0)
+
+
+def _blunt(trace: Trace) -> Evidence | None:
+    series, floor = trace.get("distance"), trace.floors.get("distance")
+    if series is None or floor is None or not 0 < series.values[0] * RESOLVES < floor:
+        return None
+    said = f"real samples are {floor:.3g} from the data, an untrained generator's {series.values[0]:.3g}"
+    return Evidence("data", said, "distance", None, 1.0)

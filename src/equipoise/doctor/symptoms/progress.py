@@ -1,0 +1,242 @@
+"""How far a run has come: never anywhere, no farther, or back again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+import numpy as np
+
+from equipoise.doctor import remedies
+from equipoise.doctor.limits import MODERATE, WARM_UP, best_so_far
+from equipoise.doctor.symptom import PROOF, Evidence, Remedy, Symptom, agreeing
+from equipoise.doctor.trace import Series, Trace
+
+WORSE: Final = 1.5
+"""Times the best, in three evaluations: it has collapsed (SG2-ADA and BigGAN logs)."""
+A_LITTLE_WORSE: Final = 1.2
+"""Times the best, in three evaluations: a warning.  FID goes up by 10 to 20 % for one in healthy runs."""
+IN_A_ROW: Final = 3
+LEAST_SHARE: Final = 0.02
+"""Of the first distance: below it differences are noise."""
+LEAST_GAIN: Final = 0.05
+"""Of the distance, over the last part of the run."""
+LAST_PART: Final = 0.3
+"""Of the run (to be tuned)."""
+FAR: Final = 3.0
+"""Times the floor: there is something left to learn."""
+FEWEST: Final = 6
+"""Evaluations."""
+LEARNED: Final = 0.8
+"""Of the first distance: below it something was learned (to be tuned)."""
+LONG: Final = 2000.0
+"""Steps after which something should be."""
+LEAST_PSNR: Final = 10.0
+"""dB.  Notes on super-resolution: above 10 after five epochs, or the long run is not worth starting."""
+LEAST_RISE: Final = 0.5
+"""dB; notes: 0.5 to 1 an epoch is normal."""
+AHEAD: Final = 1.5
+"""Times the raw generator's distance (to be tuned)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LateCollapse(Symptom):
+    key: ClassVar[str] = "late-collapse"
+    title: ClassVar[str] = "samples were good and have become worse"
+    looks_like: ClassVar[str] = (
+        "The measure falls, rests, and climbs; sheets of the middle of the run are better than the last."
+    )
+    means: ClassVar[str] = (
+        "The game has left the region where it was balanced: the critic overfits, or rates are too high for that late."
+    )
+    confused_with: ClassVar[Mapping[str, str]] = {
+        "healthy": "one evaluation that is up to 20 % worse is noise",
+        "comes-and-goes": "there it recovers in turns",
+        "total-collapse": "it says what the samples became",
+    }
+    reads: ClassVar[tuple[str, ...]] = (
+        f"`distance` or `fid` above {A_LITTLE_WORSE:g} times its best (not below its floor) in {IN_A_ROW} evaluations: "
+        f"a warning; above {WORSE:g} times a proof",
+    )
+    explained_by: ClassVar[tuple[str, ...]] = (
+        *("total-collapse", "partial-collapse", "comes-and-goes", "overfitting", "not-finite", "exploding"),
+        *("critic-wins", "saturated-flip", "dark-retreat", "flat", "gamma-runaway", "memorisation", "saturation"),
+    )
+    sources: ClassVar[tuple[str, ...]] = (
+        "Brock et al. 2019 (BigGAN), arXiv:1809.11096, section 4",
+        "public logs: the best checkpoint lay at 18 % of collapsed runs (median)",
+    )
+
+    def seen(self, trace: Trace) -> tuple[Evidence, ...]:
+        return agreeing(_back(trace, name) for name in ("distance", "fid"))
+
+    def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
+        settings = trace.settings
+        return (
+            remedies.keep_the_best(),
+            remedies.slower_both(settings, 0.3),
+            remedies.bound_the_slope(settings),
+            remedies.adapt_augmentation(settings),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NotLearning(Symptom):
+    key: ClassVar[str] = "not-learning"
+    title: ClassVar[str] = "nothing has been learned since the start"
+    looks_like: ClassVar[str] = "The measure is where it began after thousands of steps; PSNR stays at 6 dB."
+    means: ClassVar[str] = "The data say nothing, the weights do not move, or the rates are off by orders of magnitude."
+    confused_with: ClassVar[Mapping[str, str]] = {
+        "data-bug": "random pictures instead of data look exactly so: look at the data first",
+        "plumbing-bug": "weights that do not move look exactly so",
+    }
+    reads: ClassVar[tuple[str, ...]] = (
+        f"`distance` or `fid`: best above {LEARNED:g} times the first, after {LONG:g} steps and {FEWEST} evaluations",
+        f"`psnr`: best below {LEAST_PSNR:g} dB and risen by less than {LEAST_RISE:g} dB in {FEWEST} evaluations",
+    )
+    explained_by: ClassVar[tuple[str, ...]] = (
+        *("critic-wins", "dead-critic", "critic-blind", "not-finite", "saturated-flip", "generator-wins", "gap-stays"),
+        *("total-collapse", "exploding", "oscillation", "dark-retreat", "flat", "perceptual-too-heavy"),
+    )
+    sources: ClassVar[tuple[str, ...]] = (
+        "notes on super-resolution: 6.02 dB for 20 epochs",
+        "a public issue of BigGAN",
+    )
+
+    def seen(self, trace: Trace) -> tuple[Evidence, ...]:
+        return agreeing((_never(trace, "distance"), _never(trace, "fid"), _low_psnr(trace)))
+
+    def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
+        return _from_the_data_on(trace)
+
+
+@dataclass(frozen=True, slots=True)
+class Stagnation(Symptom):
+    key: ClassVar[str] = "stagnation"
+    title: ClassVar[str] = "the run no longer improves, far from the data"
+    looks_like: ClassVar[str] = "The measure has been flat for a third of the run, at several times its floor."
+    means: ClassVar[str] = "What these networks can do at this rate is done."
+    confused_with: ClassVar[Mapping[str, str]] = {
+        "healthy": "flat near the floor is the end of a good run",
+        "not-learning": "there it never began",
+    }
+    reads: ClassVar[tuple[str, ...]] = (
+        f"`distance` or `fid`: the best of the last {LAST_PART:.0%} of the run is less than {LEAST_GAIN:.0%} below "
+        f"the best before, and above {FAR:g} times the floor; {FEWEST} evaluations or more",
+    )
+    explained_by: ClassVar[tuple[str, ...]] = (
+        *NotLearning.explained_by,
+        *("late-collapse", "not-learning", "partial-collapse", "overfitting", "comes-and-goes", "auxiliary-dominates"),
+    )
+    sources: ClassVar[tuple[str, ...]] = ("notes on sprites, section 5: if results plateau, a larger model",)
+
+    def seen(self, trace: Trace) -> tuple[Evidence, ...]:
+        return agreeing((_plateau(trace, "distance"), _plateau(trace, "fid")))
+
+    def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
+        return _from_the_data_on(trace)
+
+
+@dataclass(frozen=True, slots=True)
+class AverageLags(Symptom):
+    key: ClassVar[str] = "average-lags"
+    title: ClassVar[str] = "the averaged generator is worse than the one that trains"
+    looks_like: ClassVar[str] = "Samples of the average are blurred or old while those of the raw generator are good."
+    means: ClassVar[str] = (
+        "The average is too slow for a run of this length, was begun with random weights, or has not got batch norm's "
+        "statistics."
+    )
+    confused_with: ClassVar[Mapping[str, str]] = {
+        "healthy": "the average good while the raw generator is bad is what the average is for",
+    }
+    reads: ClassVar[tuple[str, ...]] = (f"`distance` above {AHEAD:g} times `distance_raw` in two evaluations in a row",)
+    sources: ClassVar[tuple[str, ...]] = (
+        "a public issue of BigGAN: standing statistics",
+        "Yazici et al. 2019, arXiv:1806.04498",
+    )
+
+    def seen(self, trace: Trace) -> tuple[Evidence, ...]:
+        return agreeing((_lag(trace),))
+
+    def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
+        return (remedies.faster_average(trace.settings),)
+
+
+def _from_the_data_on(trace: Trace) -> tuple[Remedy, ...]:
+    settings = trace.settings
+    return (
+        remedies.look_at_data(),
+        remedies.look_at_plumbing(),
+        remedies.faster_both(settings),
+        remedies.bigger_generator(settings),
+        remedies.larger_batch(settings),
+    )
+
+
+def _back(trace: Trace, name: str) -> Evidence | None:
+    series = trace.get(name)
+    if series is None or len(series) <= IN_A_ROW:
+        return None
+    best = max(best_so_far(series, higher=False), trace.floors.get(name, 0.0), LEAST_SHARE * float(series.values[0]))
+    bad = series.values > A_LITTLE_WORSE * best
+    if best <= 0 or not bad[-IN_A_ROW:].all() or bad.all():
+        return None
+    lost = float(series.values[-IN_A_ROW:].min()) / best
+    at = float(series.steps[int(np.argmin(series.values))])
+    said = (
+        f"{name} is {series.values[-1]:.3g}, at least {lost:.2f} times its best {IN_A_ROW} times; it was at step {at:g}"
+    )
+    return Evidence("samples", said, name, series.lasting(bad, 0.0), PROOF if lost > WORSE else 0.5)
+
+
+def _never(trace: Trace, name: str) -> Evidence | None:
+    series = trace.get(name)
+    if series is None or len(series) < FEWEST or trace.last_step < LONG or series.values[0] <= 0:
+        return None
+    best, near = best_so_far(series, higher=False), FAR * trace.floors.get(name, 0.0)
+    if best <= LEARNED * series.values[0] or series.values[0] < near:
+        return None
+    said = f"{name} began at {series.values[0]:.3g} and has never been better than {best:.3g}"
+    return Evidence("samples", said, name, float(series.steps[0]), 0.8)
+
+
+def _low_psnr(trace: Trace) -> Evidence | None:
+    series = trace.get("psnr")
+    if series is None or len(series) < FEWEST:
+        return None
+    best, rise = float(series.values.max()), float(series.values.max() - series.values[0])
+    if best >= LEAST_PSNR or rise >= LEAST_RISE:
+        return None
+    said = f"PSNR is {series.values[-1]:.2f} dB; from {LEAST_PSNR:g} is well, and 6.02 is an error of half the range"
+    return Evidence("samples", said, "psnr", float(series.steps[0]), 0.8)
+
+
+def _plateau(trace: Trace, name: str) -> Evidence | None:
+    series, floor = trace.get(name), trace.floors.get(name)
+    if series is None or floor is None or len(series) < FEWEST or trace.last_step < LONG:
+        return None
+    begin = series.steps[-1] - LAST_PART * (series.steps[-1] - series.steps[0])
+    before, last = series.before(begin), series.after(begin)
+    if len(last) < IN_A_ROW or len(before) < IN_A_ROW:
+        return None
+    best, now = best_so_far(before, higher=False), best_so_far(last, higher=False)
+    if now <= FAR * max(floor, 0.0) or now <= (1 - LEAST_GAIN) * best:
+        return None
+    said = f"{name} is {now:.3g} at best since step {begin:.0f}, {best:.3g} before; the floor is {floor:.3g}"
+    return Evidence("samples", said, name, float(begin), MODERATE)
+
+
+def _lag(trace: Trace) -> Evidence | None:
+    averaged, raw = trace.get("distance"), trace.get("distance_raw")
+    if averaged is None or raw is None:
+        return None
+    late = averaged.after(max(WARM_UP, float(raw.steps[0])))
+    if len(late) < 2:
+        return None
+    others = np.interp(late.steps, raw.steps, raw.values)
+    bad = (others > 0) & (late.values > AHEAD * others)
+    if not bad[-2:].all():
+        return None
+    said = f"distance is {late.values[-1]:.3g} of the average and {others[-1]:.3g} of the raw generator"
+    return Evidence("samples", said, "distance", Series(late.steps, late.values).lasting(bad, 0.0), PROOF)

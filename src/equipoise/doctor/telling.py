@@ -1,0 +1,110 @@
+"""What the doctor says, for a person and for a machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from equipoise.doctor.symptom import Diagnosis, Evidence, Examination, Remedy
+from equipoise.doctor.trace import Trace
+from equipoise.edit import Edit
+
+SURENESS: Final = ((0.95, "certain"), (0.8, "very likely"), (0.6, "likely"), (0.0, "possible"))
+"""Words for a confidence from there on."""
+VERDICTS: Final[Mapping[str, str]] = {
+    "ill": "ILL",
+    "suspect": "SUSPECT",
+    "healthy": "HEALTHY",
+    "young": "TOO YOUNG TO SAY",
+    "unknown": "NOT KNOWN",
+}
+
+
+def lines(examination: Examination, trace: Trace) -> Iterator[str]:
+    """The verdict and why, each diagnosis, what was read, and what could not be known."""
+    yield f"{VERDICTS[examination.verdict]}: {examination.why}"
+    for number, diagnosis in enumerate(examination.diagnoses, 1):
+        yield ""
+        yield from _diagnosis(number, diagnosis)
+    yield ""
+    game = f"; loss: {trace.game.title}" if trace.game is not None else ""
+    yield f"read: {trace.source}, up to step {trace.last_step:g}{game}"
+    yield f"      {', '.join(examination.read) or 'no numbers'}"
+    for fault in trace.faults:
+        yield f"fault: {fault}"
+    for gap in examination.unknown:
+        yield f"note: {gap}"
+
+
+def to_json(examination: Examination, trace: Trace) -> dict[str, Any]:
+    """The same as a document."""
+    return {
+        "verdict": examination.verdict,
+        "why": examination.why,
+        "diagnoses": [_as_json(diagnosis) for diagnosis in examination.diagnoses],
+        "source": trace.source,
+        "loss": trace.game.key if trace.game is not None else None,
+        "last_step": trace.last_step,
+        "read": list(examination.read),
+        "unknown": list(examination.unknown),
+        "faults": list(trace.faults),
+    }
+
+
+def sureness(confidence: float) -> str:
+    """A confidence from 0 to 1 in words."""
+    return next(words for least, words in SURENESS if confidence >= least)
+
+
+def _diagnosis(number: int, diagnosis: Diagnosis) -> Iterator[str]:
+    symptom = diagnosis.symptom
+    yield f"{number}. {symptom.title} ({symptom.key})"
+    yield f"   {sureness(diagnosis.confidence)}, {diagnosis.confidence:.0%}"
+    for item in diagnosis.evidence:
+        yield f"   seen: {_seen(item)}"
+    yield f"   means: {symptom.means}"
+    if symptom.confused_with:
+        yield "   not to be confused with " + "; ".join(f"{key}: {how}" for key, how in symptom.confused_with.items())
+    for place, remedy in enumerate(diagnosis.remedies, 1):
+        yield from _remedy(place, remedy)
+
+
+def _seen(item: Evidence) -> str:
+    onset = f", since step {item.onset:g}" if item.onset is not None else ""
+    return f"{item.said}{onset} [{item.kind}]"
+
+
+def _remedy(place: int, remedy: Remedy) -> Iterator[str]:
+    yield f"   {'try' if place == 1 else 'then'}: {remedy.words}"
+    yield f"        so that {remedy.effect}; look again after {remedy.look_again:g} steps"
+    if remedy.edits:
+        yield f"        {' '.join(map(_as_words, remedy.edits))}"
+
+
+def _as_words(edit: Edit) -> str:
+    """An edit as it is typed."""
+    return f"--set '{edit}'" if edit.op == "drop" else f"--set '{str(edit).replace(' ', '', 2)}'"
+
+
+def _as_json(diagnosis: Diagnosis) -> dict[str, Any]:
+    return {
+        "key": diagnosis.symptom.key,
+        "title": diagnosis.symptom.title,
+        "confidence": round(diagnosis.confidence, 3),
+        "certain": diagnosis.is_certain,
+        "onset": diagnosis.onset,
+        "evidence": [
+            {"kind": item.kind, "said": item.said, "signal": item.signal, "onset": item.onset, "weight": item.weight}
+            for item in diagnosis.evidence
+        ],
+        "confused_with": dict(diagnosis.symptom.confused_with),
+        "remedies": [
+            {
+                "words": remedy.words,
+                "effect": remedy.effect,
+                "look_again_steps": remedy.look_again,
+                "set": [str(edit) for edit in remedy.edits],
+            }
+            for remedy in diagnosis.remedies
+        ],
+    }

@@ -1,0 +1,51 @@
+"""What a new run is tested for before its first step, and what is remembered of that when it goes on."""
+
+from __future__ import annotations
+
+import time
+
+from equipoise.data.corpus import Corpus
+from equipoise.engine.look import reals
+from equipoise.engine.plan import Plan
+from equipoise.engine.reach import misfits
+from equipoise.engine.score import Score
+from equipoise.engine.selftest import TRIAL_SAMPLES, plumbing
+from equipoise.engine.state import State
+from equipoise.engine.trust import trust
+from equipoise.folder import RunFolder
+from equipoise.journal import SelfTested
+from equipoise.recipe import BestBy
+from equipoise.view import Batch
+
+LEARNS = "in each phase and side: gradients, moves, rates and betas of every network, on copies"
+FITS = "fakes lie in the range of real samples"
+
+
+def self_test(
+    plan: Plan, state: State, corpus: Corpus, score: Score, best_by: BestBy, *, is_untrained: bool
+) -> SelfTested:
+    """Plumbing and measure.  Raises `RequestError` when nothing could be learned at all."""
+    began = time.monotonic()
+    batch = _on(plan, reals(corpus, corpus.split(plan.recipe.held_out), TRIAL_SAMPLES, plan.recipe.seed))
+    faults = [*plumbing(plan, state, batch), *misfits(plan, state, batch)]
+    found = trust(score, state.average, plan.device, best_by, is_untrained=is_untrained)
+    return SelfTested(
+        faults=tuple(faults),
+        doubts=found.doubts,
+        checked=(LEARNS, FITS, *found.checked),
+        numbers=found.numbers,
+        seconds=round(time.monotonic() - began, 3),
+    )
+
+
+def _on(plan: Plan, batch: Batch) -> Batch:
+    """On the plan's device, as a feed would give it."""
+    real, conditions, given = (part.to(plan.device) if part is not None else None for part in batch)
+    assert real is not None
+    return Batch(real.contiguous(memory_format=plan.arithmetic.memory_format), conditions, given)
+
+
+def is_trusted(folder: RunFolder) -> bool:
+    """Whether the run's measure passed its self-test, by its journal; a run without one is not doubted."""
+    tests = [event for event in folder.read_journal().events if isinstance(event, SelfTested)]
+    return not tests or not tests[-1].doubts

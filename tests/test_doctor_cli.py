@@ -1,0 +1,172 @@
+"""The doctor as a person meets it, at the command line and in Python."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import equipoise
+import logs
+from equipoise.cli import run_command
+from equipoise.doctor import telling
+from equipoise.doctor.game import GAMES
+from equipoise.doctor.readers import read, read_all
+from equipoise.doctor.symptom import Diagnosis, Evidence, Examination, Remedy
+from equipoise.doctor.symptoms.balance import CriticWins
+from equipoise.doctor.trace import Trace
+from equipoise.edit import Edit
+
+STEPS = range(0, 4000, 10)
+
+
+def doctor(*words: object) -> int:
+    return run_command(["doctor", *map(str, words)])
+
+
+@pytest.fixture
+def lost(tmp_path: Path) -> Path:
+    """A log of a critic that wins."""
+    path = tmp_path / "lost.csv"
+    noise = np.random.default_rng(0).normal(1, 0.1, (400, 2))
+    rows = [f"{at},{(0.001 if at > 900 else 1.2) * d:.6f},{9 * g:.4f}" for at, (d, g) in zip(STEPS, noise, strict=True)]
+    path.write_text("\n".join(["step,D_loss,G_loss", *rows]))
+    return path
+
+
+@pytest.fixture
+def well(tmp_path: Path) -> Path:
+    """A log of a balanced game whose samples get better."""
+    path = tmp_path / "well.txt"
+    noise = np.random.default_rng(0).normal(0, 0.1, (400, 3))
+    rows = [
+        f"step {at}: d_loss={1.2 + d:.4f} g_loss={0.9 + g:.4f} fid={20 + 70 / (1 + at / 500) + f:.3f}"
+        for at, (d, g, f) in zip(STEPS, noise, strict=True)
+    ]
+    path.write_text("\n".join(rows))
+    return path
+
+
+def test_a_run_that_is_not_well_ends_in_1(lost: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert doctor(lost, "--loss", "bce") == 1
+    out = capsys.readouterr().out
+    assert re.match(r"(ILL|SUSPECT): .* since step (9|10)\d\d", out)
+    assert "(critic-wins)" in out and "likely, 60%" in out and "seen: " in out and "   try: " in out
+    assert "lost.csv, a table, up to step 3990; loss: cross-entropy" in out
+    assert "note: no measure of samples" in out
+
+
+def test_a_healthy_run_ends_in_0(well: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert doctor(well, "--loss", "bce") == 0
+    assert capsys.readouterr().out.startswith("HEALTHY: ")
+
+
+def test_the_document_says_the_same(lost: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert doctor(lost, "--loss", "bce", "--json") == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["verdict"] in ("ill", "suspect") and found["loss"] == "bce" and found["last_step"] == 3990
+    first = found["diagnoses"][0]
+    assert first["key"] == "critic-wins" and 900 < first["onset"] < 1100
+    assert {item["kind"] for item in first["evidence"]} == {"losses"}
+    assert first["remedies"][0]["words"].startswith("bound the critic's slope")
+
+
+def test_two_tables_are_one_run(tmp_path: Path, lost: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "eval.csv").write_text("step,fid\n1000,50\n3000,300\n")
+    assert doctor(lost, tmp_path / "eval.csv", "--loss", "bce", "--json") == 1
+    assert {"d_loss", "g_loss", "fid"} <= set(json.loads(capsys.readouterr().out)["read"])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "needs a run's folder or a log"),
+        (("gone.txt",), "gone.txt does not exist"),
+        (("{lost}", "--loss", "bec"), "did you mean 'bce'"),
+        (("{lost}", "--phase", "main"), "--phase main: the log tells of one pair"),
+    ],
+)
+def test_a_wrong_request_is_one_line(
+    words: tuple[str, ...], said: str, lost: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert doctor(*(word.format(lost=lost) for word in words)) == 2
+    captured = capsys.readouterr()
+    assert said in captured.err and captured.err.count("\n") == 1 and not captured.out
+
+
+def test_a_run_is_not_mixed_with_other_logs(tmp_path: Path, lost: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "journal.jsonl").touch()
+    assert doctor(tmp_path / "run", lost) == 2
+    assert "read alone" in capsys.readouterr().err
+
+
+def test_the_edits_of_a_remedy_can_be_typed_as_they_stand() -> None:
+    edits = (Edit("d_optim.lr", "scale", 0.25), Edit("critic.spectral_norm", value=True), Edit("augment", "drop"))
+    remedy = Remedy("slower", "it learns", edits=edits)
+    found = Diagnosis(CriticWins(), (Evidence("losses", "low", onset=7.0),), (remedy,))
+    told = list(telling.lines(Examination("suspect", "why", (found,)), Trace({})))
+    words = next(line for line in told if "--set" in line)
+    typed = re.findall(r"--set '([^']*)'", words)
+    assert tuple(map(Edit.parse, typed)) == edits
+
+
+@pytest.mark.parametrize(
+    ("confidence", "words"), [(0.99, "certain"), (0.84, "very likely"), (0.6, "likely"), (0.3, "possible")]
+)
+def test_a_confidence_has_words(confidence: float, words: str) -> None:
+    assert telling.sureness(confidence) == words
+
+
+def test_columns_in_memory_are_diagnosed(lost: Path) -> None:
+    rows = [line.split(",") for line in lost.read_text().splitlines()]
+    table = {name: [float(row[at]) for row in rows[1:]] for at, name in enumerate(rows[0])}
+
+    class Frame:
+        def to_dict(self, orient: str) -> Mapping[str, list[float]]:
+            assert orient == "list"
+            return table
+
+    for source in (lost, str(lost), table, Frame()):
+        found = equipoise.diagnose(source, loss="bce")
+        assert found.diagnoses[0].symptom.key == "critic-wins"
+
+
+def test_the_doctor_never_imports_torch(lost: Path) -> None:
+    words = [sys.executable, "-X", "importtime", "-m", "equipoise", "doctor", str(lost)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
+    assert done.returncode in (0, 1) and "numpy" in imported
+    assert not imported & {"torch", "sklearn", "scipy", "rich", "PIL"}
+
+
+def test_the_document_is_for_every_form(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "log").write_text(logs.notebook())
+    assert doctor(tmp_path / "log", "--json") == 0
+    assert "a Jupyter notebook" in json.loads(capsys.readouterr().out)["source"]
+
+
+@pytest.mark.real
+def test_real_logs_are_read_whole(shared_data: Path) -> None:
+    """25 runs of StudioGAN, one of which began anew: what they say is for the symptoms to judge; here, that all of it is read."""
+    for path in sorted((shared_data / "logs").glob("*.train.csv")):
+        rows = path.read_text().splitlines()
+        trace = read(path, loss=next(iter(GAMES)))
+        steps = [float(row.partition(",")[0]) for row in rows[1:]]
+        assert trace.signals["d_loss"].steps.tolist() == sorted(set(steps))
+        both = read_all([path, path.with_name(path.name.replace(".train.", ".eval."))])
+        assert {"d_loss", "g_loss", "fid", "recall", "precision"} <= set(both.signals)
+
+
+@pytest.mark.real
+def test_a_real_log_in_any_place_and_under_any_name(shared_data: Path, tmp_path: Path) -> None:
+    source = next((shared_data / "logs").glob("*WGAN-GP*.eval.csv"))
+    copied = Path(shutil.copy(source, tmp_path / "notes"))
+    assert read(copied).signals["fid"].values.tolist() == read(source).signals["fid"].values.tolist()

@@ -1,0 +1,201 @@
+"""Every form in which people write their trainings down gives the same numbers at the same steps."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import logs
+from equipoise import RequestError
+from equipoise.doctor.readers import read, read_all, read_columns
+from equipoise.doctor.readers.names import name_of
+from equipoise.doctor.readers.rows import MOST_ROWS
+from equipoise.doctor.trace import Trace
+
+NAMELESS = "log"
+"""A form is told by what is in the file, so no file here has a name that says it."""
+
+
+def written(folder: Path, text: str, name: str = NAMELESS) -> Path:
+    path = folder / name
+    path.write_bytes(text.encode())
+    return path
+
+
+def values(trace: Trace, name: str) -> list[float]:
+    return trace.signals[name].values.tolist()
+
+
+@pytest.mark.parametrize("form", logs.FORMS)
+def test_every_form_gives_the_same_losses_at_the_same_steps(form: str, tmp_path: Path) -> None:
+    trace = read(written(tmp_path, logs.FORMS[form]()))
+    rows = logs.course()
+    step_of = logs.STEP_OF.get(form, lambda row: row.step)
+    for name, wanted in (("d_loss", [row.d for row in rows]), ("g_loss", [row.g for row in rows])):
+        assert trace.signals[name].steps.tolist() == [step_of(row) for row in rows]
+        assert values(trace, name) == pytest.approx(wanted, abs=1e-4)
+
+
+@pytest.mark.parametrize("form", ["dcgan", "tutorial", "csv", "notebook"])
+def test_cross_entropy_is_told_by_its_scores(form: str, tmp_path: Path) -> None:
+    trace = read(written(tmp_path, logs.FORMS[form]()))
+    assert trace.game is not None and trace.game.key == "bce"
+    assert any("fits cross-entropy" in gap for gap in trace.unknown)
+    assert values(trace, "d_real") == [row.real for row in logs.course()]
+    assert values(trace, "d_fake") == [row.fake for row in logs.course()]
+
+
+def test_the_mean_of_two_parts_is_told_from_their_sum(tmp_path: Path) -> None:
+    halved = [(row.step, row.d / 2, row.real, row.fake) for row in logs.course()]
+    text = "step,d_loss,D(x),D(G(z))\n" + "\n".join(",".join(map(str, row)) for row in halved)
+    trace = read(written(tmp_path, text))
+    assert values(trace, "d_loss") == pytest.approx([row.d for row in logs.course()])
+    assert any("doubled" in gap for gap in trace.unknown)
+    assert values(read(tmp_path / NAMELESS, loss="hinge"), "d_loss")[0] == pytest.approx(halved[0][1])
+
+
+def test_swapped_labels_are_said_and_not_turned_round(tmp_path: Path) -> None:
+    rows = [(step, -np.log(0.9) - np.log(0.95), 0.1, 0.95) for step in range(20)]
+    trace = read_columns(dict(zip(("step", "d_loss", "D(x)", "D(G(z))"), zip(*rows, strict=True), strict=True)))
+    assert any("each other's labels" in gap for gap in trace.unknown)
+    assert values(trace, "d_real")[0] == 0.1 and trace.game is None
+
+
+def test_what_the_loss_was_is_asked_for_where_it_cannot_be_told(tmp_path: Path) -> None:
+    path = written(tmp_path, logs.plain())
+    trace = read(path)
+    assert trace.game is None and any("--loss" in gap for gap in trace.unknown)
+    given = read(path, loss="hinge")
+    assert given.game is not None and given.game.key == "hinge"
+    with pytest.raises(RequestError, match="hing: one of bce"):
+        read(path, loss="hing")
+
+
+def test_of_several_pairs_of_networks_one_is_read(tmp_path: Path) -> None:
+    path = written(tmp_path, logs.cycle())
+    assert any("A, B: A is read" in gap for gap in read(path).unknown)
+    assert values(read(path, phase="B"), "d_loss")[0] == 0.5
+    with pytest.raises(RequestError, match="the log has A, B"):
+        read(path, phase="C")
+
+
+def test_pix2pix_prints_losses_under_the_names_of_scores(tmp_path: Path) -> None:
+    lines = [
+        f"(epoch: 1, iters: {at}, time: 0.1, data: 0.1) G_GAN: 0.8 G_L1: 20 D_real: 0.6 D_fake: 0.7" for at in (1, 2)
+    ]
+    trace = read(written(tmp_path, "\n".join(lines)))
+    assert values(trace, "d_loss") == pytest.approx([1.3, 1.3]) and "d_real" not in trace.signals
+    assert values(trace, "g_loss") == [0.8, 0.8]
+
+
+def test_raw_scores_are_not_taken_for_probabilities(tmp_path: Path) -> None:
+    trace = read(written(tmp_path, logs.basicsr()))
+    assert values(trace, "score_real")[0] == pytest.approx(logs.course()[0].real + 2)
+    assert "d_real" not in trace.signals and values(trace, "lr_d")[0] == 1e-4
+
+
+def test_a_number_that_is_not_finite_is_kept_where_it_stood(tmp_path: Path) -> None:
+    text = logs.dcgan().splitlines()
+    text[50] = "[1/4][24/25]\tLoss_D: nan\tLoss_G: inf\tD(x): 0.5\tD(G(z)): 0.5 / 0.5"
+    trace = read(written(tmp_path, "\n".join(text)))
+    assert np.isnan(trace.signals["d_loss"].values[49]) and trace.signals["d_loss"].steps[49] == 49
+    assert np.isinf(trace.signals["g_loss"].values[49])
+
+
+def test_a_long_log_is_thinned_and_its_first_nan_is_not(tmp_path: Path) -> None:
+    count, bad = 20_011, 17_003
+    lines = [f"iter {at} d_loss: {'nan' if at >= bad else 0.5} g_loss: 1.0" for at in range(count)]
+    losses = read(written(tmp_path, "\n".join(lines))).signals["d_loss"]
+    assert MOST_ROWS / 4 < len(losses) < 2 * MOST_ROWS
+    assert losses.steps[np.isnan(losses.values)][0] == bad
+    assert losses.steps[-1] > count - 20
+
+
+def test_a_resumed_log_counts_each_step_once(tmp_path: Path) -> None:
+    lines = [
+        f"step {at} d_loss: {part}.5 g_loss: 1" for part, span in ((0, range(30)), (1, range(20, 40))) for at in span
+    ]
+    trace = read(written(tmp_path, "\n".join(lines)))
+    assert trace.signals["d_loss"].steps.tolist() == list(range(40))
+    assert values(trace, "d_loss") == [0.5] * 20 + [1.5] * 20
+    assert any("steps go back 1 times" in gap for gap in trace.unknown)
+
+
+def test_a_measure_between_epochs_stands_at_the_epochs_end(tmp_path: Path) -> None:
+    lines = []
+    for row in logs.course():
+        lines.append(f"[{row.epoch}/4][{row.batch}/25] Loss_D: {row.d} Loss_G: {row.g}")
+        lines += [f"FID: {40 - row.epoch}"] * (row.batch == 24) + [f"epoch {row.epoch} recall: 0.{row.epoch}"] * (
+            row.batch == 24
+        )
+    trace = read(written(tmp_path, "\n".join(lines)))
+    assert trace.signals["fid"].steps.tolist() == [24, 49, 74, 99]
+    assert trace.signals["recall"].steps.tolist() == [25, 50, 75, 100]
+    assert trace.steps_an_epoch == 25
+
+
+def test_epochs_alone_are_said_to_be_guessed(tmp_path: Path) -> None:
+    trace = read(written(tmp_path, "epoch,d_loss,g_loss\n" + "".join(f"{at},0.5,1\n" for at in range(1, 11))))
+    assert trace.signals["d_loss"].steps.tolist() == [100.0 * at for at in range(1, 11)]
+    assert any("each is taken for 100 steps" in gap for gap in trace.unknown)
+
+
+def test_tables_of_one_run_are_read_together(tmp_path: Path) -> None:
+    losses = written(tmp_path, logs.csv(), "X.train.csv")
+    measures = written(
+        tmp_path, "step,fid,is,f8_recall,f1_8_precision\n20,90,3,0.2,0.3\n80,30,5,0.8,0.7\n", "X.eval.csv"
+    )
+    trace = read_all([losses, measures])
+    assert len(trace.signals["d_loss"]) == 100 and values(trace, "fid") == [90, 30]
+    assert values(trace, "recall") == [0.2, 0.8] and values(trace, "precision") == [0.3, 0.7]
+    assert "X.train.csv, a table and X.eval.csv, a table" in trace.source
+
+
+def test_a_packed_log_is_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / NAMELESS
+    path.write_bytes(gzip.compress(logs.csv().encode()))
+    assert len(read(path).signals["d_loss"]) == 100
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "latin-1"])
+def test_any_encoding_is_read(encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / NAMELESS
+    path.write_bytes(("d\u00e9but\n" + logs.dcgan()).encode(encoding))
+    assert len(read(path).signals["d_loss"]) == 100
+
+
+@pytest.mark.parametrize(
+    ("labels", "name"),
+    [
+        (
+            "d_loss D_loss Loss_D lossD loss_d errD critic_loss Discriminator_Loss dis/loss Loss/D/loss netD_loss D",
+            "d_loss",
+        ),
+        (
+            "g_loss G_loss Loss_G errG generator_loss gen_loss l_g_gan G_GAN adv_loss loss/G train/g_loss_epoch",
+            "g_loss",
+        ),
+        ("D(x) d_real", "d_real"),
+        ("D(G(z)) d_fake", "d_fake"),
+        ("Loss/scores/real out_d_real real_logits D_logits_real", "score_real"),
+        ("fid FID fid50k_full eval/fid", "fid"),
+        ("f8_recall pr50k3_full_recall coverage", "recall"),
+        ("grad_norm_d D/grad_norm critic_gradient_norm", "grad_d"),
+        ("lr_d D_lr", "lr_d"),
+        ("gp gradient_penalty gp_loss", "penalty"),
+        ("ada_p Progress/augment augment_p", "augment_p"),
+        ("step global_step iteration iters n_iter total_steps _step", "step"),
+    ],
+)
+def test_many_spellings_have_one_name(labels: str, name: str) -> None:
+    assert {label: name_of(label) for label in labels.split()} == dict.fromkeys(labels.split(), name)
+
+
+@pytest.mark.parametrize(
+    "label", ["val_d_loss", "loss", "G_L1", "cycle_A", "best_fid", "Loss/D/reg", "acc", "time", ""]
+)
+def test_what_only_looks_like_a_signal_has_none(label: str) -> None:
+    assert name_of(label) is None
