@@ -1,0 +1,4 @@
+from pathlib import Path
+
+
+def score(part: str, work: Path) -> None: ...
