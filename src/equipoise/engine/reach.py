@@ -13,7 +13,7 @@ from equipoise.engine.state import State
 from equipoise.space import Channel
 from equipoise.view import Batch
 
-PUSH = 100.0
+PUSH = 1e4
 """Factor on the latents, so that a generator goes as far as it can: an unbounded one leaves the range."""
 TOLERANCE = 1e-3
 FEW = 0.01
@@ -48,7 +48,7 @@ def _pushed(plan: Plan, batch: Batch) -> Arguments:
 def _of_channel(channel: Channel, real: Tensor, fake: Tensor) -> Iterator[str]:
     low, high = (0.0, 1.0) if channel.kind == "categorical" else (-1.0, 1.0)
     lowest, highest = fake.amin().item(), fake.amax().item()
-    if not (low - TOLERANCE <= lowest and highest <= high + TOLERANCE):
+    if lowest < low - TOLERANCE or highest > high + TOLERANCE:
         yield f"the generator's {channel.name} goes from {lowest:.3g} to {highest:.3g}, and may go from {low:g} to 1"
     beyond = ((real < low - TOLERANCE) | (real > high + TOLERANCE)).float().mean().item()
     if beyond > FEW and not channel.has_tails:

@@ -198,7 +198,7 @@ class Cadence(Part):
             unit="steps",
             source="benchmarks/signals.py: below 3 % of the time",
         ),
-    ] = 50
+    ] = 25
     sheet_steps: Annotated[
         int, Knob("steps between two sample sheets and scores", low=1, unit="steps", source=OFTEN)
     ] = 500
