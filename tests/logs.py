@@ -200,23 +200,10 @@ def notebook() -> str:
     return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
 
 
-PRINTED: Final = (
-    dcgan,
-    keras,
-    keras_3,
-    tqdm,
-    mojibake,
-    pytorch_gan,
-    tutorial,
-    carpet,
-    keras_gan,
-    basicsr,
-    cycle,
-    plain,
-)
+LINES: Final = (dcgan, keras, keras_3, tqdm, mojibake, pytorch_gan, tutorial, carpet, keras_gan, basicsr, cycle)
 TABLES: Final = (csv, excel, spaced, wandb, mlflow, lightning)
-DOCUMENTS: Final = (chainer, history, json_lines, notebook)
-FORMS: Final[dict[str, Callable[[], str]]] = {form.__name__: form for form in (*PRINTED, *TABLES, *DOCUMENTS)}
+OTHERS: Final = (plain, chainer, history, json_lines, notebook)
+FORMS: Final[dict[str, Callable[[], str]]] = {form.__name__: form for form in (*LINES, *TABLES, *OTHERS)}
 STEP_OF: Final[dict[str, Callable[[Row], float]]] = {
     "basicsr": lambda r: 1000 * r.step,
     "cycle": lambda r: 100 * (r.step + 1),

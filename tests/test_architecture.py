@@ -34,6 +34,9 @@ READING_SIDE = (
     "recipes",
     "recipes.listing",
     "terminal",
+    "doctor.readers",
+    "doctor.telling",
+    "doctor.diagnosing",
     "cli",
 )
 HEAVY = {"torch", "sklearn", "scipy", "matplotlib"}

@@ -155,7 +155,7 @@ def test_the_document_is_for_every_form(tmp_path: Path, capsys: pytest.CaptureFi
 
 @pytest.mark.real
 def test_real_logs_are_read_whole(shared_data: Path) -> None:
-    """25 runs of StudioGAN, one of which began anew: what they say is for the symptoms to judge; here, that all of it is read."""
+    """25 runs of StudioGAN, one of which began anew: all of it is read.  To judge it is the symptoms' part."""
     for path in sorted((shared_data / "logs").glob("*.train.csv")):
         rows = path.read_text().splitlines()
         trace = read(path, loss=next(iter(GAMES)))

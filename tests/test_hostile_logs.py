@@ -137,3 +137,17 @@ def test_lines_made_to_be_slow_are_not(tmp_path: Path) -> None:
     words = ["d loss " * 280, "D(" * 900, "- " * 900 + "loss: 1"] * 20
     (tmp_path / "log").write_text("\n".join([*evil, *words, *evil]))
     assert len(read(tmp_path / "log").signals["d_loss"])
+
+
+def test_numbers_too_large_for_anything_are_infinite(tmp_path: Path) -> None:
+    large = "9" * 400
+    (tmp_path / "log").write_text(f'{{"step": 1, "d_loss": {large}}}\n{{"step": 2, "d_loss": 1}}\n')
+    assert read(tmp_path / "log").signals["d_loss"].values.tolist() == [float("inf"), 1]
+
+
+def test_a_quote_without_its_other_half_spoils_its_row_alone(tmp_path: Path) -> None:
+    text = logs.wandb().splitlines()
+    text[7] = text[7].replace('"', "", 1)
+    text[8] = text[8][:-1]
+    (tmp_path / "log").write_text("\n".join(text))
+    assert len(read(tmp_path / "log").signals["d_loss"]) >= 98

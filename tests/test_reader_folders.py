@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import struct
 from pathlib import Path
@@ -15,7 +16,7 @@ from equipoise.cli import run_command
 from equipoise.doctor.readers import read
 from equipoise.doctor.readers.phases import played, settings_of
 from equipoise.folder import RunFolder
-from equipoise.journal import Faulted, Journal, Resumed, Skipped, Tick, ticks
+from equipoise.journal import Faulted, Journal, Measured, Resumed, Skipped, Tick, ticks
 from equipoise.recipes import catalogue, load
 from equipoise.spec import encode, flatten
 
@@ -43,6 +44,9 @@ def test_a_run_of_ours_is_all_that_its_journal_says(trained: Path) -> None:
     assert trace.signals["d_loss"].steps.tolist() == [row.step for row in rows]
     assert {"distance", "recall", "diversity", "grad_d", "lr_g", "waiting", "score_real"} <= set(trace.signals)
     assert trace.signals["not_finite"].values.max() == 0
+    measured = [event for event in journal.read(trained).events if isinstance(event, Measured)]
+    assert trace.signals["distance"].values.tolist() == [event.beside["frechet"] for event in measured]
+    assert trace.signals["recall"].values.tolist() == [event.beside["coverage"] for event in measured]
     assert trace.batch == 32 and trace.steps_an_epoch == pytest.approx(rows[-1].step / rows[-1].epoch)
     assert trace.settings == flatten(RunFolder(trained).read_recipe())
 
@@ -70,6 +74,23 @@ def test_a_torn_line_and_foreign_events_are_left_out(run: Path) -> None:
     assert any("2 broken lines" in gap for gap in trace.unknown)
 
 
+def test_a_journal_in_any_state_is_read_or_refused(run: Path) -> None:
+    """Cut, mixed and spoilt with a fixed seed, and with numbers too large for anything."""
+    dice, path = random.Random(3), run / Journal.name
+    whole = path.read_bytes()
+    huge = whole.replace(b'"step":40', b'"step":' + b"9" * 400).replace(b'"images":', b'"images":' + b"9" * 400)
+    spoilt = [huge, whole + whole, whole[500:], b"", whole.replace(b"Resumed", b"Rested")]
+    for _ in range(100):
+        data = bytearray(whole[: dice.randrange(len(whole))])
+        for _ in range(dice.randrange(20) if data else 0):
+            data[dice.randrange(len(data))] = dice.randrange(256)
+        spoilt.append(bytes(data))
+    for data in spoilt:
+        path.write_bytes(data)
+        trace = read(run)
+        assert all((np.diff(series.steps) > 0).all() for series in trace.signals.values())
+
+
 def test_how_a_run_ended_and_what_it_left_out_are_told(run: Path) -> None:
     with Journal(run) as writer:
         writer.append(Skipped(step=12, culprit="gradient of the critic"))
@@ -80,6 +101,20 @@ def test_how_a_run_ended_and_what_it_left_out_are_told(run: Path) -> None:
     with Journal(run) as writer:
         writer.append(Resumed(step=30, checkpoint="", data={}, machine={}, goal={}))
     assert read(run).faults == () and read(run).last_step == 30
+
+
+@pytest.mark.parametrize(
+    "recipe", ["{", "[]", '{"phases": []}', '{"phases": {"a": {}}}', '{"phases": {"a": {"length": {"unit": "years"}}}}']
+)
+def test_a_recipe_that_is_damaged_is_named(recipe: str, run: Path) -> None:
+    (run / "recipe.json").write_text(recipe)
+    with pytest.raises(RequestError, match=r"recipe\.json is not"):
+        read(run)
+
+
+def test_without_its_recipe_a_run_is_what_it_began_as(run: Path) -> None:
+    (run / "recipe.json").unlink()
+    assert read(run).settings == read(run / "journal.jsonl").settings != {}
 
 
 def test_a_run_that_has_only_begun_is_read(run: Path) -> None:

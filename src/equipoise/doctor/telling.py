@@ -70,13 +70,14 @@ def _diagnosis(number: int, diagnosis: Diagnosis) -> Iterator[str]:
 
 
 def _seen(item: Evidence) -> str:
-    onset = f", since step {item.onset:g}" if item.onset is not None else ""
+    since = " step" if item.said.endswith(" since") else ", since step"
+    onset = f"{since} {item.onset:g}" if item.onset is not None else ""
     return f"{item.said}{onset} [{item.kind}]"
 
 
 def _remedy(place: int, remedy: Remedy) -> Iterator[str]:
     yield f"   {'try' if place == 1 else 'then'}: {remedy.words}"
-    yield f"        so that {remedy.effect}; look again after {remedy.look_again:g} steps"
+    yield f"        expect: {remedy.effect}; look again after {remedy.look_again:g} steps"
     if remedy.edits:
         yield f"        {' '.join(map(_as_words, remedy.edits))}"
 

@@ -108,7 +108,7 @@ def lines(path: Path, left_out: LeftOut) -> Iterator[str]:
             *whole, last = split(decoder.decode(block))
             if whole:
                 first = rest + whole[0]
-                yield from _short([*([] if is_long else [first]), *whole[1:]], left_out)
+                yield from _short([first, *whole[1:]] if not is_long else whole[1:], left_out)
                 rest, is_long = last, False
             else:
                 rest += last
@@ -128,9 +128,7 @@ def split(text: str) -> list[str]:
     return text.split("\n")
 
 
-def _short(found: list[str], left_out: LeftOut) -> Iterator[str]:
-    for line in found:
-        if len(line) > MOST_LINE:
-            left_out.long_lines += 1
-        else:
-            yield line
+def _short(found: list[str], left_out: LeftOut) -> list[str]:
+    kept = [line for line in found if len(line) <= MOST_LINE]
+    left_out.long_lines += len(found) - len(kept)
+    return kept

@@ -9,6 +9,7 @@ from typing import Any, Final
 from equipoise.journal import Tick
 from equipoise.spec import TAG, Json
 
+UNITS: Final = ("steps", "images", "epochs")
 _PROSE: Final = frozenset({"summary", "reasons"})
 
 
@@ -48,13 +49,12 @@ def _flatten(value: Json, path: str, rows: dict[str, Json]) -> None:
 
 def played(recipe: Mapping[str, Any], ticks: Sequence[Tick]) -> list[Stretch]:
     """Which ticks belong to which phase, by the phases' lengths; the last has the rest."""
-    phases: Mapping[str, Any] = recipe.get("phases") or {"": {}}
+    phases: Mapping[str, Any] = recipe.get("phases") or {"": {"length": {"amount": float("inf"), "unit": "steps"}}}
     stretches: list[Stretch] = []
     rest = list(ticks)
-    origin = {"steps": 0.0, "images": 0.0, "epochs": 0.0}
+    origin = dict.fromkeys(UNITS, 0.0)
     for name, phase in phases.items():
-        span = phase.get("length") or {}
-        unit, amount = span.get("unit", "steps"), span.get("amount", float("inf"))
+        unit, amount = phase["length"]["unit"], phase["length"]["amount"]
         is_last = len(stretches) == len(phases) - 1
         count = next((at + 1 for at, tick in enumerate(rest) if _progress(tick)[unit] - origin[unit] >= amount), None)
         taken = rest if is_last or count is None else rest[:count]

@@ -149,7 +149,7 @@ def _read_console(printed: Iterable[str], rows: Rows) -> bool:
 
 def _read_columns(path: Path, rows: Rows) -> None:
     try:
-        found = records.columns_in(json.loads(lines.document(path)))
+        found = records.columns_in(json.loads(lines.document(path), parse_int=float))
     except (ValueError, RecursionError) as error:
         why = "nested too deeply" if isinstance(error, RecursionError) else error
         raise RequestError(f"{path} begins as JSON but cannot be read: {why}") from error

@@ -22,7 +22,7 @@ def read_json_lines(lines: Iterable[str], rows: Rows, left_out: LeftOut) -> None
         if not line.strip():
             continue
         try:
-            found = json.loads(line)
+            found = json.loads(line, parse_int=float)
         except (ValueError, RecursionError):
             left_out.broken_lines += 1
             continue
@@ -34,7 +34,7 @@ def read_json_lines(lines: Iterable[str], rows: Rows, left_out: LeftOut) -> None
 
 def read_json_list(text: str, rows: Rows, left_out: LeftOut) -> None:
     """A list of objects, as far as it goes: a list whose end is missing is read up to there."""
-    decoder = json.JSONDecoder()
+    decoder = json.JSONDecoder(parse_int=float)
     at = text.index("[") + 1
     while at < len(text):
         at = _skip(text, at)

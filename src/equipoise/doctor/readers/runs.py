@@ -14,15 +14,20 @@ from equipoise.doctor.game import Game, game_of
 from equipoise.doctor.readers.lines import MOST_BYTES
 from equipoise.doctor.readers.meaning import game_named
 from equipoise.doctor.readers.ours import our_names
-from equipoise.doctor.readers.phases import Stretch, played, settings_of
-from equipoise.doctor.trace import SIGNALS, Series, Trace
+from equipoise.doctor.readers.phases import UNITS, Stretch, played, settings_of
+from equipoise.doctor.readers.steps import that_count
+from equipoise.doctor.trace import SIGNALS, Floats, Series, Trace
 from equipoise.errors import RequestError
 from equipoise.journal import Event, Faulted, Measured, Resumed, Skipped, Started, Tick
 from equipoise.spec import Json, did_you_mean
 
 RECIPE: Final = "recipe.json"
+LARGEST_COUNT: Final = 2**63
+"""What is larger was not counted by a run."""
 _PENALTIES: Final = "equipoise.terms.penalties."
-_HIGHER_IS_BETTER: Final = frozenset({"psnr", "ssim"})
+_DISTANCES: Final = ("frechet", "kernel", "sliced_wasserstein")
+"""The first that was measured is the distance.  The kernel distance chooses the best generator, but a good one's is
+near 0 and may be below, so that of two good generators one can have twice the other's: nothing to judge ratios by."""
 _MEASURES: Final[Mapping[str, str]] = {"coverage": "recall"}
 
 E = TypeVar("E", bound=Event)
@@ -49,7 +54,7 @@ def read_run(folder: Path, loss: str | None = None, phase: str | None = None) ->
     end = stretch.ticks[-1].step if stretch.ticks else stretch.begin
     measured = [event for event in _all(events, Measured) if stretch.begin < event.step <= end]
     signals |= _measured(measured, stretch.begin)
-    signals |= _skipped(list(_all(events, Skipped)), stretch)
+    signals |= _skipped(list(_all(events, Skipped)), signals["waiting"].steps, stretch.begin)
     unknown = _gaps(signals, game, reading.broken_lines + len(reading.events) - len(sound))
     batch = settings.get("batch")
     return Trace(
@@ -117,33 +122,29 @@ def _penalties(settings: Mapping[str, Json], phase: str) -> list[str]:
 
 
 def _measured(events: Iterable[Measured], begin: int) -> dict[str, Series]:
-    """What was measured of samples; the measure that chooses the best generator is the distance."""
+    """What was measured of samples."""
     rows: dict[str, list[tuple[int, float]]] = {}
     for event in events:
         values = {event.name: event.value, **event.beside}
-        own = event.name if event.name not in _HIGHER_IS_BETTER else "kernel"
         named = {_MEASURES.get(name, name): value for name, value in values.items()}
         named = {name: value for name, value in named.items() if name in SIGNALS}
-        if own in values:
-            named["distance"] = values[own]
+        distances = [values[name] for name in _DISTANCES if name in values]
+        named |= {"distance": distances[0]} if distances else {}
         for name, value in named.items():
             rows.setdefault(name, []).append((event.step, value))
     return {name: _series(pairs, begin) for name, pairs in rows.items()}
 
 
-def _skipped(events: Sequence[Skipped], stretch: Stretch) -> dict[str, Series]:
+def _skipped(events: Sequence[Skipped], steps: Floats, begin: int) -> dict[str, Series]:
     """Updates left out, counted from the beginning of the phase."""
-    if not stretch.ticks:
-        return {}
-    steps = [event.step for event in events if event.step > stretch.begin]
-    ticks = np.asarray([tick.step for tick in stretch.ticks], np.float64)
-    counts = np.searchsorted(np.asarray(steps, np.float64), ticks, side="right")
-    return {"not_finite": Series.of(ticks - stretch.begin, counts)}
+    skips = np.sort(np.asarray([event.step - begin for event in events if event.step > begin], np.float64))
+    return {"not_finite": Series.of(steps, np.searchsorted(skips, steps, side="right"))} if len(steps) else {}
 
 
 def _series(rows: Iterable[tuple[float, float]], begin: int) -> Series:
+    """A row replaces all before it of its own or later steps, whether or not a line tells of a resumption."""
     pairs = np.asarray(list(rows), np.float64).reshape(-1, 2)
-    return Series.of(pairs[:, 0] - begin, pairs[:, 1])
+    return that_count(pairs[:, 0] - begin, pairs[:, 1])[0] if len(pairs) else Series.of([], [])
 
 
 def _steps_an_epoch(ticks: Sequence[Tick]) -> float | None:
@@ -193,24 +194,34 @@ def _recipe(folder: Path, events: Iterable[Event]) -> Mapping[str, Any]:
     except (ValueError, RecursionError, OSError) as error:
         raise RequestError(f"{path} is not JSON: {error}") from error
     begun: Any = next((event.recipe for event in events if isinstance(event, Started)), {})
-    recipe = found or begun
+    recipe = begun if found is None else found
     if not isinstance(recipe, dict) or not _are_phases(recipe.get("phases", {})):
         raise RequestError(f"{path} is not a recipe")
     return recipe
 
 
 def _are_phases(found: Any) -> bool:
-    return isinstance(found, dict) and all(isinstance(phase, dict) for phase in found.values())
+    return isinstance(found, dict) and all(
+        isinstance(phase, dict)
+        and isinstance(length := phase.get("length"), dict)
+        and isinstance(length.get("amount"), int | float)
+        and length.get("unit") in UNITS
+        for phase in found.values()
+    )
 
 
 def _is_sound(event: Event) -> bool:
     """Whether what is read of an event is what a run writes."""
-    numbers: list[Any] = [event.step]
+    numbers: list[Any] = []
     if isinstance(event, Tick):
         numbers += [event.epoch, event.images, event.waiting, *_values(event.values)]
     if isinstance(event, Measured):
         numbers += [event.value, *_values(event.beside)]
-    return all(isinstance(value, int | float) for value in numbers)
+    return _is_count(event.step) and all(isinstance(value, float) or _is_count(value) for value in numbers)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and abs(value) < LARGEST_COUNT
 
 
 def _values(table: Any) -> list[Any]:

@@ -51,7 +51,7 @@ def columns(rows: Rows, batch: int | None = None) -> Columns:
     for name in dict.fromkeys(name for kind in kinds for name in kind.names if name not in POSITIONS):
         values = _everywhere(kinds, name)[sorting]
         there = _has(kinds, name)[sorting]
-        series[name], back = _that_count(steps[there], values[there])
+        series[name], back = that_count(steps[there], values[there])
         gone_back = max(gone_back, back)
     if gone_back:
         notes.append(f"steps go back {gone_back} times: rows that later ones took the place of were left out")
@@ -150,7 +150,7 @@ def _filled(numbers: Floats) -> Floats:
     return filled
 
 
-def _that_count(steps: Floats, values: Floats) -> tuple[Series, int]:
+def that_count(steps: Floats, values: Floats) -> tuple[Series, int]:
     """One series, and how often its steps went back.  A row replaces all before it of its own or later steps."""
     lowest_after = np.minimum.accumulate(steps[::-1])[::-1]
     stays = np.append(steps[:-1] < lowest_after[1:], True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, islice
 from typing import Final
 
 from equipoise.doctor.readers.lines import LeftOut
@@ -17,6 +17,8 @@ SEPARATORS: Final = ("\t", ";", ",", "|")
 NAME_COLUMNS: Final = ("metric", "key", "name", "tag", "metric_name")
 LOOKED_AT: Final = 20
 """Lines in which a header is looked for."""
+_PLAIN: Final = r"[-+]?\d++(?:\.\d*+)?+(?:[eE][-+]?\d++)?+"
+_CELL: Final = rf'\s*+(?:"{_PLAIN}"|{_PLAIN})\s*+'
 _NOTHING: Final = frozenset({"", "null", "none", "n/a", "na", "-"})
 
 
@@ -51,13 +53,13 @@ def read_table(lines: Iterable[str], rows: Rows, left_out: LeftOut, stem: str) -
     mark = separator_of(header_line, row)
     assert mark is not None
     header = [_label(cell) for cell in cells(header_line, mark)]
-    body = [*first[first.index(header_line) + 1 :]]
-    table = (found for line in _chained(body, lines) if (found := cells(line, mark)) and line != header_line)
+    body = chain(first[first.index(header_line) + 1 :], lines)
+    table = (line for line in body if line and line != header_line)
     long_form = _long_form(header)
     if long_form is not None:
-        _read_long(table, long_form, rows, left_out, stem)
+        _read_long((cells(line, mark) for line in table), long_form, rows, left_out, stem)
     else:
-        _read_wide(table, header, rows, left_out, decimal_comma=mark == ";")
+        _read_wide(table, mark, header, rows, left_out)
 
 
 def cells(line: str, mark: str) -> list[str]:
@@ -84,26 +86,40 @@ def columns_of(header: Sequence[str], left_out: LeftOut) -> Mapping[str, int]:
     return found
 
 
-def _read_wide(
-    table: Iterable[list[str]], header: Sequence[str], rows: Rows, left_out: LeftOut, *, decimal_comma: bool
-) -> None:
+def _read_wide(table: Iterable[str], mark: str, header: Sequence[str], rows: Rows, left_out: LeftOut) -> None:
+    """A row a step.  Rows whose every cell is a number are told by a pattern, and only those kept are taken apart."""
     wanted = columns_of(header, left_out)
-    width = len(header)
-    for found in table:
-        if len(found) != width:
-            left_out.broken_lines += 1
-            continue
-        try:
-            values = {
-                name: _number(found[at], decimal_comma=decimal_comma)
-                for name, at in wanted.items()
-                if found[at].strip().lower() not in _NOTHING
-            }
-        except ValueError:
-            left_out.broken_lines += 1
-            continue
-        if values:
-            rows.add(tuple(values), tuple(values.values()))
+    names, places = tuple(wanted), tuple(wanted.values())
+    full = rows.kind((names, "full"), names)
+    is_full = re.compile(re.escape(mark).join([_CELL] * len(header)) + r"\Z") if mark != " " else re.compile(r"(?!)")
+    for line in table:
+        if full is not None and is_full.match(line) is not None:
+            rows.rows += 1
+            if full.is_due():
+                found = cells(line, mark)
+                full.keep(rows.rows, [float(found[at]) for at in places])
+        else:
+            _read_odd(cells(line, mark), len(header), wanted, rows, left_out, decimal_comma=mark == ";")
+
+
+def _read_odd(
+    found: Sequence[str], width: int, wanted: Mapping[str, int], rows: Rows, left_out: LeftOut, *, decimal_comma: bool
+) -> None:
+    """A row with cells that are empty, or no plain numbers."""
+    if len(found) != width:
+        left_out.broken_lines += bool(found)
+        return
+    try:
+        values = {
+            name: _number(found[at], decimal_comma=decimal_comma)
+            for name, at in wanted.items()
+            if found[at].strip().lower() not in _NOTHING
+        }
+    except ValueError:
+        left_out.broken_lines += 1
+        return
+    if values:
+        rows.add(tuple(values), tuple(values.values()))
 
 
 def _read_long(
@@ -147,11 +163,6 @@ def _beginning(first: Sequence[str]) -> tuple[str, str]:
     """The first two lines that hold anything."""
     filled = [line for line in first if line.strip()]
     return (filled[0], filled[1]) if len(filled) > 1 else ("", "")
-
-
-def _chained(first: list[str], rest: Iterable[str]) -> Iterator[str]:
-    yield from first
-    yield from rest
 
 
 def _number(text: str, *, decimal_comma: bool) -> float:
