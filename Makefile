@@ -26,6 +26,7 @@ lint: $(VENV)/ready-dev
 
 golden: $(VENV)/ready-dev
 	@$(BIN)/python -m equipoise.recipes
+	@$(BIN)/python -m equipoise.doctor
 
 clean:
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

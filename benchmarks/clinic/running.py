@@ -75,7 +75,7 @@ def carry_through(case: Case, work: Path, shared: Path | None) -> Record:
     began = time.process_time()
     recipe = replace(case.recipe, seed=case.seed)
     where = Where(data_of(base, shared), work / "corpora", "cpu")
-    record: Record = {"id": case.id, "refused": "", "fault": "", "poisoned": ""}
+    record: Record = {"id": case.id, "refused": "", "fault": "", "poisoned": "", "steps": 0}
     record |= _trained(case, recipe, where, folder, observer)
     record |= {"evaluations": observer.evaluations, "data": _data_faults(recipe, where)}
     record |= {"core_s": round(time.process_time() - began, 2), "judging_s": round(observer.seconds, 2)}
@@ -99,8 +99,8 @@ def _trained(case: Case, recipe: Recipe, where: Where, folder: Path, observer: O
             except RequestError as refusal:
                 return {"refused": str(refusal)}
             except Fault as fault:
-                return {"fault": str(fault), "poisoned": _poisoned(session)}
-    return {}
+                return {"fault": str(fault), "poisoned": _poisoned(session), "steps": session.step}
+    return {"steps": session.step}
 
 
 def _poisoned(session: Session) -> str:

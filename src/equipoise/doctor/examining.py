@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from equipoise.doctor.symptom import Diagnosis, Examination, Symptom
+from equipoise.doctor.symptom import Diagnosis, Examination, Symptom, Verdict
 from equipoise.doctor.symptoms import SYMPTOMS
 from equipoise.doctor.trace import Trace
 
@@ -29,21 +29,20 @@ def examine(trace: Trace, symptoms: Sequence[Symptom] = SYMPTOMS) -> Examination
         return Examination(
             "suspect", f"{_sentence(found[0])}, by one kind of evidence alone", tuple(found), read, trace.unknown
         )
-    if not read:
-        return Examination("unknown", "there are no numbers to judge by", (), read, trace.unknown)
+    verdict, why = _where_nothing_is_wrong(trace)
+    return Examination(verdict, why, (), read, trace.unknown)
+
+
+def _where_nothing_is_wrong(trace: Trace) -> tuple[Verdict, str]:
+    measured = _evaluations(trace)
+    if not any(len(series) for series in trace.signals.values()):
+        return "unknown", "there are no numbers to judge by"
     if trace.last_step < YOUNG:
-        return Examination(
-            "young",
-            f"nothing is wrong after {trace.last_step:g} steps, which are too few to say more",
-            (),
-            read,
-            trace.unknown,
-        )
-    if (measured := _evaluations(trace)) < FEWEST_EVALUATIONS:
-        seen = "no samples were measured" if measured == 0 else f"samples were measured {measured} times only"
-        why = f"the losses show nothing wrong, but losses alone miss a third of collapses: {seen}"
-        return Examination("unknown", why, (), read, trace.unknown)
-    return Examination("healthy", "nothing of what the doctor knows is there", (), read, trace.unknown)
+        return "young", f"nothing is wrong after {trace.last_step:g} steps, which are too few to say more"
+    if measured < FEWEST_EVALUATIONS:
+        seen = "no samples were measured" if measured == 0 else f"samples were measured only {measured} times"
+        return "unknown", f"the losses show nothing wrong, but losses alone miss a third of collapses: {seen}"
+    return "healthy", "nothing of what the doctor knows is there"
 
 
 def diagnoses(trace: Trace, symptoms: Sequence[Symptom] = SYMPTOMS) -> list[Diagnosis]:
@@ -53,9 +52,11 @@ def diagnoses(trace: Trace, symptoms: Sequence[Symptom] = SYMPTOMS) -> list[Diag
     """
     seen = [(symptom, symptom.seen(trace)) for symptom in symptoms]
     found = [Diagnosis(symptom, evidence, symptom.remedies(trace)) for symptom, evidence in seen if evidence]
-    found.sort(key=lambda one: (_is_explained(one, found), not one.is_certain, -one.confidence, _begin(one)))
-    bugs = [diagnosis for diagnosis in found if diagnosis.symptom.stops_others and diagnosis.is_certain]
-    return bugs or found
+    ordered = sorted(
+        found, key=lambda one: (_is_explained(one, found), not one.is_certain, -one.confidence, _begin(one))
+    )
+    bugs = [diagnosis for diagnosis in ordered if diagnosis.symptom.stops_others and diagnosis.is_certain]
+    return bugs or ordered
 
 
 def _is_explained(diagnosis: Diagnosis, found: Sequence[Diagnosis]) -> bool:

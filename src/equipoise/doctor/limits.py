@@ -75,9 +75,3 @@ class Limit:
         well = "up to" if self.side == "above" else "from"
         less = ", less that of real samples" if self.less_floor else ""
         return f"{SIGNALS.get(self.signal, self.signal)}{less}: {value:.3g}; {well} {self.bound:g} is well"
-
-
-def best_so_far(series: Series, higher: bool) -> float:
-    """The best value that three evaluations in a row agree on: one lucky evaluation is none."""
-    medians = [float(np.median(series.values[at : at + 3])) for at in range(max(1, len(series) - 2))]
-    return max(medians) if higher else min(medians)

@@ -102,7 +102,7 @@ class Series:
     def finite(self) -> Series:
         """Without what is not a number."""
         kept = np.isfinite(self.values)
-        return Series(self.steps[kept], self.values[kept])
+        return self if kept.all() else Series(self.steps[kept], self.values[kept])
 
     def after(self, step: float) -> Series:
         """From this step on."""
@@ -115,11 +115,17 @@ class Series:
         return Series(self.steps[:at], self.values[:at])
 
     def smooth(self, window: float) -> Series:
-        """The median of the values of the last `window` steps, at each step or at `MOST_MEDIANS` of them."""
+        """The median of the values of the last `window` steps, at each step, or at so many as say all there is."""
         ends = np.unique(np.linspace(0, len(self) - 1, min(len(self), MOST_MEDIANS)).astype(np.intp))
-        starts = np.searchsorted(self.steps, self.steps[ends] - window, side="right")
-        medians = [float(np.median(self.values[start : end + 1])) for start, end in zip(starts, ends, strict=True)]
-        return Series(self.steps[ends], np.asarray(medians))
+        counts = ends + 1 - np.searchsorted(self.steps, self.steps[ends] - window, side="right")
+        longest = int(counts.max(initial=1))
+        thinned = slice(None, None, -(len(ends) * longest // MOST_SORTED + 1))
+        ends, counts = ends[thinned][::-1], counts[thinned][::-1]
+        back = np.maximum(ends[:, None] - np.arange(longest), 0)
+        held = np.where(np.arange(longest) < counts[:, None], self.values[back], np.inf)
+        held.sort(axis=1)
+        each = np.arange(len(ends))
+        return Series(self.steps[ends], (held[each, (counts - 1) // 2] + held[each, counts // 2]) / 2)
 
     def lasting(self, holds: NDArray[np.bool_], at_least: float) -> float | None:
         """The step from which on `holds`, one answer a value, is true to the end, if that is so for so many steps."""
@@ -179,10 +185,27 @@ class Trace:
 
     @property
     def window(self) -> float:
-        """In steps: how long numbers of a loss are looked at together, an epoch but at least `FEWEST_STEPS`."""
-        return max(FEWEST_STEPS, self.steps_an_epoch or 0.0)
+        """In steps: how long numbers of a loss are looked at together.
+
+        An epoch, but at least `FEWEST_STEPS`, and so many that there are rows enough for a median.
+        """
+        return max(FEWEST_STEPS, self.steps_an_epoch or 0.0, self._steps_of_a_median)
+
+    @property
+    def _steps_of_a_median(self) -> float:
+        losses = self.get("d_loss") or self.get("g_loss")
+        if losses is None or len(losses) < ROWS_OF_A_MEDIAN:
+            return 0.0
+        apart = float(losses.steps[-1] - losses.steps[0]) / (len(losses) - 1)
+        return apart * min(ROWS_OF_A_MEDIAN, len(losses) // PARTS)
 
 
 FEWEST_STEPS: Final = 200.0
+ROWS_OF_A_MEDIAN: Final = 20
+"""A median of so many is off by a third of their deviation."""
+PARTS: Final = 10
+"""A short log is looked at in so many parts at least."""
 MOST_MEDIANS: Final = 1000
 """More of them say nothing new of a log with a row for each step."""
+MOST_SORTED: Final = 2**20
+"""Values sorted at once, 8 MiB."""

@@ -8,6 +8,7 @@ from typing import ClassVar, Final
 
 from equipoise.doctor import remedies
 from equipoise.doctor.limits import MODERATE, WARM_UP, Limit
+from equipoise.doctor.quality import samples_are_well
 from equipoise.doctor.symptom import Evidence, Remedy, Symptom, agreeing
 from equipoise.doctor.trace import Trace
 
@@ -50,7 +51,8 @@ class CriticWins(Symptom):
         f"with batches of {LARGE_BATCH} or more, relativistic and Wasserstein losses left out",
         f"`d_loss` below {NOTHING:.1%} of that and `d_real` above {CERTAIN:g} for a whole epoch, however short",
         SURE_AUC.words,
-        f"`grad_at_output` below {LEAST_GRADIENT:.0%} of what it was in the first {WARM_UP:g} steps, for a window",
+        f"`grad_at_output` below {LEAST_GRADIENT:.0%} of what it was in the first {WARM_UP:g} steps, for a window; "
+        "without this, nothing is said while samples improve or are near their floor",
     )
     sources: ClassVar[tuple[str, ...]] = (
         "Arjovsky & Bottou 2017, arXiv:1701.04862, theorem 2.4",
@@ -60,8 +62,8 @@ class CriticWins(Symptom):
 
     def seen(self, trace: Trace) -> tuple[Evidence, ...]:
         by_loss = _sure_by_loss(trace) or _sure_for_an_epoch(trace)
-        by_scores = SURE_AUC.seen(trace) if not _is_relativistic(trace) or by_loss else None
-        return agreeing((by_loss, by_scores, _gradient_is_gone(trace)))
+        gone = _gradient_is_gone(trace)
+        return () if gone is None and samples_are_well(trace) else agreeing((by_loss, SURE_AUC.seen(trace), gone))
 
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
         settings = trace.settings

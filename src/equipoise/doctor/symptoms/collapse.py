@@ -10,7 +10,8 @@ from typing import ClassVar, Final
 import numpy as np
 
 from equipoise.doctor import remedies
-from equipoise.doctor.limits import MODERATE, WARM_UP, Limit, best_so_far
+from equipoise.doctor.limits import MODERATE, WARM_UP, Limit
+from equipoise.doctor.quality import best_so_far
 from equipoise.doctor.symptom import PROOF, Evidence, Remedy, Symptom, agreeing
 from equipoise.doctor.trace import Series, Trace
 

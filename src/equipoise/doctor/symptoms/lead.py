@@ -10,6 +10,7 @@ import numpy as np
 
 from equipoise.doctor import remedies
 from equipoise.doctor.limits import MODERATE, WARM_UP
+from equipoise.doctor.quality import samples_are_well
 from equipoise.doctor.symptom import PROOF, Evidence, Remedy, Symptom, agreeing
 from equipoise.doctor.trace import Series, Trace
 
@@ -86,12 +87,13 @@ class GeneratorWins(Symptom):
     reads: ClassVar[tuple[str, ...]] = (
         f"`d_loss` above {WORSE_THAN_CHANCE:g} times its blind value for a window",
         f"Wasserstein: `d_loss` above 0 by {LOST_LEAD:g} of the critic's largest lead, for a window",
+        "nothing while samples improve or are as good as ever: `d_loss` may then hold another term, unsaid",
     )
     explained_by: ClassVar[tuple[str, ...]] = ("saturated-flip", "exploding")
     sources: ClassVar[tuple[str, ...]] = ("notes on sprites: d_loss large and positive, the critic is failing",)
 
     def seen(self, trace: Trace) -> tuple[Evidence, ...]:
-        return agreeing((_worse_than_chance(trace), _lead_is_lost(trace)))
+        return () if samples_are_well(trace) else agreeing((_worse_than_chance(trace), _lead_is_lost(trace)))
 
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
         settings = trace.settings
@@ -157,9 +159,7 @@ def _far(trace: Trace) -> Evidence | None:
     series, floor = trace.get("distance"), trace.floors.get("distance")
     if series is None or floor is None or not 0 < FAR * floor < series.values[-1]:
         return None
-    said = (
-        f"samples are {series.values[-1] / floor:.1f} times as far from the data as real samples; {FAR:g} can be told"
-    )
+    said = f"distance is {series.values[-1]:.3g}; that of real samples is {floor:.3g}, and {FAR:g} times it can be told"
     return Evidence("samples", said, "distance", None)
 
 

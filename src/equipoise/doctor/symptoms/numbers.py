@@ -27,15 +27,16 @@ BLOWN_UP: Final = 10.0
 LARGEST_PENALTY: Final = 1e3
 """Of an unweighted gradient penalty: a slope of 30 where 1 is asked for."""
 ALTERNATING: Final = 0.6
-"""Share of rows on the other side of the median than the row before; 0.5 by chance (to be tuned)."""
+"""Share of rows on the other side of the middle than the row before; 0.5 by chance (to be tuned)."""
 SWINGING: Final = 1.0
-"""Median distance from the median over the median (to be tuned)."""
-LEAST_MEDIAN: Final = 0.2
-"""Of a blind critic's loss: below it any noise is large against the median."""
+"""Distance of the quartiles over their middle; of normal noise it is 1.35 times its deviation (to be tuned)."""
+LEAST_MIDDLE: Final = 0.2
+"""Of a blind critic's loss: below it any noise is large against the middle."""
 LOW_AND_HIGH: Final = (0.2, 2.0)
 """Of a blind critic's loss (to be tuned)."""
 FEWEST_PASSES: Final = 6
-FEWEST_ROWS: Final = 20
+FEWEST_ROWS: Final = 50
+"""Of fewer, chance alone alternates now and then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +136,8 @@ class Oscillation(Symptom):
         "healthy": "noise around a steady median, however large the batch makes it, alternates no more than chance",
     }
     reads: ClassVar[tuple[str, ...]] = (
-        f"`d_loss`: its median deviation over its median above {SWINGING:g}, with {ALTERNATING:.0%} of rows on the "
-        "other side of the median than the row before, in the last window",
+        f"`d_loss`: its quartiles apart by more than {SWINGING:g} times their middle, with {ALTERNATING:.0%} of rows "
+        f"on the other side of it than the row before, in the last window or the last {FEWEST_ROWS} rows",
         f"or it passes from below {LOW_AND_HIGH[0]:g} to above {LOW_AND_HIGH[1]:g} times a blind critic's loss and "
         f"back, {FEWEST_PASSES} times in the last two windows",
     )
@@ -225,17 +226,18 @@ def _penalty_is_huge(trace: Trace) -> Evidence | None:
 
 
 def _alternates(losses: Series, window: float) -> Evidence | None:
-    rows = losses.after(losses.steps[-1] - window)
-    if len(rows) < FEWEST_ROWS:
+    count = max(FEWEST_ROWS, len(losses.after(losses.steps[-1] - window)))
+    if len(losses) < count:
         return None
-    middle = float(np.median(rows.values))
-    above = rows.values > middle
-    turns = float((above[1:] != above[:-1]).mean())
-    swing = float(np.median(np.abs(rows.values - middle))) / max(middle, LEAST_MEDIAN)
+    values = losses.values[-count:]
+    low, high = np.quantile(values, (0.25, 0.75))
+    middle = float(low + high) / 2
+    turns = float(((values[1:] > middle) != (values[:-1] > middle)).mean())
+    swing = float(high - low) / max(middle, LEAST_MIDDLE)
     if turns <= ALTERNATING or swing <= SWINGING:
         return None
-    said = f"the critic's loss swings by {swing:.0%} of its median, and turns in {turns:.0%} of rows; 50 % is chance"
-    return Evidence("losses", said, "d_loss", float(rows.steps[0]))
+    said = f"the critic's loss swings by {swing:.0%} of its middle, and turns in {turns:.0%} of rows; 50 % is chance"
+    return Evidence("losses", said, "d_loss", float(losses.steps[-count]))
 
 
 def _circles(losses: Series, window: float) -> Evidence | None:

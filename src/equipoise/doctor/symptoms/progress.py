@@ -9,7 +9,8 @@ from typing import ClassVar, Final
 import numpy as np
 
 from equipoise.doctor import remedies
-from equipoise.doctor.limits import MODERATE, WARM_UP, best_so_far
+from equipoise.doctor.limits import MODERATE, WARM_UP
+from equipoise.doctor.quality import best_so_far
 from equipoise.doctor.symptom import PROOF, Evidence, Remedy, Symptom, agreeing
 from equipoise.doctor.trace import Series, Trace
 
@@ -30,6 +31,8 @@ FEWEST: Final = 6
 """Evaluations."""
 LEARNED: Final = 0.8
 """Of the first distance: below it something was learned (to be tuned)."""
+LEARNED_FID: Final = 45.0
+"""A log that begins below it begins with a trained generator (to be tuned)."""
 LONG: Final = 2000.0
 """Steps after which something should be."""
 LEAST_PSNR: Final = 10.0
@@ -98,6 +101,7 @@ class NotLearning(Symptom):
     explained_by: ClassVar[tuple[str, ...]] = (
         *("critic-wins", "dead-critic", "critic-blind", "not-finite", "saturated-flip", "generator-wins", "gap-stays"),
         *("total-collapse", "exploding", "oscillation", "dark-retreat", "flat", "perceptual-too-heavy"),
+        *("late-collapse", "posterior-collapse"),
     )
     sources: ClassVar[tuple[str, ...]] = (
         "notes on super-resolution: 6.02 dB for 20 epochs",
@@ -127,7 +131,7 @@ class Stagnation(Symptom):
     )
     explained_by: ClassVar[tuple[str, ...]] = (
         *NotLearning.explained_by,
-        *("late-collapse", "not-learning", "partial-collapse", "overfitting", "comes-and-goes", "auxiliary-dominates"),
+        *("not-learning", "partial-collapse", "overfitting", "comes-and-goes", "auxiliary-dominates"),
     )
     sources: ClassVar[tuple[str, ...]] = ("notes on sprites, section 5: if results plateau, a larger model",)
 
@@ -194,7 +198,8 @@ def _never(trace: Trace, name: str) -> Evidence | None:
     series = trace.get(name)
     if series is None or len(series) < FEWEST or trace.last_step < LONG or series.values[0] <= 0:
         return None
-    best, near = best_so_far(series, higher=False), FAR * trace.floors.get(name, 0.0)
+    unknown = LEARNED_FID if name == "fid" else 0.0
+    best, near = best_so_far(series, higher=False), FAR * trace.floors[name] if name in trace.floors else unknown
     if best <= LEARNED * series.values[0] or series.values[0] < near:
         return None
     said = f"{name} began at {series.values[0]:.3g} and has never been better than {best:.3g}"

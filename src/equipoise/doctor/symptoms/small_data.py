@@ -9,7 +9,8 @@ from typing import ClassVar, Final
 import numpy as np
 
 from equipoise.doctor import remedies
-from equipoise.doctor.limits import WARM_UP, Limit, best_so_far
+from equipoise.doctor.limits import WARM_UP, Limit
+from equipoise.doctor.quality import best_so_far
 from equipoise.doctor.symptom import Evidence, Remedy, Symptom, agreeing
 from equipoise.doctor.trace import Series, Trace
 
@@ -45,7 +46,8 @@ class Overfitting(Symptom):
     reads: ClassVar[tuple[str, ...]] = (
         f"without augmentation that adapts: {KNOWN.words}",
         f"`auc` above `auc_held_out` by {GAP:g} for a window",
-        f"with it, {AT_ITS_END.words}, while `overfitting` is above its target",
+        f"with it, {AT_ITS_END.words}, while `overfitting` is above its target; where that is not known, while samples "
+        "get worse",
         f"once one of these is seen, `distance` or `fid` above {WORSE:g} times its best",
     )
     sources: ClassVar[tuple[str, ...]] = (
@@ -98,10 +100,14 @@ class Memorisation(Symptom):
 
 
 def _at_its_end(trace: Trace) -> Evidence | None:
+    return AT_ITS_END.seen(trace) if _still_overfits(trace) else None
+
+
+def _still_overfits(trace: Trace) -> bool:
     known = trace.get("overfitting")
-    if known is not None and known.smooth(trace.window).values[-1] <= _target(trace):
-        return None
-    return AT_ITS_END.seen(trace)
+    if known is None:
+        return _suffers(trace) is not None
+    return bool(known.smooth(trace.window).values[-1] > _target(trace))
 
 
 def _target(trace: Trace) -> float:

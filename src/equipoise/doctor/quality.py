@@ -1,0 +1,48 @@
+"""How the samples are doing: the judge of last resort wherever losses look ill."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from equipoise.doctor.limits import WARM_UP
+from equipoise.doctor.trace import Series, Trace
+
+DISTANCES: Final = ("distance", "fid")
+"""Signals that are lower where samples are better."""
+EVALUATIONS: Final = 3
+IMPROVING: Final = 0.95
+"""Of the best distance before the last evaluations (to be tuned)."""
+NEAR: Final = 1.5
+"""Times the floor (to be tuned)."""
+LEARNED: Final = 0.5
+"""Of the first distance, where no floor is known (to be tuned)."""
+KEPT: Final = 1.1
+"""Times the best distance (to be tuned)."""
+
+
+def best_so_far(series: Series, higher: bool) -> float:
+    """The best value that three evaluations in a row agree on: one lucky evaluation is none."""
+    medians = [float(np.median(series.values[at : at + 3])) for at in range(max(1, len(series) - 2))]
+    return max(medians) if higher else min(medians)
+
+
+def samples_are_well(trace: Trace) -> bool:
+    """Whether they are near the data, or were coming nearer in the last evaluations.
+
+    Where nobody knows how near is near, whether they are as good as ever and much better than at first.
+    """
+    known = [(name, series) for name in DISTANCES if (series := trace.get(name)) is not None]
+    return any(_is_well(series, trace.floors.get(name)) for name, series in known)
+
+
+def _is_well(series: Series, floor: float | None) -> bool:
+    if len(series) <= EVALUATIONS or series.steps[-1] < WARM_UP:
+        return False
+    now, before = float(series.values[-EVALUATIONS:].min()), float(series.values[:-EVALUATIONS].min())
+    if now < IMPROVING * before:
+        return True
+    if floor is not None:
+        return now < NEAR * floor
+    return now < KEPT * before and now < LEARNED * float(series.values[0])

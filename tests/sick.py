@@ -1,0 +1,268 @@
+"""For each symptom made-up runs that have it, and runs that come near to it and have it not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from equipoise.doctor.trace import Series, Trace
+from traces import ROWS, alternating, faulty, played, rows, scores, well
+
+NAN = float("nan")
+STUCK = scores(20.0, 12.0, *[11.0] * 9)
+CLIPPED = (1.0,) * 5 + (100.0,) * 6
+NUMBERS = rows(1.1).values
+
+
+def nan_from(step: float) -> Series:
+    return Series(ROWS, np.where(step <= ROWS, NAN, NUMBERS))
+
+
+def samples(**values: tuple[float, ...]) -> Trace:
+    return well(**{name: scores(*those) for name, those in values.items()})
+
+
+def growing(level: float) -> Series:
+    return rows((1.0, 1.0, 1.0, level, level, level), noise=0.0)
+
+
+def ending(begin: float, end: float, count: int = 2) -> tuple[float, ...]:
+    """Eleven values, the last of which are `end`."""
+    return (begin,) * (11 - count) + (end,) * count
+
+
+SICK: Mapping[str, list[Trace]] = {
+    "data-bug": [faulty("data: 31 % of the samples are the same"), faulty("data: a", "measure: b")],
+    "plumbing-bug": [
+        well(g_loss=rows(0.7979, noise=0.0)),
+        well("hinge", d_loss=rows(1.2, noise=0.0)),
+        well(lr_g=rows(0.0)),
+        well(moved_d=rows((1e-3, 1e-3, 0.0, 0.0))),
+        faulty("plumbing: critic.head has no gradient"),
+    ],
+    "invalid-measure": [
+        samples(fid=(8.2e51,)),
+        samples(fid=(30.0, -3.0)),
+        samples(fid=(30.0, NAN)),
+        replace(well(), floors={"distance": 11.0}),
+        faulty("measure: real samples are as far as noise"),
+    ],
+    "not-finite": [
+        well(d_loss=nan_from(3000)),
+        well(grad_g=nan_from(4980)),
+        well(not_finite=rows((0.0, 0.0, 3.0), noise=0.0)),
+        replace(well(), faults=("the gradient of critic.head is not finite",)),
+    ],
+    "exploding": [
+        well(grad_d=growing(8.0)),
+        well("wgan", d_loss=rows((-5.0, -3.0, -2.0, 0.0, 90.0, 99.0))),
+        well("wgan", d_loss=rows((-9.0, -2.0)), penalty=rows((1.0, 5000.0))),
+    ],
+    "oscillation": [
+        well(d_loss=alternating(0.05, 1.5)),
+        well("hinge", d_loss=alternating(0.1, 5.0, run=3)),
+    ],
+    "critic-wins": [
+        well(d_loss=rows((1.0, 0.02, 0.01, 0.01)), g_loss=rows((1.0, 9.0)), distance=STUCK),
+        well(d_loss=rows((1.0, 0.01)), auc=rows((0.7, 0.999), noise=0), grad_at_output=rows((1.0, 0.001, 0.001, 1e-4))),
+        well("lsgan", d_loss=rows((0.5, 0.01, 0.01)), g_loss=rows(0.9), distance=STUCK),
+        replace(well("hinge", d_loss=rows((2.0, 0.01, 0.01)), g_loss=rows(1.0), distance=STUCK), batch=512),
+        well("relativistic", auc=rows(0.999, noise=0), d_loss=rows(1e-4), distance=STUCK),
+    ],
+    "critic-blind": [
+        well(d_loss=rows(1.386, noise=0.01), auc=rows(0.5, noise=0.02), distance=scores(20.0, *[6.0] * 10)),
+        well(d_loss=rows(1.386, noise=0.01), distance=scores(20.0, *[6.0] * 10)),
+    ],
+    "generator-wins": [
+        well(d_loss=rows((1.4, 2.5, 2.5)), distance=STUCK),
+        well("wgan", d_loss=rows((-4.0, -4.0, 0.0, 5.0, 6.0)), distance=STUCK),
+    ],
+    "saturated-flip": [
+        well(d_loss=rows(CLIPPED, noise=0), d_real=rows(1.0, noise=0), d_fake=rows(1.0, noise=0), g_loss=rows(0.0)),
+        well(d_loss=rows(16.118, noise=1e-4), g_loss=rows(0.0)),
+        well(score_real=rows(80.0), score_fake=rows(75.0), d_loss=rows(75.0)),
+    ],
+    "off-target": [well("lsgan", d_loss=rows(0.4), g_loss=rows((0.3, 1.5, 1.6)))],
+    "dead-critic": [
+        played("wgan", (-5.0, 0.0, 0.0), 0.1, slope=rows(1e-4), penalty=rows(1.0, noise=1e-4)),
+        played("wgan", (-5.0, 0.0, 0.0, 0.0), 0.1, noise=0.0),
+    ],
+    "steep-critic": [played("wgan", (-9.0, -2.0), 5.0, slope=rows(4.0))],
+    "gap-stays": [played("wgan", (-1.0, -9.0, -9.0, -9.0), 5.0, distance=scores(20.0, 19.0, *[18.0] * 9))],
+    "total-collapse": [
+        samples(diversity=ending(0.9, 0.05)),
+        samples(diversity=ending(0.9, 0.15), recall=ending(0.6, 0.1)),
+        samples(diversity=ending(0.9, 0.05), distance=(20.0, *ending(3.0, 12.0, 3))),
+    ],
+    "partial-collapse": [samples(recall=ending(0.6, 0.5)), samples(diversity=ending(0.9, 0.4))],
+    "comes-and-goes": [
+        samples(distance=(20.0, 3.0, 3.0, 12.0, 3.0, 14.0)),
+        samples(diversity=(0.1, 0.9, 0.1, 0.9, 0.1, 0.9)),
+    ],
+    "late-collapse": [
+        samples(distance=(20.0, 8.0, 4.0, 3.0, 3.0, 3.0, 4.0, 6.0, 7.0)),
+        samples(fid=(200.0, *ending(20.0, 27.0, 3))),
+    ],
+    "overfitting": [
+        well(overfitting=rows((0.2, 0.9, 0.95))),
+        well(auc=rows((0.7, 0.9), noise=0), auc_held_out=rows((0.7, 0.6), noise=0)),
+        well(augment_p=rows((0.0, 0.8, 0.8), noise=0), overfitting=rows(0.9)),
+        well(overfitting=rows((0.2, 0.9, 0.95)), distance=scores(20.0, 4.0, 3.0, 3.0, 3.0, 4.0, 5.0, 6.0)),
+    ],
+    "memorisation": [samples(memory=ending(0.1, 0.45)), samples(memory=ending(0.1, 0.8))],
+    "auxiliary-dominates": [
+        well(**{"share.game": rows(0.1), "share.fourier": rows(0.9, noise=0)}),
+        well(**{"share.game": rows(0.001), "share.l1": rows(0.999, noise=0)}),
+    ],
+    "perceptual-too-heavy": [
+        well(**{"share.game": rows(0.1), "share.lpips": rows(0.9, noise=0)}),
+        well(
+            settings={
+                "phases.main.terms.look": "equipoise.terms.perceptual.Perceptual",
+                "phases.main.terms.look.weight": 0.1,
+            },
+            **{"share.game": rows(0.4), "share.perceptual": rows(0.6)},
+        ),
+    ],
+    "stage-switch": [
+        samples(psnr=(20.0, 27.0, 27.0, 21.0, 20.0)),
+        well(psnr=scores(20.0, 27.0, 27.0, 21.0, 20.0), d_fake=rows(0.004)),
+    ],
+    "posterior-collapse": [well(kl=rows((1.0, 0.001, 0.001))), samples(active_units=ending(0.6, 0.05, 9))],
+    "kl-explosion": [well(kl=rows([0.5] * 60 + [60.0, 90.0]))],
+    "gamma-runaway": [well(gamma_high=rows((1.5, 2.6), noise=0)), well(gamma_high=rows((1.5, 1.8, 21.178), noise=0))],
+    "condition-ignored": [
+        samples(obeyed=ending(0.5, 0.1)),
+        well(gamma_low=rows(0.99, noise=0), gamma_high=rows(1.01, noise=0), obeyed=scores(0.1, 0.1, 0.1)),
+    ],
+    "dark-retreat": [
+        samples(brightness=ending(0.0, -0.7)),
+        samples(brightness=ending(0.0, -1.2), flat=ending(0.0, 0.8), contrast=ending(1.0, 0.2)),
+    ],
+    "flat": [samples(flat=ending(0.0, 0.4)), samples(flat=ending(0.0, 0.9), colour=ending(1.0, 0.1))],
+    "one-class": [samples(one_class=ending(0.0, 0.4))],
+    "wrong-scale": [
+        samples(contrast=ending(1.0, 1.8)),
+        samples(contrast=ending(1.0, 0.4)),
+        samples(brightness=ending(0.0, 0.9)),
+    ],
+    "saturation": [samples(saturated=ending(0.0, 0.5)), samples(saturated=ending(0.0, 1.0))],
+    "colour-drift": [samples(colour=ending(1.0, 0.3)), samples(colour=ending(1.0, 2.2))],
+    "checkerboard": [samples(checkerboard=ending(1.0, 3.5)), samples(checkerboard=(9.0,) * 9, detail=(8.0,) * 9)],
+    "blocks": [samples(blocks=ending(1.0, 2.5))],
+    "banding": [samples(banding=ending(1.0, 3.0)), samples(banding=ending(1.0, 6.0))],
+    "cross-blur": [samples(crosses=ending(1.0, 2.5)), samples(crosses=ending(1.0, 5.0), detail=ending(1.0, 0.2, 4))],
+    "blur": [samples(detail=ending(1.0, 0.4, 3))],
+    "too-much-detail": [samples(detail=ending(1.0, 4.0, 3))],
+    "not-learning": [samples(distance=(20.0, *[19.0] * 10)), samples(psnr=(6.0, 6.1, 6.2, 6.1, 6.0, 6.1, 6.02))],
+    "stagnation": [samples(distance=(40.0, 14.0, 12.0, 11.0, *[10.0] * 12))],
+    "average-lags": [samples(distance=ending(8.0, 6.0), distance_raw=ending(8.0, 3.0))],
+    "starved": [well(waiting=rows(0.5))],
+}
+"""The first of each has it by one kind of evidence, later ones in other ways."""
+
+NEAR: Mapping[str, list[Trace]] = {
+    "data-bug": [faulty("measure: b")],
+    "plumbing-bug": [
+        well(g_loss=rows(0.7979, noise=1e-5)),
+        well(d_loss=rows(0.0, noise=0), g_loss=rows(46.7694, noise=0)),
+        well(lr_g=rows((1e-4, 1e-5, 0.0), noise=0)),
+    ],
+    "invalid-measure": [samples(fid=(30.0, 0.0)), replace(well(), floors={"distance": 9.0})],
+    "not-finite": [well(not_finite=rows(0.0)), faulty("data: 3 rasters are damaged")],
+    "exploding": [
+        well(grad_d=growing(4.5)),
+        well("wgan", d_loss=rows((-9.0, -3.0, -2.0, 0.0, 30.0, 40.0))),
+        played("wgan", (-9.0, -2.0), 5.0, penalty=rows(900.0)),
+    ],
+    "oscillation": [
+        well(d_loss=alternating(0.55, 1.45)),
+        well(d_loss=rows(1.0, noise=0.6)),
+        well("relativistic", d_loss=alternating(0.0, 0.1)),
+    ],
+    "critic-wins": [
+        well(d_loss=rows((1.0, 0.1, 0.09, 0.09)), g_loss=rows((1.0, 9.0)), distance=STUCK),
+        well(auc=rows(0.99, noise=0.001), distance=STUCK),
+        well(d_loss=rows((1.0, 0.02, 0.01, 0.01)), g_loss=rows((1.0, 9.0))),
+        well(grad_at_output=rows((1.0, 0.1, 0.02), noise=0)),
+        played("relativistic", 0.0, 9.0, auc=rows(1.0, noise=0)),
+    ],
+    "critic-blind": [
+        well(d_loss=rows(1.386, noise=0.01), auc=rows(0.5, noise=0.02), distance=scores(20.0, *[3.0] * 10)),
+        well(auc=rows(0.58, noise=0.01), distance=scores(20.0, *[6.0] * 10)),
+    ],
+    "generator-wins": [
+        well(d_loss=rows((1.4, 1.9, 1.9)), distance=STUCK),
+        well(d_loss=rows((1.4, 2.5, 2.5))),
+        well("wgan", d_loss=rows((-4.0, -4.0, 0.0, 1.0, 1.5)), distance=STUCK),
+    ],
+    "saturated-flip": [
+        well(d_loss=rows(100.0, noise=0), d_real=rows(1.0, noise=0), d_fake=rows(0.5, noise=0)),
+        well(d_loss=rows(14.0)),
+        well(score_real=rows(20.0), score_fake=rows(18.0)),
+    ],
+    "off-target": [well("lsgan", d_loss=rows(0.4), g_loss=rows(0.9)), well(g_loss=rows(9.0))],
+    "dead-critic": [
+        played("wgan", (-5.0, 0.0, 0.0, 0.0), 0.1, noise=0.0, slope=rows(1.0)),
+        played("wgan", (-5.0, -1.0), 0.1, penalty=rows(0.95, noise=0)),
+    ],
+    "steep-critic": [played("wgan", (-9.0, -2.0), 5.0, slope=rows(2.7)), well("hinge", slope=rows(9.0))],
+    "gap-stays": [
+        played("wgan", (-1.0, -9.0, -9.0, -9.0), 5.0),
+        played("wgan", (-9.0, -9.0, -5.0, -4.0), 5.0, distance=scores(20.0, 19.0, *[18.0] * 9)),
+    ],
+    "total-collapse": [samples(diversity=ending(0.9, 0.05, 1)), samples(diversity=ending(0.9, 0.25))],
+    "partial-collapse": [samples(recall=ending(0.6, 0.56)), samples(recall=ending(0.6, 0.4, 1))],
+    "comes-and-goes": [
+        samples(distance=(20.0, 3.0, 3.0, 12.0, 3.0, 3.0)),
+        samples(distance=(20.0, 3.0, 5.0, 3.0, 5.0)),
+    ],
+    "late-collapse": [samples(fid=(200.0, *ending(20.0, 23.0, 3))), samples(fid=(200.0, *ending(20.0, 40.0)))],
+    "overfitting": [
+        well(overfitting=rows(0.65)),
+        well(auc=rows((0.7, 0.9), noise=0), auc_held_out=rows((0.7, 0.82), noise=0)),
+        well(augment_p=rows(0.8, noise=0), overfitting=rows(0.5)),
+        well(augment_p=rows(0.5), overfitting=rows(0.9)),
+        well(augment_p=rows(0.8, noise=0)),
+    ],
+    "memorisation": [samples(memory=ending(0.1, 0.25))],
+    "auxiliary-dominates": [
+        well(**{"share.game": rows(0.3), "share.fourier": rows(0.7, noise=0)}),
+        well(**{"share.game": rows(0.05), "share.l1": rows(0.95, noise=0)}),
+    ],
+    "perceptual-too-heavy": [well(**{"share.game": rows(0.6), "share.lpips": rows(0.4)})],
+    "stage-switch": [samples(psnr=(20.0, 27.0, 27.0, 23.0, 22.5)), samples(psnr=(20.0, 27.0, 27.0, 27.0, 20.0))],
+    "posterior-collapse": [well(kl=rows((1.0, 0.02))), samples(active_units=ending(0.6, 0.15))],
+    "kl-explosion": [well(kl=rows([0.5] * 60 + [4.0, 4.5]))],
+    "gamma-runaway": [well(gamma_high=rows(1.9, noise=0.01))],
+    "condition-ignored": [
+        samples(obeyed=ending(0.5, 0.2)),
+        well(gamma_low=rows(0.9, noise=0), gamma_high=rows(1.01, noise=0)),
+    ],
+    "dark-retreat": [samples(brightness=ending(0.0, -0.4)), samples(brightness=ending(0.0, -0.9, 1))],
+    "flat": [replace(samples(flat=ending(0.5, 0.7)), floors={"flat": 0.5})],
+    "one-class": [samples(one_class=ending(0.0, 0.2))],
+    "wrong-scale": [
+        samples(contrast=ending(1.0, 1.4), brightness=ending(0.0, 0.5)),
+        samples(contrast=ending(1.0, 0.6)),
+    ],
+    "saturation": [replace(samples(saturated=(0.9,) * 11), floors={"saturated": 0.8})],
+    "colour-drift": [samples(colour=ending(1.0, 0.5)), samples(colour=ending(1.0, 1.6))],
+    "checkerboard": [samples(checkerboard=ending(1.0, 2.5))],
+    "blocks": [samples(blocks=ending(1.0, 1.8))],
+    "banding": [samples(banding=ending(1.0, 2.3))],
+    "cross-blur": [samples(crosses=ending(1.0, 1.8))],
+    "blur": [samples(detail=ending(1.0, 0.6, 3)), samples(detail=ending(1.0, 0.4, 2))],
+    "too-much-detail": [samples(detail=ending(1.0, 2.7, 3))],
+    "not-learning": [
+        samples(distance=(20.0, *[15.0] * 10)),
+        samples(fid=(40.0, *[39.0] * 10)),
+        samples(psnr=(6.0, 7.0, 8.0, 9.0, 9.5, 9.9, 9.9)),
+    ],
+    "stagnation": [samples(distance=(40.0, 14.0, 12.0, *[5.0] * 12)), samples(distance=tuple(np.linspace(40, 10, 16)))],
+    "average-lags": [samples(distance=ending(8.0, 4.0), distance_raw=ending(8.0, 3.0))],
+    "starved": [well(waiting=rows(0.25))],
+}
+"""Just short of the threshold, or as long as it takes less one."""

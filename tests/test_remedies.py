@@ -1,0 +1,131 @@
+"""Every remedy of every symptom fits every recipe: its edits apply, and change something."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import tiny
+from equipoise import recipes
+from equipoise.cli import run_command
+from equipoise.doctor import remedies
+from equipoise.doctor.remedies.paths import scaled
+from equipoise.doctor.symptom import Remedy, Settings
+from equipoise.doctor.symptoms import SYMPTOMS
+from equipoise.doctor.trace import Trace
+from equipoise.edit import Edit
+from equipoise.recipe import edited
+from equipoise.spec import flatten
+from traces import rows, well
+
+Change = Callable[[Settings], Remedy]
+
+
+def all_remedies(settings: Settings) -> list[tuple[str, Remedy]]:
+    trace = Trace({}, settings=settings)
+    return [(symptom.key, remedy) for symptom in SYMPTOMS for remedy in symptom.remedies(trace)]
+
+
+@pytest.mark.parametrize("name", recipes.NAMES)
+def test_every_remedy_applies_to_every_recipe(name: str) -> None:
+    recipe = recipes.load(name)
+    settings = flatten(recipe)
+    for key, remedy in all_remedies(settings):
+        if remedy.edits:
+            assert flatten(edited(recipe, remedy.edits)) != settings, (key, remedy.words)
+        shapes = [edit.path for edit in remedy.edits if edit.path.endswith((".width", ".latent", ".upsampling"))]
+        assert remedy.anew or not shapes, (key, remedy.words)
+
+
+@pytest.mark.parametrize("name", recipes.NAMES)
+def test_most_symptoms_have_something_to_offer_a_recipe_of_ours(name: str) -> None:
+    """A remedy that is words alone everywhere would be one that nobody can apply."""
+    offered = {key for key, remedy in all_remedies(flatten(recipes.load(name))) if remedy.edits}
+    assert {"critic-wins", "exploding", "oscillation", "total-collapse", "late-collapse", "generator-wins"} <= offered
+
+
+def test_every_remedy_is_words_for_a_foreign_run() -> None:
+    for _, remedy in all_remedies({}):
+        assert remedy.words
+        assert remedy.effect
+        assert remedy.edits == ()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "remedy", "edits"),
+    [
+        ("auto", remedies.bound_the_slope, ["critic.spectral_norm = true"]),
+        ("sprites_small", remedies.bound_the_slope, ["phases.main.terms.gp.weight *= 4.0"]),
+        ("ring", remedies.slower_critic, ["d_optim.lr *= 0.25"]),
+        ("sentinel2_sr", remedies.less_momentum, ["g_optim.beta1 = 0.0"]),
+        ("sprites_small", remedies.fewer_critic_updates, ["phases.main.d_updates *= 0.5"]),
+        ("bursts", remedies.fewer_critic_updates, ["phases.main.g_updates *= 2.0"]),
+        ("landscapes", remedies.clip, ["d_optim.clip_norm *= 0.5", "g_optim.clip_norm *= 0.5"]),
+        ("digits", remedies.clip, ["d_optim.clip_norm = 1.0", "g_optim.clip_norm = 1.0"]),
+        ("landscapes", lambda s: remedies.drop_term(s, "perceptual"), ["drop phases.play.terms.perceptual"]),
+        ("landscapes", remedies.tighter_modulation, ["generator.modulation.clamp *= 0.5"]),
+        ("sentinel2_sr", remedies.weaker_game, ["phases.detail.terms.game.weight *= 0.5"]),
+        ("sentinel2_sr", remedies.longer_before_the_game, ["phases.pixels.length.amount *= 1.5"]),
+        ("sentinel2_sr", remedies.more_latents, []),
+        ("sentinel2_sr", remedies.adapt_augmentation, []),
+        ("ring", remedies.adapt_augmentation, []),
+        ("sprites_large", remedies.adapt_augmentation, ['augment.applies_to = "both"']),
+        ("bursts", remedies.milder_colours, ["augment.operations.1.brightness *= 0.5"]),
+        ("terrain", remedies.softer_classes, ["categories.pull *= 2.0"]),
+    ],
+)
+def test_remedies_by_hand(recipe: str, remedy: Change, edits: list[str]) -> None:
+    made = [str(edit) for edit in remedy(flatten(recipes.load(recipe))).edits]
+    assert made[: len(edits)] == edits
+    assert bool(made) == bool(edits)
+
+
+def test_a_schedule_is_scaled_at_all_its_places() -> None:
+    recipe = recipes.load("landscapes")
+    weight = "phases.play.terms.perceptual.weight"
+    halved = edited(recipe, scaled(flatten(recipe), weight, 0.5))
+    assert flatten(halved)[f"{weight}.points"] == [[600.0, 0.0], [1500.0, 0.0025]]
+    assert scaled(flatten(recipe), "g_optim.beta1", 0.5) == (), "0 stays 0 by any factor"
+
+
+def test_the_heaviest_term_is_the_one_that_is_made_lighter() -> None:
+    trace = well(
+        settings=flatten(recipes.load("landscapes")),
+        **{"share.game": rows(0.1), "share.reads": rows(0.1), "share.diversity": rows(0.8)},
+    )
+    first = next(symptom for symptom in SYMPTOMS if symptom.key == "auxiliary-dominates").remedies(trace)[0]
+    assert [edit.path for edit in first.edits] == [
+        f"phases.{phase}.terms.diversity.weight" for phase in ("ramp", "play")
+    ]
+
+
+def test_a_game_that_is_balanced_by_its_share_keeps_its_weight() -> None:
+    recipe = recipes.load("sentinel2_sr")
+    share = [Edit("phases.detail.terms.game.weight", value=1.0), Edit("phases.detail.terms.game.share", value=0.1)]
+    assert remedies.weaker_game(flatten(edited(recipe, share))).edits == ()
+
+
+SHIFTED = 'augment={"part": "equipoise.recipe.Augment", "applies_to": "both", "operations": []}'
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("remedy", "before"),
+    [
+        pytest.param(remedies.bound_the_slope, [], id="scale a weight"),
+        pytest.param(remedies.larger_batch, [], id="scale a whole number"),
+        pytest.param(remedies.nearest_upsampling, [], id="set a word"),
+        pytest.param(remedies.adapt_augmentation, [], id="set a part"),
+        pytest.param(remedies.instance_noise, [SHIFTED], id="add a part"),
+    ],
+)
+def test_what_a_remedy_makes_of_a_recipe_trains(remedy: Change, before: list[str], tmp_path: Path) -> None:
+    recipe = edited(tiny.images(), [Edit.parse(change) for change in before])
+    changes = remedy(flatten(recipe)).edits
+    assert changes
+    words = [word for change in (*before, *map(str, changes)) for word in ("--set", change)]
+    data = tiny.coloured(tmp_path / "data", 24)
+    asked = ["train", f"{Path(tiny.__file__)}:images", "--data", str(data), "--out", str(tmp_path / "run")]
+    assert run_command([*asked, "--for", "10steps", "--device", "cpu", *words]) == 0
