@@ -5,6 +5,7 @@ All are drawn anew in memory from their seed, which takes less than a second.  A
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -55,8 +56,8 @@ class Drawn(Source):
     def native_side(self, path: Path | None = None) -> int | None:
         return None
 
-    def make(self) -> Corpus:
-        raise NotImplementedError
+    @abstractmethod
+    def make(self) -> Corpus: ...
 
 
 @cache
@@ -143,7 +144,8 @@ class InkDigits(Drawn):
 
 def ink(pictures: NDArray[np.generic]) -> Floats:
     """The mean of each picture [N, ...] of 0 to 255, between 0 and 1."""
-    return np.asarray(pictures, np.float64).reshape(len(pictures), -1).mean(axis=1) / 255.0
+    shares: Floats = np.asarray(pictures, np.float64).reshape(len(pictures), -1).mean(axis=1) / 255.0
+    return shares
 
 
 @dataclass(frozen=True)
