@@ -1,4 +1,4 @@
-"""Networks, a term and a measure with a bug in the program, as they happen in anybody's own code."""
+"""Networks, data on their way and a measure with a bug in the program, as they happen in anybody's own code."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 from unittest import mock
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from equipoise.data.feed import Feed
 from equipoise.engine.score import Score, Scored
-from equipoise.recipe import Critic, Generator, Term
+from equipoise.recipe import Critic, Generator
 from equipoise.space import Space
 from equipoise.spec import Knob
-from equipoise.view import Conditions, Latents, PerSample, Samples, Scores, View
+from equipoise.view import Batch, Conditions, Latents, Samples, Scores
 
 Slip = Literal["frozen layer", "detached graph", "half range"]
 
@@ -149,15 +150,19 @@ def _clip(module: nn.Module, amount: float) -> None:
             weight.clamp_(-amount, amount)
 
 
-@dataclass(frozen=True)
-class Overflow(Term):
-    """A number too large for float32, as of an exponential nobody bounded; its weight says from when on."""
+@contextlib.contextmanager
+def nan_batch(number: float) -> Iterator[None]:
+    """While it lasts, the batch of this number holds a sample that is no number, as of a division by 0 in a loader."""
+    whole = Feed.batch
 
-    sides: ClassVar = frozenset({"D"})
+    def batch(feed: Feed, at: int) -> Batch:
+        found = whole(feed, at)
+        if at == round(number):
+            found.real[0] = torch.nan
+        return found
 
-    def __call__(self, view: View) -> PerSample:
-        beyond: Tensor = torch.exp(view.real_scores.abs() + 200.0)
-        return beyond
+    with mock.patch.object(Feed, "batch", batch):
+        yield
 
 
 @contextlib.contextmanager

@@ -17,14 +17,13 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from clinic.bases import Base
-from clinic.broken import AlteredCritic, BrokenGenerator, DeafGenerator, Overflow, Slip, UnevenGenerator
+from clinic.broken import AlteredCritic, BrokenGenerator, DeafGenerator, Slip, UnevenGenerator
 from clinic.spoilt import Bug, Spoilt
 from equipoise.augment import Noise
 from equipoise.edit import Edit
 from equipoise.networks import DcganCritic, DcganGenerator, EruGenerator, MlpCritic
 from equipoise.recipe import Augment, Recipe, edited
 from equipoise.schedule import Piecewise
-from equipoise.spec import Table
 from equipoise.terms import BCE, Hinge, LeastSquares
 
 Inject = Callable[[Recipe, float], Recipe]
@@ -59,6 +58,11 @@ def set_to(*paths: str) -> Inject:
 
 def whole_number(path: str) -> Inject:
     return lambda recipe, strength: edited(recipe, [Edit(path, "set", round(strength))])
+
+
+def untouched(recipe: Recipe, strength: float) -> Recipe:
+    """The fault lies in no part of the recipe."""
+    return recipe
 
 
 def spoilt(bug: Bug) -> Inject:
@@ -103,14 +107,6 @@ def bursting(side: str) -> Inject:
         return replace(recipe, d_optim=changed) if side == "d" else replace(recipe, g_optim=changed)
 
     return inject
-
-
-def overflowing(recipe: Recipe, strength: float) -> Recipe:
-    """From a share of the run on, a term of the critic's loss is beyond float32."""
-    name, phase = list(recipe.phases.items())[-1]
-    at = strength * phase.length.amount
-    terms = {**phase.terms, "extra": Overflow(weight=Piecewise(((at, 0.0), (at + 1, 1.0))))}
-    return replace(recipe, phases=Table({**recipe.phases, name: replace(phase, terms=terms)}))
 
 
 def clamped(recipe: Recipe, strength: float) -> Recipe:

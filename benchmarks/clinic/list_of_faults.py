@@ -1,46 +1,35 @@
-"""All faults, a row each; how they are made is in `faults`."""
+"""Faults of settings, a row each; how they are made is in `faults`, and `FAULTS` holds those of data and code too."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
 
-from clinic.broken import broken_measure
 from clinic.faults import (
     SATURATES,
     Fault,
     both_penalties,
     bounds,
-    bursting,
     clamped,
-    deaf,
-    frozen_average,
     has_conditions,
     has_latents,
     has_pairs,
     has_width,
     holds,
-    is_dcgan,
-    is_drawn,
     is_picture,
     noisy_view,
     of,
-    overflowing,
     plays,
     saturating,
     scaled,
     set_to,
-    slipped,
-    spoilt,
     unbounded,
     uncertain_labels,
-    uneven,
     whole_number,
 )
+from clinic.list_of_bugs import BUGS, COLLAPSES, SWINGS
 from equipoise.terms import BCE
 
-SWINGS = of("exploding", "oscillation", "comes-and-goes")
-COLLAPSES = of("total-collapse", "partial-collapse")
 BALANCE: Final = (
     Fault(
         "critic-fast",
@@ -184,173 +173,4 @@ BOUND: Final = (
     ),
 )
 """Of what holds the critic."""
-DATA: Final = (
-    Fault(
-        "few-samples",
-        of("overfitting", "memorisation"),
-        of("critic-wins", "late-collapse"),
-        (20.0, 60.0),
-        spoilt("few"),
-        "data",
-        is_drawn,
-    ),
-    Fault("noise", of("data-bug"), of("too-much-detail"), (0.1, 0.2), spoilt("noise"), "data", is_drawn),
-    Fault(
-        "wrong-range",
-        of("data-bug"),
-        of("plumbing-bug", "wrong-scale", "dark-retreat", "flat", "invalid-measure"),
-        (4.0, 64.0),
-        spoilt("range"),
-        "data",
-        is_drawn,
-    ),
-    Fault(
-        "duplicates",
-        of("data-bug"),
-        of("overfitting", "memorisation"),
-        (0.5, 0.95),
-        spoilt("duplicates"),
-        "data",
-        is_drawn,
-        "test",
-    ),
-    Fault(
-        "labels-permuted",
-        of("data-bug", "condition-ignored"),
-        of("overfitting"),
-        (0.5, 1.0),
-        spoilt("labels permuted"),
-        "data",
-        has_conditions,
-        "test",
-    ),
-    Fault(
-        "labels-constant",
-        of("data-bug", "condition-ignored"),
-        of("overfitting"),
-        (0.9, 1.0),
-        spoilt("labels constant"),
-        "data",
-        has_conditions,
-        "test",
-    ),
-    Fault(
-        "pairs-misaligned",
-        of("data-bug"),
-        of("blur", "not-learning"),
-        (0.3, 1.0),
-        spoilt("pairs misaligned"),
-        "data",
-        has_pairs,
-        "test",
-    ),
-)
-PROGRAM: Final = (
-    Fault("frozen-layer", of("plumbing-bug"), of(), (1.0,), slipped("frozen layer"), "program", has_latents),
-    Fault("detached", of("plumbing-bug"), of(), (1.0,), slipped("detached graph"), "program", has_latents),
-    Fault("rate-zero-critic", of("plumbing-bug"), of(), (0.0,), set_to("d_optim.lr"), "program"),
-    Fault("rate-zero-generator", of("plumbing-bug"), of(), (0.0,), set_to("g_optim.lr"), "program"),
-    Fault(
-        "average-frozen",
-        of("average-lags"),
-        of("plumbing-bug"),
-        (0.9995, 0.999999),
-        frozen_average,
-        "program",
-    ),
-    Fault(
-        "measure-broken",
-        of("invalid-measure"),
-        of(),
-        (1.0, 2.0),
-        lambda recipe, strength: recipe,
-        "program",
-        lambda base: not has_pairs(base),
-        "test",
-        spares_samples=True,
-        accompany=broken_measure,
-    ),
-    Fault(
-        "half-range",
-        of("plumbing-bug"),
-        of("wrong-scale", "saturation", "colour-drift"),
-        (1.0,),
-        slipped("half range"),
-        "program",
-        lambda base: has_latents(base) and is_picture(base),
-        "test",
-    ),
-    Fault(
-        "uneven-upsampling",
-        of("checkerboard"),
-        of("blocks", "too-much-detail"),
-        (16.0,),
-        uneven,
-        "program",
-        is_dcgan,
-        "test",
-    ),
-    Fault(
-        "label-ignored",
-        of("condition-ignored"),
-        of("plumbing-bug"),
-        (1.0,),
-        deaf,
-        "program",
-        has_conditions,
-        "test",
-    ),
-    Fault(
-        "kl-heavy",
-        of("posterior-collapse"),
-        of("auxiliary-dominates"),
-        (100.0,),
-        scaled("phases.*.terms.kl.weight"),
-        "program",
-        holds("kl"),
-        "test",
-    ),
-    Fault(
-        "rebuild-heavy",
-        of("auxiliary-dominates"),
-        of("blur"),
-        (100.0,),
-        scaled("phases.*.terms.rebuild.weight"),
-        "program",
-        holds("rebuild"),
-        "test",
-    ),
-    Fault(
-        "game-heavy",
-        of("stage-switch"),
-        of("too-much-detail", "generator-wins"),
-        (100.0,),
-        scaled("phases.detail.terms.game.weight"),
-        "program",
-        has_pairs,
-        "test",
-    ),
-)
-"""Of code and of terms' weights."""
-SUDDEN: Final = (
-    Fault("overflow", of("not-finite"), of("exploding"), (0.4, 0.7), overflowing, "sudden"),
-    Fault(
-        "burst-critic",
-        of("exploding", "not-finite"),
-        SWINGS | of("critic-wins", "late-collapse", "off-target"),
-        (0.4, 0.7),
-        bursting("d"),
-        "sudden",
-    ),
-    Fault(
-        "burst-generator",
-        of("exploding", "not-finite"),
-        SWINGS | COLLAPSES | of("generator-wins", "late-collapse", "off-target", "critic-wins"),
-        (0.4, 0.7),
-        bursting("g"),
-        "sudden",
-    ),
-)
-"""That begin in the midst of a run."""
-
-FAULTS: Final[Mapping[str, Fault]] = {fault.key: fault for fault in (*BALANCE, *BOUND, *DATA, *PROGRAM, *SUDDEN)}
+FAULTS: Final[Mapping[str, Fault]] = {fault.key: fault for fault in (*BALANCE, *BOUND, *BUGS)}

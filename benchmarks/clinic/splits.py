@@ -3,11 +3,12 @@
 ::
 
     dev     dev bases, dev faults, dev seeds
-    test    a third each:  held-out bases with any fault;  dev bases with held-out faults;  dev bases with dev faults
-            and held-out seeds
+    test    held-out bases with any fault;  dev bases with held-out faults;  dev bases with dev faults, and held-out
+            seeds throughout
 
 The list follows from the code alone: candidates are put in the order of a hash of their ids and taken in turns over
-faults, so that each comes up about as often.  Its digest is printed beside every score.
+faults, those that fit the fewest bases first, so that each comes up about as often.  Its digest is printed beside
+every score.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ CONTROL_SEEDS: Final[Mapping[Part, tuple[int, ...]]] = {"dev": (0, 1, 2), "test"
 SEEDS: Final[Mapping[Part, tuple[int, ...]]] = {"dev": (0, 1), "test": (100, 101)}
 SINGLE, COMBINED, VARIED = 72, 26, 46
 """Cases of a part: with one fault, with two, and healthy ones beside the controls."""
+HELD_OUT: Final = (38, 20, 20)
+"""Of the test's single faults: on held-out bases, of held-out kinds on dev bases, with held-out seeds alone."""
 
 
 def cases(part: Part) -> list[Case]:
@@ -52,9 +55,8 @@ def _single(part: Part) -> list[Case]:
     """With one fault."""
     if part == "dev":
         return _in_turns(_pairs(part, "dev", "dev"), SINGLE)
-    third = SINGLE // 3
     sets = (_pairs(part, "test", None), _pairs(part, "dev", "test"), _pairs(part, "dev", "dev"))
-    return [case for one in sets for case in _in_turns(one, third)]
+    return [case for one, count in zip(sets, HELD_OUT, strict=True) for case in _in_turns(one, count)]
 
 
 def _pairs(part: Part, bases: Part, faults: Part | None) -> list[Case]:
@@ -108,7 +110,7 @@ def _in_turns(candidates: Iterable[Case], count: int) -> list[Case]:
     groups: dict[str, list[Case]] = {}
     for case in sorted(candidates, key=_shuffled):
         groups.setdefault(case.faults[0][0] if case.faults else case.variety, []).append(case)
-    return list(itertools.islice(_round_robin(list(groups.values())), count))
+    return list(itertools.islice(_round_robin(sorted(groups.values(), key=len)), count))
 
 
 def _round_robin(groups: Sequence[Sequence[Case]]) -> Iterator[Case]:
