@@ -54,9 +54,9 @@ from equipoise.terms import (
 
 Truth = Literal["modes", "features", "channels", "asked", "pairs"]
 """How the outcome is known; see `outcome`."""
-EVALUATIONS = 12
+EVALUATIONS = 10
 TICK_STEPS = 10
-POINTS_STEPS, PICTURES_STEPS = 2000, 1200
+POINTS_STEPS, PICTURES_STEPS = 2000, 1000
 FEW_POINTS = 6400
 """100 batches: a window of an epoch is then not longer than one of the doctor's own."""
 EXACT = Precision("float32", "contiguous")
@@ -117,16 +117,22 @@ def points(source: Source, terms: Mapping[str, Term], d_updates: float = 1.0, st
 
 
 def pictures(
-    source: Source, terms: Mapping[str, Term], critic: Critic, width: int = 16, d_updates: float = 1.0
+    source: Source, terms: Mapping[str, Term], critic: Critic, batch: int = 32, width: int = 12, d_updates: float = 1.0
 ) -> Recipe:
     """A small DCGAN."""
     phase = Phase(Span(PICTURES_STEPS), terms, d_updates=d_updates, share_fakes=d_updates == 1.0)
     generator = DcganGenerator(latent=32, width=width, upsampling="nearest")
-    return whole(source, generator, critic, {"main": phase}, 1e-3, batch=32)
+    return whole(source, generator, critic, {"main": phase}, 1e-3, batch)
 
 
-SPECTRAL = DcganCritic(width=16, norm="none", weights="he", spectral_norm=True)
-PLAIN = DcganCritic(width=16, norm="none", weights="he")
+def large(source: Source, terms: Mapping[str, Term], critic: Critic) -> Recipe:
+    """The same for 32 pixels: narrower, and fewer at a time."""
+    return pictures(source, terms, critic, batch=16, width=8)
+
+
+SPECTRAL = DcganCritic(width=12, norm="none", weights="he", spectral_norm=True)
+PLAIN = DcganCritic(width=12, norm="none", weights="he")
+NARROW, NARROW_SPECTRAL = replace(PLAIN, width=8), replace(SPECTRAL, width=8)
 PERCEPTRON = MlpCritic(width=128, depth=3)
 RING, GRID = Ring(count=FEW_POINTS, std=0.05), Grid(count=FEW_POINTS, std=0.2)
 STACKED = StackedDigits(count=4000)
@@ -146,9 +152,9 @@ def _of_pictures() -> dict[str, Callable[[], Recipe]]:
         "digits-bce": lambda: pictures(Digits(size=16), {"game": BCE(), "r1": R1(weight=0.5)}, PERCEPTRON),
         "digits-hinge": lambda: pictures(Digits(size=16), {"game": Hinge()}, SPECTRAL),
         "stacked-lsgan": lambda: pictures(STACKED, {"game": LeastSquares(), "r1": R1(weight=0.5)}, PLAIN),
-        "shapes-bce": lambda: pictures(Shapes(), {"game": BCE(), "r1": R1(weight=0.5, every=4)}, PLAIN, width=12),
+        "shapes-bce": lambda: large(Shapes(), {"game": BCE(), "r1": R1(weight=0.5, every=4)}, NARROW),
         "shapes-wgan-gp": lambda: pictures(
-            Shapes(count=2000), {"game": Wasserstein(), "gp": GradientPenalty()}, PLAIN, width=12, d_updates=2.0
+            Shapes(count=2000, size=16), {"game": Wasserstein(), "gp": GradientPenalty()}, NARROW, d_updates=2.0
         ),
     }
 
@@ -163,13 +169,11 @@ def _held_out() -> dict[str, Callable[[], Recipe]]:
             critic=AlteredCritic(MlpCritic(width=64, depth=3), "clip weights", 0.1),
         ),
         "digits-relativistic": lambda: pictures(Digits(size=16), {"game": RelativisticAverage(), **both}, PERCEPTRON),
-        "textures-hinge": lambda: pictures(Textures(), {"game": Hinge()}, SPECTRAL, width=12),
+        "textures-hinge": lambda: large(Textures(), {"game": Hinge()}, NARROW_SPECTRAL),
         "textures-style": style,
         "ink-hinge": by_ink,
         "pairs-hinge": in_pairs,
-        "eurosat-bce": lambda: pictures(
-            Images(size=32), {"game": BCE(), "r1": R1(weight=0.5, every=4)}, PLAIN, width=12
-        ),
+        "eurosat-bce": lambda: large(Images(size=32), {"game": BCE(), "r1": R1(weight=0.5, every=4)}, NARROW),
     }
 
 
@@ -178,15 +182,15 @@ def style() -> Recipe:
     terms: dict[str, Term] = {"game": BCE(), "r1": R1(weight=1.0, every=4)}
     phase = Phase(Span(800), terms, share_fakes=True)
     generator = StyleGenerator(latent=32, width=8, widest=32)
-    return whole(Textures(size=16), generator, StyleCritic(width=8, widest=32, group=4), {"main": phase}, 1e-3, 32)
+    return whole(Textures(size=16), generator, StyleCritic(width=8, widest=32, group=4), {"main": phase}, 1e-3, 16)
 
 
 def by_ink() -> Recipe:
     """Digits asked for by their ink, with an encoder beside the game."""
     terms = {"game": Hinge(), "asked": Auxiliary(weight=2.0), "rebuild": L1(weight=1.0), "kl": KL(weight=0.1)}
     phase = Phase(Span(1000), terms)
-    generator, critic = EruGenerator(latent=16, width=12), EruCritic(width=12, group=1)
-    return whole(InkDigits(), generator, critic, {"main": phase}, 1e-3, 32, VaeEncoder(width=12))
+    generator, critic = EruGenerator(latent=16, width=8), EruCritic(width=8, group=1)
+    return whole(InkDigits(), generator, critic, {"main": phase}, 1e-3, 16, VaeEncoder(width=8))
 
 
 def in_pairs() -> Recipe:

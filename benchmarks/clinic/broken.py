@@ -19,6 +19,8 @@ from equipoise.space import Space
 from equipoise.spec import Knob
 from equipoise.view import Batch, Conditions, Latents, Samples, Scores
 
+ROUNDING = 1e-6
+"""Relative, of float32: what was cut is not beyond."""
 Slip = Literal["frozen layer", "detached graph", "half range"]
 
 
@@ -146,7 +148,7 @@ class AlteredCritic(Critic):
 def _clip(module: nn.Module, amount: float) -> None:
     """Weights beyond are cut; those within are not touched, for a graph may hold them."""
     for weight in module.parameters():
-        if float(weight.abs().max()) > amount:
+        if float(weight.abs().max()) > (1.0 + ROUNDING) * amount:
             weight.clamp_(-amount, amount)
 
 
