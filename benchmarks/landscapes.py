@@ -122,8 +122,12 @@ def rows_of(words: str, found: list[Verdict], *, wanted: bool) -> list[Result]:
         asked = over(lambda verdict, name=name: verdict["conditions"]["probes"][name]["fakes"]["mean"])  # type: ignore[misc]
         least = f"above {OBEYS}" if wanted and name == "valence" else ""
         rows.append(Result(f"{words}: {name} asked for and read (real photographs {of_reals:.2f})", asked, least))
-    rows.append(Result(f"{words}: spread between conditions", over(lambda verdict: verdict["conditions"]["spread"])))
-    rows.append(Result(f"{words}: trends as in the data", over(lambda verdict: verdict["conditions"]["trends"])))
+    rows.append(
+        Result(f"{words}: spread between conditions", over(lambda verdict: verdict["conditions"]["spread"]["mean"]))
+    )
+    rows.append(
+        Result(f"{words}: trends as in the data", over(lambda verdict: verdict["conditions"]["trends"]["mean"]))
+    )
     low, high = min(verdict["gamma"][0] for verdict in found), max(verdict["gamma"][1] for verdict in found)
     bounds = f"within {HEALTHY[0]} and {HEALTHY[1]}" if wanted else ""
     rows.append(Result(f"{words}: gamma, lowest and highest", f"{low:.2f} to {high:.2f}", bounds))

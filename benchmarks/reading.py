@@ -26,7 +26,7 @@ from results import Result, report
 SMALL_ROWS = 300
 EPOCH_ROWS = 1000
 KIB_A_MIB = 1024
-REMARKS = "The processor's time counts: on this machine other work ran beside, on the same core."
+REMARKS = "Where other work runs beside, the processor's time is the one to compare."
 
 
 LOOK: Final = """

@@ -3,10 +3,10 @@
     python benchmarks/signals.py [--rounds 12]
 
 Recipes on made-up samples: ``bursts`` at 64 by 64, one channel, ``auto`` at 32 by 32, three channels, and ``ring``,
-whose steps are so short that whatever is done beside them weighs most.  A step
-that is looked at closely and one that is not are made in turns, from the same state; the cost of looks is what the one
-takes longer, over `Cadence.probe_steps`.  What every step notes (scores, their AUC) is made again by itself, a hundred
-times.  Signs of samples are a part of every score, whose time has a bound of its own.
+whose steps are so short that whatever is done beside them weighs most.  A step that is looked at closely and one that
+is not are made in turns, from the same state; the cost of looks is what the one takes longer, over
+`Cadence.probe_steps`.  What every step notes (scores, their AUC) is made again by itself, a hundred times.  Signs of
+samples are a part of every score, whose time has a bound of its own.
 
 Times are those of the processor, so that other work on the machine does not count; ratios are of the fastest rounds,
 and beside them the median of the ratios within each round.

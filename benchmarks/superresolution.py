@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -31,6 +32,7 @@ from equipoise.engine.precision import lay_out
 from equipoise.engine.shown import paired
 from equipoise.evaluating import evaluate
 from equipoise.measures.enlarged import Enlarged, enlarged
+from equipoise.measures.standard import Invalid
 from equipoise.networks.enlarging import bicubic
 from equipoise.recipe import Augment, Budget, Recipe
 from equipoise.run import Where
@@ -93,12 +95,12 @@ def plain(ours: Path, scale: Factor, seconds: float, seed: int) -> nn.Module:
 
 
 @torch.no_grad()
-def measured(network: nn.Module, against: Path, scale: Factor) -> list[Enlarged]:
+def measured(network: nn.Module, against: Path, scale: Factor) -> list[Enlarged | Invalid]:
     corpus = Patches(scale=scale).corpus(against)
     batch = reals(corpus, corpus.split(0.0), len(corpus), 0)
     assert batch.given is not None
     made = torch.cat([network(part) for part in torch.split(batch.given, 64)])
-    return enlarged(made, batch.real, batch.given, corpus.space)
+    return enlarged(made, batch.real, batch.given, corpus.space, corpus.reduction)
 
 
 def recipe_for(scale: Factor, seed: int) -> Recipe:
@@ -128,9 +130,10 @@ def trial(who: str, scale: Factor, seed: int, options: argparse.Namespace) -> Ve
     return verdict
 
 
-def _numbers(found: tuple[Enlarged, ...] | list[Enlarged]) -> dict[str, float]:
-    rows = {number.name: number.made.mean for number in found}
-    return rows | {f"bicubic {number.name}": number.bicubic.mean for number in found if number.bicubic is not None}
+def _numbers(found: Iterable[Enlarged | Invalid]) -> dict[str, float]:
+    numbers = [number for number in found if isinstance(number, Enlarged)]
+    rows = {number.name: number.made.mean for number in numbers}
+    return rows | {f"bicubic {number.name}": number.bicubic.mean for number in numbers if number.bicubic is not None}
 
 
 def main() -> None:

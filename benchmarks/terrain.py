@@ -52,11 +52,15 @@ THERE = 0.002
 
 
 def of_notes(**settings: Json) -> Callable[[], Recipe]:
-    """The notes' game (attempts 8 to 11): hinge, spectral norm, Adam at 2e-4 without momentum."""
+    """The notes' networks and game (attempts 8 to 11): hinge, spectral norm, Adam at 2e-4 without momentum."""
 
     def make() -> Recipe:
         recipe = recipes.load("terrain")
         game: dict[str, Json] = {
+            "generator.norm": "instance",
+            "generator.smooth": [],
+            "augment.operations.2.sigma.start": 0.1,
+            "batch": 32,
             "critic.spectral_norm": True,
             "critic.weights": "small",
             "g_optim.lr": 2e-4,

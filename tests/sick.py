@@ -53,7 +53,8 @@ SICK: Mapping[str, list[Trace]] = {
         well(d_loss=nan_from(3000)),
         well(grad_g=nan_from(4980)),
         well(not_finite=rows((0.0, 0.0, 3.0), noise=0.0)),
-        replace(well(), faults=("the gradient of critic.head is not finite",)),
+        faulty("step 31: critic.head.weight is NaN in the critic's update; the update was not made"),
+        faulty("step 9: the generator's gradient norm overflows although each gradient is finite"),
     ],
     "exploding": [
         well(grad_d=growing(8.0)),
@@ -171,7 +172,11 @@ NEAR: Mapping[str, list[Trace]] = {
         well(lr_g=rows((1e-4, 1e-5, 0.0), noise=0)),
     ],
     "invalid-measure": [samples(fid=(30.0, 0.0)), replace(well(), floors={"distance": 9.0})],
-    "not-finite": [well(not_finite=rows(0.0)), faulty("data: 3 rasters are damaged")],
+    "not-finite": [
+        well(not_finite=rows(0.0)),
+        faulty("data: 3 pictures hold numbers that are not finite"),
+        faulty("the disk is full"),
+    ],
     "exploding": [
         well(grad_d=growing(4.5)),
         well("wgan", d_loss=rows((-9.0, -3.0, -2.0, 0.0, 30.0, 40.0))),

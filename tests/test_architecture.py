@@ -40,6 +40,7 @@ READING_SIDE = (
     "doctor.readers",
     "doctor.telling",
     "doctor.diagnosing",
+    "report.writing",
     "cli",
 )
 HEAVY = {"torch", "sklearn", "scipy", "matplotlib"}

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from torch import Tensor
 
+import equipoise
 import tiny
 from equipoise.augment import Flip, QuarterTurns
 from equipoise.cli import run_command
@@ -35,7 +38,7 @@ def moods() -> Recipe:
         critic=EruCritic(width=4),
         encoder=VaeEncoder(width=4),
         phases={
-            "rebuild": Phase(Span(4), {"l1": L1(), "kl": KL(weight=0.01)}),
+            "rebuild": Phase(Span(4), {"l1": L1(), "kl": KL(weight=0.01)}, best_by="rebuilt"),
             "play": Phase(
                 Span(4),
                 {
@@ -47,7 +50,7 @@ def moods() -> Recipe:
             ),
         },
         cadence=LOOKED_AT,
-        held_out=0.2,
+        held_out=0.35,  # less holds out none of so few
     )
 
 
@@ -118,6 +121,36 @@ def test_which_network_the_perceptual_distance_is_taken_by_is_kept_with_its_reas
     assert "LPIPS cannot be had" in recipe.reasons["phases.play.terms.perceptual.backend"]
 
 
+def test_the_best_of_an_autoencoders_phase_is_what_rebuilds_held_out_pictures_best(mood_run: Path) -> None:
+    """The naive twin: each held-out picture by itself, through the networks that were kept."""
+    from equipoise.data.codec import to_planes
+    from equipoise.sampling import open_run
+
+    scores = [event for event in RunFolder(mood_run).read_journal().events if isinstance(event, Measured)]
+    assert [(event.step, event.name) for event in scores] == [(4, "rebuilt"), (8, "kernel")]
+    assert "kernel" in scores[0].beside
+    kept = open_run(mood_run / "best" / "rebuild-best.safetensors", "cpu")
+    assert kept.score == scores[0].value
+    assert kept.encoder is not None
+    corpus = kept.recipe.source.corpus(mood_run.parent / "data")
+    assert corpus.conditions is not None
+    unseen = corpus.split(kept.recipe.held_out).held_out
+    errors = []
+    for place in unseen:
+        real = to_planes(torch.from_numpy(corpus.samples[[place]]), corpus.space)
+        made = kept.module(kept.encoder(real).mean, torch.from_numpy(corpus.conditions[[place]]))
+        errors.append(float((made - real).abs().mean()))
+    assert len(errors) > 4
+    assert scores[0].value == pytest.approx(np.mean(errors), rel=1e-4)
+
+
+def test_what_rebuilds_nothing_cannot_be_chosen_by_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["train", "sprites_small", "--data", str(tmp_path), "--out", str(tmp_path / "run"), "--device", "cpu"]
+    for path in ("best_by", "phases.main.best_by"):
+        assert run_command([*words, "--set", f"{path}=rebuilt"]) == 2
+        assert f"{path}: is rebuilt, which needs an encoder" in capsys.readouterr().err
+
+
 def test_samples_are_asked_for_by_conditions(mood_run: Path, tmp_path: Path) -> None:
     words = ["sample", str(mood_run), "--n", "6", "--device", "cpu", "--out"]
     for name, asked in (("as they are", None), ("high", "valence=1"), ("low", "valence=0"), ("again", "valence=0")):
@@ -161,7 +194,53 @@ def test_an_evaluation_says_whether_conditions_are_obeyed(mood_run: Path, capsys
     assert set(found["probes"]) == {"valence", "arousal"}
     assert found["probes"]["valence"]["real"] > 0.8  # brightness is all there is to read
     assert abs(found["probes"]["arousal"]["real"]) < 0.5
-    assert -1.0 <= found["trends"] <= 1.0
+    assert -1.0 <= found["trends"]["mean"] <= 1.0
+    assert found["spread"]["low"] < found["spread"]["mean"] < found["spread"]["high"]
+
+
+def brightened(count: int, obedience: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Noisy pictures [count, 3, 16, 16] that are the brighter the higher their condition, as far as they obey it; below
+    0 they do the opposite."""
+    source = torch.Generator().manual_seed(seed)
+    asked = torch.rand(count, 1, generator=source)
+    other = torch.rand(count, 1, generator=source)
+    level = obedience * asked + (1 - obedience) * other
+    return asked, level[:, :, None, None] - 0.5 + 0.1 * torch.randn(count, 3, 16, 16, generator=source)
+
+
+def test_runs_are_compared_by_how_far_they_obey() -> None:
+    from equipoise.comparing import _of_conditions
+    from equipoise.measures.obeyed import Obeyed, obeyed
+    from equipoise.space import Channel, Condition, Space
+
+    space = Space(tuple(map(Channel, "rgb")), 16, 16, conditions=(Condition("valence", 0, 1),))
+    known, real = brightened(200, 1.0, 0)
+
+    def answers(obedience: float, seed: int) -> Obeyed:
+        asked, fake = brightened(200, obedience, seed)
+        groups = torch.linspace(0, 1, 4).repeat(16)[:, None]
+        noise = torch.randn(64, 3, 16, 16, generator=torch.Generator().manual_seed(seed))
+        grouped = obedience * (groups[:, :, None, None] - 0.5) + 0.2 * noise
+        found = obeyed(real, known, fake, asked, grouped, groups, space)
+        assert found is not None
+        return found
+
+    good, same, bad = answers(1.0, 1), answers(1.0, 2), answers(-0.5, 3)
+    assert good.spread.interval.low > bad.spread.interval.high
+    told = {difference.name: difference.verdict for difference in _of_conditions(good, bad, 15)}
+    assert told == {"probe of valence": "worse", "trends": "worse", "spread": "lower"}
+    told = {difference.name: difference.verdict for difference in _of_conditions(good, same, 15)}
+    assert set(told.values()) == {"cannot be told apart"}
+
+
+def test_a_comparison_says_how_conditions_are_obeyed(
+    mood_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["compare", str(mood_run), str(mood_run), "--device", "cpu", "--sheet", str(tmp_path / "both.png")]
+    assert run_command([*words, "--json"]) == 0
+    verdicts = json.loads(capsys.readouterr().out)["others"][0]["verdicts"]
+    assert {"probe of valence", "probe of arousal", "trends", "spread"} <= verdicts.keys()
+    assert set(verdicts.values()) == {"cannot be told apart"}
 
 
 def test_a_picture_is_found_and_edited(mood_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -183,8 +262,6 @@ def test_a_picture_is_found_and_edited(mood_run: Path, tmp_path: Path, capsys: p
 
 def test_a_search_finds_a_sample_of_its_own(mood_run: Path) -> None:
     """Begun at a distance, it comes nearer than half of it."""
-    import torch
-
     from equipoise.projecting import search
     from equipoise.sampling import open_run
 
@@ -223,11 +300,52 @@ def test_an_evaluation_says_what_is_gained_over_interpolation(
     assert run_command(["evaluate", str(first_stage), "--data", data, "--device", "cpu"]) == 0
     assert "psnr" in (said := capsys.readouterr().out) and "invented" in said
     assert run_command(["evaluate", str(enlarging_run), "--json", "--device", "cpu"]) == 0
-    found = json.loads(capsys.readouterr().out)["enlarged"]
+    document = json.loads(capsys.readouterr().out)
+    for name in ("copying", "nearest", "memory"):
+        assert "it was asked for" in document["measures"][name]["not_valid"]
+    found = document["enlarged"]
+    assert found["consistent"]["made_small_by"] == "bicubic"
     assert set(found) == {"psnr", "ssim", "angle", "consistent", "detail", "invented"}
     assert found["psnr"]["gain"]["mean"] == pytest.approx(
         found["psnr"]["made"]["mean"] - found["psnr"]["bicubic"]["mean"], abs=1e-4
     )
+
+
+def test_pairs_whose_low_resolution_was_found_cannot_be_made_small_again(
+    enlarging_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for picture in sorted((enlarging_run.parent / "data").iterdir()):
+        for name, side in (("hr", 32), ("lr", 16)):
+            (tmp_path / "pairs" / name).mkdir(parents=True, exist_ok=True)
+            Image.open(picture).resize((side, side), Image.Resampling.BICUBIC).save(
+                tmp_path / "pairs" / name / picture.name
+            )
+    assert run_command(["evaluate", str(enlarging_run), "--data", str(tmp_path / "pairs"), "--device", "cpu"]) == 0
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("consistent")]
+    assert "not valid here: the given pictures were not made from the real ones" in row
+
+
+def test_a_comparison_is_made_pair_by_pair(
+    enlarging_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The other is the same generator with every pixel a twentieth of the range too bright."""
+    from equipoise.engine.export import save_generator
+    from equipoise.sampling import open_run
+
+    kept = open_run(enlarging_run, "cpu")
+    with torch.no_grad():
+        last = [weight for name, weight in kept.module.named_parameters() if name.endswith("bias")][-1]
+        last.add_(0.1)
+    brighter = tmp_path / "brighter.safetensors"
+    save_generator(brighter, kept)
+    words = ["compare", str(enlarging_run), str(brighter), "--data", str(enlarging_run.parent / "data")]
+    assert run_command([*words, "--device", "cpu", "--sheet", str(tmp_path / "both.png"), "--json"]) == 0
+    (other,) = json.loads(capsys.readouterr().out)["others"]
+    assert other["verdicts"]["psnr of pairs"] == other["verdicts"]["consistent of pairs"] == "worse"
+    assert other["worse_by"]["psnr of pairs"][1] > 0
+    assert run_command([*words, "--device", "cpu", "--sheet", str(tmp_path / "both.png")]) == 0
+    said = capsys.readouterr().out
+    assert "worse by" in said and "psnr of pairs" in said
 
 
 def test_what_makes_pictures_from_pictures_cannot_be_drawn_from(
@@ -303,13 +421,53 @@ def test_a_run_goes_on_with_a_part_of_the_range(mood_run: Path, tmp_path: Path) 
     assert run_command([*words, *extra]) == 0
 
 
+def test_python_begins_with_weights_as_the_command_line_does(mood_run: Path, tmp_path: Path) -> None:
+    from equipoise.sampling import open_run
+
+    out, recipe = tmp_path / "run", moods()
+    frozen = replace(recipe, g_optim=replace(recipe.g_optim, lr=0.0), average=replace(recipe.average, decay=0.0))
+    data = mood_run.parent / "data"
+    equipoise.train(frozen, data, out=out, budget="1steps", device="cpu", begin_from=str(mood_run))
+    before, after = open_run(mood_run, "cpu"), open_run(out, "cpu")
+    for name, weight in before.module.named_parameters():
+        assert weight.equal(dict(after.module.named_parameters())[name]), name
+    with pytest.raises(equipoise.RequestError, match="not a run folder"):
+        equipoise.train(frozen, data, out=tmp_path / "none", device="cpu", begin_from=tmp_path)
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_rehearsal_begins_with_the_weights_that_the_run_would(
+    mood_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """White pictures are much farther from the data than what fresh weights give."""
+    from equipoise import rehearsal
+    from equipoise.engine.export import save_generator
+    from equipoise.sampling import open_run
+
+    kept = open_run(mood_run, "cpu")
+    with torch.no_grad():
+        [weight for name, weight in kept.module.named_parameters() if name.endswith("bias")][-1].fill_(9.0)
+    save_generator(tmp_path / "white.safetensors", kept)
+    monkeypatch.setattr(rehearsal, "PHASE_S", 0.1)
+    words = ["train", str(mood_run / "recipe.json"), "--data", str(mood_run.parent / "data"), "--device", "cpu"]
+    words += ["--rehearse", "--set", "drop phases.play", "--set", "g_optim.lr=1e-6"]
+
+    def first_loss(*more: str) -> float:
+        run_command([*words, *more])
+        said = capsys.readouterr()
+        assert "phase rebuild" in said.out, said.err
+        return float(said.out.partition("loss ")[2].split()[0])
+
+    assert first_loss("--from", str(tmp_path / "white.safetensors")) > first_loss() + 0.3
+    assert run_command([*words, "--from", str(mood_run), "--set", "generator.width=8"]) == 2
+    assert "generator.width: 4 -> 8" in capsys.readouterr().err
+
+
 # Phases, killed and gone on with
 
 
 def test_a_run_of_phases_that_was_stopped_is_the_run_that_was_not(mood_run: Path, tmp_path: Path) -> None:
     """Asked to stop in each phase; weights of all networks, kept generators and numbers are the same."""
-    import torch
-
     from equipoise.interrupt import StopRequest
     from equipoise.run import Where, carry_out, resume, start
     from equipoise.sampling import open_run

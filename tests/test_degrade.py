@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from equipoise.data.degrade import GAUSSIAN_REACH, bicubic, degraded, matrix, sensor, sigma_of
+from equipoise.data.degrade import GAUSSIAN_REACH, Reduction, bicubic, degraded, sensor, sigma_of
 
 
 def textured(seed: int, *shape: int) -> NDArray[np.float32]:
@@ -18,7 +18,7 @@ def textured(seed: int, *shape: int) -> NDArray[np.float32]:
 
 
 def reduced(patches: NDArray[Any], scale: int, degradation: Any = "bicubic") -> NDArray[np.float32]:
-    rows, columns = (matrix(degradation, side, scale, 0.3) for side in patches.shape[1:3])
+    rows, columns = (Reduction(degradation, 0.3).matrix(side, scale) for side in patches.shape[1:3])
     return degraded(patches, rows, columns)
 
 
@@ -46,7 +46,7 @@ def test_bicubic_is_pillows_on_bytes_to_rounding(scale: int) -> None:
 @pytest.mark.parametrize("degradation", ["bicubic", "sensor"])
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_a_plane_stays_a_plane_and_a_change_of_range_does_not_matter(degradation: Any, scale: int) -> None:
-    np.testing.assert_allclose(matrix(degradation, 24, scale, 0.3).sum(axis=1), 1.0)
+    np.testing.assert_allclose(Reduction(degradation, 0.3).matrix(24, scale).sum(axis=1), 1.0)
     rows, columns = np.indices((60, 60)).astype(np.float32)
     plane = (3.0 * rows - 2.0 * columns)[None, :, :, None]
     centres = (np.arange(60 // scale) + 0.5) * scale - 0.5

@@ -13,11 +13,8 @@ import torch
 import two_processes
 from equipoise.engine import step as step_module
 from equipoise.engine.meter import Meter
-from equipoise.engine.plan import Plan
-from equipoise.engine.state import State
 from equipoise.engine.world import World
 from equipoise.randomness import mix
-from equipoise.view import Batch
 from same_run import assert_same_run
 
 HERE = Path(__file__).parent
@@ -33,20 +30,23 @@ def torchrun(*words: str) -> None:
 
 
 @pytest.mark.slow
-def test_two_processes_give_the_gradients_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    torchrun(str(HERE / "two_processes.py"), str(tmp_path / "gradients.pt"))
+@pytest.mark.parametrize("case", list(two_processes.CASES))
+def test_two_processes_give_the_gradients_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
+    torchrun(str(HERE / "two_processes.py"), case, str(tmp_path / "gradients.pt"))
     of_two = torch.load(tmp_path / "gradients.pt", weights_only=True)
 
-    streams = [torch.Generator().manual_seed(mix(0, "step", 0, rank)) for rank in range(2)]
+    plan, state = two_processes.made(case, World())
+    streams = [torch.Generator().manual_seed(mix(plan.recipe.seed, "step", 0, rank)) for rank in range(2)]
 
-    def generate_joined(plan: Plan, state: State, batch: Batch) -> torch.Tensor:
-        shares = [torch.randn(16, plan.recipe.generator.latent, generator=stream) for stream in streams]
-        fakes: torch.Tensor = state.generator.module(torch.stack(shares, dim=1).flatten(0, 1))
-        return fakes
+    def joined(count: int, dimension: int, device: torch.device | None = None) -> torch.Tensor:
+        """What two processes draw, in the order of the joined batch."""
+        shares = [torch.empty(count // 2, dimension, device=device).normal_(generator=stream) for stream in streams]
+        return torch.stack(shares, dim=1).flatten(0, 1)
 
-    monkeypatch.setattr(step_module, "generate", generate_joined)
-    plan, state = two_processes.made(World())
-    step_module.step(plan, state, two_processes.joined_batch, Meter())
+    real = two_processes.joined_batch(case)
+    monkeypatch.setattr(torch, "randn", joined)
+    monkeypatch.setattr(torch, "randn_like", lambda like: joined(*like.shape))
+    step_module.step(plan, state, lambda: real, Meter())
     of_one = two_processes.gradients(state)
     assert of_one.keys() == of_two.keys()
     for name, gradient in of_one.items():
@@ -102,6 +102,6 @@ def test_a_batch_that_cannot_be_shared_is_refused() -> None:
     from equipoise.errors import RequestError
     from equipoise.run import refuse_misfits
 
-    plan, _ = two_processes.made(World(0, 3))
+    plan, _ = two_processes.made("points", World(0, 3))
     with pytest.raises(RequestError, match="32 samples cannot be shared by 3 processes"):
         refuse_misfits(plan, Ring().corpus(None))

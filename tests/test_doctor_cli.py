@@ -118,11 +118,30 @@ def test_the_edits_of_a_remedy_can_be_typed_as_they_stand() -> None:
     assert tuple(map(Edit.parse, typed)) == edits
 
 
+def test_what_to_try_first_is_told_and_the_rest_when_asked_for() -> None:
+    remedies = tuple(Remedy(f"change {at}", "it learns") for at in range(5))
+    found = tuple(Diagnosis(CriticWins(), (Evidence("losses", f"low {at}"),), remedies) for at in range(2))
+    examination = Examination("suspect", "why", found)
+    short = "\n".join(telling.lines(examination, Trace({})))
+    assert "change 2" in short and "change 3" not in short and "2 more, by --all" in short
+    assert "low 1" in short and short.count("change 0") == 1
+    whole = "\n".join(telling.lines(examination, Trace({}), everything=True))
+    assert whole.count("change 4") == 2 and "--all" not in whole
+
+
 @pytest.mark.parametrize(
     ("confidence", "words"), [(0.99, "certain"), (0.84, "very likely"), (0.6, "likely"), (0.3, "possible")]
 )
 def test_a_confidence_has_words(confidence: float, words: str) -> None:
     assert telling.sureness(confidence) == words
+
+
+def test_who_has_seen_enough_may_stop_reading(lost: Path) -> None:
+    words = [sys.executable, "-m", "equipoise", "doctor", str(lost), "--loss", "bce"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert (process.stderr.read(), process.wait()) == (b"", 0)
 
 
 def test_columns_in_memory_are_diagnosed(lost: Path) -> None:

@@ -12,12 +12,15 @@ from torchmetrics.functional.image import (
     structural_similarity_index_measure,
 )
 
-from equipoise.measures.enlarged import Enlarged, enlarged
+from equipoise.data.degrade import Reduction
+from equipoise.measures.enlarged import Enlarged, enlarged, reduced
+from equipoise.measures.standard import Invalid
 from equipoise.networks.enlarging import bicubic
 from equipoise.space import Channel, Space
 
 BANDS = tuple(Channel(name) for name in ("red", "green", "blue"))
 SPACE = Space(BANDS, 32, 32, given=Space(BANDS, 16, 16))
+BICUBIC, SENSOR = Reduction("bicubic", 0.3), Reduction("sensor", 0.3)
 
 
 def detail(seed: int, count: int = 40) -> Tensor:
@@ -34,7 +37,12 @@ def given(count: int = 40) -> Tensor:
 
 def measured(made_detail: Tensor, real_detail: Tensor) -> dict[str, Enlarged]:
     plain = bicubic(given(), 2)
-    return {number.name: number for number in enlarged(plain + made_detail, plain + real_detail, given(), SPACE)}
+    return by_name(plain + made_detail, plain + real_detail, given())
+
+
+def by_name(made: Tensor, real: Tensor, small: Tensor, reduction: Reduction | None = BICUBIC) -> dict[str, Enlarged]:
+    found = enlarged(made, real, small, SPACE, reduction)
+    return {number.name: number for number in found if isinstance(number, Enlarged)}
 
 
 def test_the_real_detail_is_gained_and_nothing_invented() -> None:
@@ -52,8 +60,7 @@ def test_a_mean_of_what_is_possible_invents_nothing_and_a_draw_from_it_invents_h
     known, unknown, other = detail(1, 400), detail(2, 400), detail(3, 400)
     nothing = torch.zeros(400, 3, 16, 16)
     for made, expected in ((known, 0.0), (known + other, 0.5)):
-        numbers = {item.name: item for item in enlarged(made, known + unknown, nothing, SPACE)}
-        found = numbers["invented"].made
+        found = by_name(made, known + unknown, nothing)["invented"].made
         assert found.low < expected < found.high
         assert found.high - found.low < 0.2
 
@@ -68,7 +75,7 @@ def test_numbers_are_a_librarys() -> None:
     plain = bicubic(given(), 2)
     made, real = (plain + detail(0)).clamp(-1, 1), plain.clamp(-1, 1) + 0.05
     real = real.clamp(-1, 1)
-    found = {number.name: number for number in enlarged(made, real, given(), SPACE)}
+    found = by_name(made, real, given())
     ratios = [float(peak_signal_noise_ratio(a[None], b[None], data_range=2.0)) for a, b in zip(made, real, strict=True)]
     assert found["psnr"].made.mean == pytest.approx(np.mean(ratios), rel=1e-4)
     angle = spectral_angle_mapper((made + 1) / 2 + 1e-6, (real + 1) / 2 + 1e-6)
@@ -80,6 +87,25 @@ def test_numbers_are_a_librarys() -> None:
 def test_given_bands_of_another_kind_have_nothing_to_be_interpolated_from() -> None:
     other = Space(BANDS, 32, 32, given=Space((Channel("B05"),), 16, 16))
     plain = bicubic(given(), 2)
-    found = enlarged(plain, plain + detail(0), given()[:, :1], other)
+    *found, last = enlarged(plain, plain + detail(0), given()[:, :1], other, None)
     assert [number.name for number in found] == ["psnr", "ssim", "angle"]
-    assert all(number.bicubic is None for number in found)
+    assert all(isinstance(number, Enlarged) and number.bicubic is None for number in found)
+    assert isinstance(last, Invalid)
+
+
+@pytest.mark.parametrize("reduction", [BICUBIC, SENSOR])
+def test_results_are_made_small_as_what_was_given_was(reduction: Reduction) -> None:
+    real = torch.rand(30, 3, 32, 32, generator=torch.Generator().manual_seed(5)) * 2 - 1
+    small = reduced(real, torch.empty(30, 3, 16, 16), reduction)
+    noisy = real + 0.05 * torch.randn(real.shape, generator=torch.Generator().manual_seed(6))
+    other = SENSOR if reduction is BICUBIC else BICUBIC
+    right, wrong = (by_name(noisy, real, small, how)["consistent"] for how in (reduction, other))
+    assert right.made.mean > wrong.made.mean + 3.0
+    assert right.meaning.endswith(str(reduction))
+
+
+def test_without_knowing_how_what_was_given_came_about_consistency_is_not_valid() -> None:
+    plain = bicubic(given(), 2)
+    (found,) = (item for item in enlarged(plain, plain, given(), SPACE, None) if item.name == "consistent")
+    assert isinstance(found, Invalid)
+    assert "not made from the real ones" in found.reason

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from equipoise.cli import run_command
 from equipoise.data import Corpus, DataError, Images, LabelledImages, Scale
 from equipoise.data.check import examine
 from equipoise.finding import Finding
@@ -503,3 +505,29 @@ def test_real_landscapes(shared_data: Path, tmp_path: Path, given: str, left_out
     aroused = replace(source, within={"arousal": (4.5, 7)}).corpus(folder, tmp_path)
     assert len(aroused) == int((conditions(corpus)[:, 1] >= 3.5 / 6).sum())
     assert [finding for finding in examine(corpus) if finding.severity != "note"] == []
+
+
+def test_what_the_check_advises_can_be_set(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Settings of how pictures are read lie one step deeper where they have labels."""
+    for name in RATINGS:
+        Image.open(folder / name).convert("L").convert("RGB").save(folder / name)
+    (folder / "labels.csv").write_text(text(rows()))
+    words = ["check", str(folder), "--recipe", "landscapes", "--sheet", str(tmp_path / "sheet.png"), "--json"]
+
+    def advised(*more: str) -> list[str]:
+        run_command([*words, *more])
+        findings = json.loads(capsys.readouterr().out)["findings"]
+        return [f"{edit['path']}={edit['value']}" for finding in findings for edit in finding["remedies"]]
+
+    assert "source.pictures.channels=grey" in advised()
+    assert "source.pictures.channels=grey" not in advised("--set", "source.pictures.channels=grey")
+
+
+def test_nothing_is_advised_that_a_source_does_not_have(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = draw(tmp_path / "data", [f"{at}.png" for at in range(12)])
+    for at in range(12):
+        ramp = np.add.outer(np.arange(32) * at % 97, np.arange(32) * 3)
+        Image.fromarray(ramp.astype(np.uint8)).convert("RGB").save(folder / f"{at}.png")
+    run_command(["check", str(folder), "--recipe", "sentinel2_sr", "--sheet", str(tmp_path / "s.png"), "--json"])
+    findings = {finding["title"]: finding for finding in json.loads(capsys.readouterr().out)["findings"]}
+    assert findings["the pictures are really grey"]["remedies"] == []

@@ -282,6 +282,7 @@ def test_lower_bands_are_given_as_they_were_measured(tmp_path: Path) -> None:
         expected = reflectance(at, 16, TWENTY).transpose(2, 0, 1)
         np.testing.assert_allclose(low[corpus.names.index(patch_name(at))], expected, atol=8.0)
     assert "12 of 12 pairs are closest to their own low resolution" in corpus.notes
+    assert corpus.reduction is None
     one = read(Patches(low="bands", low_bands=("B8A",), size=16), folder)
     assert (one.samples.shape, given(one).shape) == ((48, 3, 16, 16), (48, 1, 8, 8))
 
@@ -395,6 +396,15 @@ def test_two_folders_are_taken_for_pairs(tmp_path: Path, names: tuple[str, str])
     assert np.abs(given(made).astype(int) - given(corpus)).max() > 1
     with pytest.raises(DataError, match="does not hold exactly two folders"):
         read(Patches(low="pairs"), photos(tmp_path / "plain", 3))
+
+
+def test_how_low_resolution_was_made_is_known_where_it_was(tmp_path: Path) -> None:
+    """Also of a corpus that was read before."""
+    both, high = paired(tmp_path / "both"), photos(tmp_path / "high", 12)
+    for _ in range(2):
+        assert str(read(Patches(degradation="sensor", mtf=0.2), high).reduction) == "sensor, mtf 0.2"
+        assert str(read(Patches(low="made"), both).reduction) == "bicubic"
+        assert read(Patches(), both).reduction is None
 
 
 def test_pairs_without_partner_or_of_another_size_are_named(tmp_path: Path) -> None:

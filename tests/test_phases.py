@@ -18,6 +18,7 @@ from equipoise.data.feed import Feed
 from equipoise.engine.asking import any_batch, arguments, plane
 from equipoise.engine.meter import Meter
 from equipoise.engine.plan import Plan
+from equipoise.engine.rebuilding import Rebuilding
 from equipoise.engine.shown import paired
 from equipoise.engine.state import State, initial_networks, initial_state
 from equipoise.engine.step import step
@@ -112,6 +113,19 @@ def test_the_encoder_is_part_of_the_state_and_of_the_learning_rates() -> None:
     torch.testing.assert_close(weights(fresh), weights(state), rtol=0, atol=0)
     assert fresh.encoder.updates == 1
     assert state.encoder.learning_rate == plan.recipe.g_optim.lr
+
+
+def test_looking_how_samples_are_rebuilt_changes_nothing() -> None:
+    """Statistics of batch norm would move, were it seen learning."""
+    _, state = made(replace(landscapes(main=REBUILD), encoder=VaeEncoder(width=4, norm="batch")))
+    assert state.encoder is not None
+    before = {name: value.clone() for name, value in state.encoder.module.state_dict().items()}
+    looked = Rebuilding(("latents", "conditions"), any_batch(SPACE, 6, CPU))
+    errors = looked.errors(state.average, state.encoder.module, CPU)
+    assert errors.shape == (6,)
+    torch.testing.assert_close(looked.errors(state.average, state.encoder.module, CPU), errors, rtol=0, atol=0)
+    torch.testing.assert_close(dict(state.encoder.module.state_dict()), before, rtol=0, atol=0)
+    assert state.encoder.module.training
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.5, 1.0), (0.2, 0.25)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import random
 import shutil
@@ -17,12 +18,13 @@ import pytest
 import torch
 
 import tiny
+from equipoise.cli import run_command
 from equipoise.edit import Edit, apply
 from equipoise.engine import checkpoint
 from equipoise.errors import Fault, RequestError
 from equipoise.journal import Checkpointed, Event, Measured, Pictured, Tick, history, read
 from equipoise.losses import read as read_losses
-from equipoise.recipe import Budget, Recipe
+from equipoise.recipe import Budget, Recipe, Retuned, Span, stretched
 from equipoise.record import Listener
 from equipoise.run import Where, carry_out, resume, start
 from equipoise.schedule import Linear
@@ -73,6 +75,67 @@ def test_a_crash_at_any_event_leaves_no_trace(
     crashed_run(tmp_path / "run", tiny.points(), kind, occurrence)
     carry_out(resume(tmp_path / "run"))
     assert_same_run(tmp_path / "run", reference)
+
+
+def retuned() -> Recipe:
+    """Two phases of twenty steps; the second has rates and a weight decay of its own."""
+    recipe = tiny.points()
+    first = replace(recipe.phases["main"], length=Span(20))
+    of_generator = Retuned(lr=Linear(8e-4, 4e-4, until=20), weight_decay=0.01)
+    second = replace(first, g_optim=of_generator, d_optim=Retuned(lr=5e-4))
+    return replace(recipe, phases={"first": first, "second": second})
+
+
+def rates(run: Path) -> list[tuple[int, float, float]]:
+    """Step, and what the optimisers of generator and critic held at the last step before it."""
+    with (run / "losses.csv").open() as file:
+        return [(int(row["step"]), float(row["lr_g"]), float(row["lr_d"])) for row in csv.DictReader(file)]
+
+
+def test_a_phase_that_sets_its_own_rates_resumes_exactly(tmp_path: Path) -> None:
+    whole = whole_run(tmp_path / "whole", retuned())
+    found = rates(whole)
+    assert [rate for step, *rate in found if step <= 20] == [[1e-3, 1e-3]] * 4
+    for step, of_generator, of_critic in found[4:]:
+        assert of_generator == pytest.approx(8e-4 - 4e-4 * (step - 21) / 20)
+        assert of_critic == 5e-4
+    crashed_run(tmp_path / "run", retuned(), Tick, 7)
+    carry_out(resume(tmp_path / "run"))
+    assert_same_run(tmp_path / "run", whole)
+
+
+def test_a_phases_rate_is_stretched_with_the_phase() -> None:
+    longer = stretched(retuned(), {"first": 1.0, "second": 2.0})
+    assert longer.phases["second"].g_optim == Retuned(lr=Linear(8e-4, 4e-4, until=40), weight_decay=0.01)
+
+
+def test_weight_decay_is_the_phases_own_and_then_gone(tmp_path: Path) -> None:
+    recipe = retuned()
+    recipe = replace(recipe, phases={**recipe.phases, "third": recipe.phases["first"]})
+    session = start(recipe, Where(device="cpu"), tmp_path / "run")
+    seen: list[float] = []
+    original = session._next_batch
+
+    def next_batch() -> Batch:
+        groups = session.state.generator.optimiser.param_groups + session.state.critic.optimiser.param_groups
+        seen.append(sum(group["weight_decay"] for group in groups))
+        return original()
+
+    session._next_batch = next_batch  # type: ignore[method-assign]
+    carry_out(session)
+    assert set(seen[:20]) == {0.0}
+    assert set(seen[20:40]) == {0.01}
+    assert set(seen[40:]) == {0.0}
+
+
+def test_a_phases_rate_is_set_on_resume_and_nothing_else_is(tmp_path: Path) -> None:
+    crashed_run(tmp_path / "run", retuned(), Tick, 6)
+    words = ["resume", str(tmp_path / "run"), "--set", "phases.second.d_optim.lr=0.0002", "--device", "cpu"]
+    assert run_command(words) == 0
+    found = rates(tmp_path / "run")
+    assert [rate for step, _, rate in found if step > 30] == [2e-4, 2e-4]
+    assert [rate for step, _, rate in found if step <= 20] == [1e-3] * 4
+    assert found[-1][1] == pytest.approx(8e-4 - 4e-4 * 19 / 20)
 
 
 def test_a_checkpoint_between_two_ticks_keeps_the_meter(reference: Path, tmp_path: Path) -> None:

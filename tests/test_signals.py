@@ -17,6 +17,8 @@ import broken
 import tiny
 from equipoise.augment import Flip, Noise
 from equipoise.cli import run_command
+from equipoise.data import Corpus
+from equipoise.data.split import identities
 from equipoise.doctor.trace import SIGNALS
 from equipoise.engine import checkpoint, score
 from equipoise.engine.asking import any_batch
@@ -35,6 +37,7 @@ from equipoise.losses import read as read_losses
 from equipoise.measures.appearance import appearance, looks
 from equipoise.networks import EruCritic, EruGenerator, VaeEncoder
 from equipoise.networks.dcgan import DcganCritic
+from equipoise.proving import self_test
 from equipoise.randomness import mix
 from equipoise.recipe import Adam, Adaptive, Augment, Budget, Phase, Recipe, Span
 from equipoise.recipes import NAMES, load
@@ -169,6 +172,14 @@ def test_what_is_written_has_a_name_that_the_doctor_knows(name: str) -> None:
     assert new <= written
     assert new <= SIGNALS.keys()
     assert ("auc_held_out" in written) == (load(name).held_out > 0)
+
+
+def test_the_page_names_all_that_is_written() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "signals.md").read_text(encoding="utf-8")
+    recipe = replace(load("landscapes"), d_optim=Adam(clip_norm=1.0), g_optim=Adam(clip_norm=1.0))
+    written = {name for name in columns(recipe) if name in SIGNALS} - {"lr_d", "lr_g"}
+    of_samples = {"flat", "colour", "one_class", *FAULTS}
+    assert [name for name in sorted(written | of_samples) if f"`{name}`" not in page] == []
 
 
 # the pull on the samples
@@ -410,6 +421,21 @@ def test_settings_that_do_not_reach_the_optimiser_are_read_back(
     assert self_test_of(tmp_path / "run").faults == tuple(
         f"phase main: the {role}'s optimiser has lr 1.0, and the recipe says 0.001" for role in ("critic", "generator")
     )
+
+
+def test_a_self_test_leaves_the_run_as_it_was() -> None:
+    """A generator that keeps what its last pass has seen is copied before it is asked."""
+    plan, state = made(with_encoder(), FACES)
+    before = {name: buffer.clone() for name, buffer in state.average.named_buffers()}
+    rng = np.random.default_rng(0)
+    samples = rng.integers(0, 256, (60, 1, 16, 16), dtype=np.uint8)
+    origins = identities(str(at).encode() for at in range(60))
+    corpus = Corpus(FACES, samples, conditions=rng.random((60, 2), dtype=np.float32), identities=origins)
+    ruler = Score.for_plan(plan, corpus, corpus.split(plan.recipe.held_out))
+    found = self_test(plan, state, corpus, ruler, "kernel", is_untrained=True)
+    assert found.faults == ()
+    for name, buffer in state.average.named_buffers():
+        torch.testing.assert_close(buffer, before[name], rtol=0, atol=0, equal_nan=True, msg=name)
 
 
 def test_every_phase_is_tried_with_its_own_networks(tmp_path: Path) -> None:

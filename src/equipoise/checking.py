@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,8 @@ from equipoise.doctor.lint import lint
 from equipoise.edit import Edit, apply
 from equipoise.errors import RequestError
 from equipoise.finding import Finding, worst_first
-from equipoise.recipe import Recipe, source_fitted
-from equipoise.spec import Json
+from equipoise.recipe import Recipe, Source, home_of, source_fitted
+from equipoise.spec import Json, flatten
 
 CONTACTS = 64
 
@@ -68,7 +68,7 @@ def check(
     if not source.needs_path:
         raise RequestError(f"{recipe} brings its own data and would not read {data}; check it as another recipe")
     corpus = source.corpus(data, None, progress)
-    findings = examine(corpus)
+    findings = [_possible(finding, source) for finding in examine(corpus, home_of(source))]
     if chosen is not None:
         num_seen = len(corpus.split(chosen.held_out).seen)
         findings = worst_first([*findings, *_misfits(chosen, corpus), *lint(chosen, corpus.space, num_seen)])
@@ -78,8 +78,19 @@ def check(
     return Checked(corpus, tuple(findings), sheet)
 
 
+def _possible(finding: Finding, source: Source) -> Finding:
+    """The finding with those remedies alone that name a setting which this source has."""
+    settings = {f"source.{path}" for path in flatten(source)}
+    return replace(finding, remedies=tuple(edit for edit in finding.remedies if edit.path in settings))
+
+
 def _misfits(recipe: Recipe, corpus: Corpus) -> Iterator[Finding]:
     """What the recipe's networks cannot be built for."""
     for role, network in (("generator", recipe.generator), ("critic", recipe.critic)):
         for fault in network.faults(corpus.space):
-            yield Finding(f"the recipe's {role} does not fit", "fault", (fault,), "change source.size or the network")
+            yield Finding(
+                f"the recipe's {role} does not fit",
+                "fault",
+                (fault,),
+                f"change {home_of(recipe.source)}.size or the network",
+            )

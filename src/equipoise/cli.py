@@ -108,13 +108,13 @@ def train(
     folder = out if out is not None else next_free(Path("runs"), _stem(recipe))
     with _reading_bar() as progress:
         where = run.Where(data, device=device, progress=progress, readers=_readers(workers))
-        if begin_from is not None and (dry_run or rehearse):
-            raise RequestError("--from is for a run that is trained: leave --dry-run and --rehearse away")
+        if begin_from is not None and dry_run:
+            raise RequestError("--from changes nothing that --dry-run shows: leave one of them away")
         if dry_run:
             showing.plan(rehearsal.outline(settings, where, budget))
             return OK
         if rehearse:
-            showing.rehearsal(rehearsed := rehearsal.rehearse(settings, where, budget))
+            showing.rehearsal(rehearsed := rehearsal.rehearse(settings, where, budget, begin_from))
             return NOT_WELL if rehearsed.faults else OK
         view = _view()
         session = run.start(settings, where, folder, budget, _listeners(view, track, folder), begin_from)
@@ -245,6 +245,8 @@ def doctor(
     phase: Annotated[
         str | None, Parameter(name="--phase", help="another phase of a run than the last, or another pair of networks")
     ] = None,
+    everything: Annotated[bool, flag("--all", "all that could be tried, for every diagnosis")] = False,
+    page: Annotated[Path | None, Parameter(name="--page", help="also write this HTML file, with plots")] = None,
     json_: AsJson = False,
 ) -> int:
     """Say what is wrong with a run, by its folder or by a log of any program, how that is known, and what to change."""
@@ -256,11 +258,30 @@ def doctor(
         raise RequestError("doctor needs a run's folder or a log: a table, a text, a notebook, TensorBoard's events")
     trace = read_all(paths, loss, phase)
     examination = examine(trace)
+    if page is not None:
+        from equipoise.report.page import Dossier
+        from equipoise.report.writing import write_page
+
+        write_page(Dossier(", ".join(path.name for path in paths), trace, examination), page)
     if json_:
         print_json(telling.to_json(examination, trace))
     else:
-        sys.stdout.writelines(f"{line}\n" for line in telling.lines(examination, trace))
+        sys.stdout.writelines(f"{line}\n" for line in telling.lines(examination, trace, everything=everything))
+    sys.stdout.flush()
     return NOT_WELL if examination.verdict in ("ill", "suspect") else OK
+
+
+@app.command
+def report(
+    run_folder: Path,
+    *,
+    out: Annotated[Path | None, Parameter(name="--out", help="file to write; default report.html in the run")] = None,
+) -> int:
+    """Write a run as one page: verdict, evidence, samples over time, curves, settings with their reasons."""
+    from equipoise.report.writing import write_report
+
+    sys.stdout.write(f"{write_report(run_folder, out)}\n")
+    return OK
 
 
 @app.command
@@ -384,6 +405,9 @@ def run_command(words: list[str]) -> int:
         return _complain(str(error), WRONG_REQUEST)
     except Fault as fault:
         return _complain(str(fault), FAULT)
+    except BrokenPipeError:  # whoever reads has seen enough, as head has; at the end nothing must be left to flush
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
     except OSError as error:
         return _complain(f"{error.filename or 'a file'}: {error.strerror or error}", FAULT)
     return code if isinstance(code, int) else OK

@@ -11,32 +11,40 @@ from equipoise import pictures
 from equipoise.edit import Change, diff
 from equipoise.errors import RequestError
 from equipoise.evaluating import MOST_SAMPLES, Evaluation, evaluate_all
-from equipoise.measures.reading import Interval, Reading
-from equipoise.measures.standard import Invalid, Number
+from equipoise.measures.enlarged import BETTER, Enlarged, interval_of
+from equipoise.measures.obeyed import Answer, Obeyed
+from equipoise.measures.reading import DEFAULT_NUMBERS, Interval, Reading
+from equipoise.measures.standard import Better, Invalid, Number
 from equipoise.spec import Json
 
 SHOWN_CHANGES = 6
 UNIMPORTANT = ("reasons.", "cadence.", "summary")
 """Settings that change nothing in the samples."""
 
-Verdict = Literal["better", "worse", "cannot be told apart"]
+Verdict = Literal["better", "worse", "higher", "lower", "cannot be told apart"]
+SIGNS: Mapping[Better, float] = {"lower": 1.0, "higher": -1.0, "neither": 1.0}
+"""What a number is multiplied by so that more of it is worse; of one without a best, more is more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What one number says of two runs, measured against the same halves of the same real samples."""
+    """What one number says of two runs, measured against the same halves of the same real samples, or pair by pair."""
 
     name: str
     of_first: float
     of_other: float
     worse_by: Interval
-    """How much farther from the best the other is; for all numbers at once."""
+    """How much farther from the best the other is, or how much higher, where there is no best; for all numbers at
+    once."""
+    has_best: bool = True
 
     @property
     def verdict(self) -> Verdict:
         """Of the other run."""
         if self.worse_by.has_zero or not self.worse_by.low <= self.worse_by.high:
             return "cannot be told apart"
+        if not self.has_best:
+            return "higher" if self.worse_by.mean > 0 else "lower"
         return "worse" if self.worse_by.mean > 0 else "better"
 
 
@@ -79,10 +87,11 @@ class Compared:
             yield ""
             yield f"{first.run}, step {first.step}, and {other.run}, step {other.step}"
             yield f"  {_of_settings(comparison.changes)}"
-            yield f"  {'':<10}{'first':>10}{'other':>10}   the other is"
+            width = max((len(difference.name) for difference in comparison.differences), default=0) + 1
+            yield f"  {'':<{width}}{'first':>10}{'other':>10}   the other is"
             for difference in comparison.differences:
                 yield (
-                    f"  {difference.name:<10}{difference.of_first:>10.3g}{difference.of_other:>10.3g}   "
+                    f"  {difference.name:<{width}}{difference.of_first:>10.3g}{difference.of_other:>10.3g}   "
                     f"{difference.verdict}"
                 )
             yield f"  {_in_words(comparison, str(other.run))}"
@@ -122,13 +131,25 @@ def compare(
 
 def _compared(first: Evaluation, other: Evaluation) -> Comparison:
     changes = tuple(change for change in diff(first.recipe, other.recipe) if not change.path.startswith(UNIMPORTANT))
-    return Comparison(other, changes, tuple(differences(first.results, other.results, first.numbers)))
+    num_pairs = len(first.enlarged)
+    num_asked = 0 if first.obeyed is None else len(first.obeyed.probes) + 2
+    among = DEFAULT_NUMBERS + num_pairs + num_asked
+    found = [
+        *differences(first.results, other.results, first.numbers, num_pairs + num_asked),
+        *_of_pairs(first.enlarged, other.enlarged, among),
+        *_of_conditions(first.obeyed, other.obeyed, among),
+    ]
+    return Comparison(other, changes, tuple(found))
 
 
 def differences(
-    first: Sequence[Reading | Invalid], other: Sequence[Reading | Invalid], numbers: Mapping[str, Number]
+    first: Sequence[Reading | Invalid],
+    other: Sequence[Reading | Invalid],
+    numbers: Mapping[str, Number],
+    beside: int = 0,
 ) -> Iterator[Difference]:
-    """One for each number that both have; both were measured against the same halves."""
+    """One for each number that both have; both were measured against the same halves.  `beside` counts the numbers of
+    other kinds that are looked at together with these."""
     of_first, of_other = (
         {result.name: result for result in results if isinstance(result, Reading)} for results in (first, other)
     )
@@ -136,7 +157,41 @@ def differences(
         if name in of_other:
             theirs, number = of_other[name], numbers[name]
             rounds = [b - a for a, b in zip(_badness(mine, number), _badness(theirs, number), strict=True)]
-            yield Difference(name, mine.value.mean, theirs.value.mean, Interval.of(rounds, mine.among))
+            yield Difference(name, mine.value.mean, theirs.value.mean, Interval.of(rounds, mine.among + beside))
+
+
+def _of_pairs(
+    first: Sequence[Enlarged | Invalid], other: Sequence[Enlarged | Invalid], among: int
+) -> Iterator[Difference]:
+    """The numbers of enlarged pictures, pair by pair: the same pictures were given to both."""
+    theirs = {number.name: number for number in other if isinstance(number, Enlarged)}
+    for mine in first:
+        if isinstance(mine, Enlarged) and mine.name in theirs:
+            its, better = theirs[mine.name], BETTER[mine.name]
+            pairs = zip(mine.of_pairs, its.of_pairs, strict=True)
+            worse_by = interval_of([SIGNS[better] * (b - a) for a, b in pairs], among)
+            yield Difference(f"{mine.name} of pairs", mine.made.mean, its.made.mean, worse_by, better != "neither")
+
+
+def _of_conditions(first: Obeyed | None, other: Obeyed | None, among: int) -> Iterator[Difference]:
+    """Whether conditions are obeyed, in the same halves of what was asked for."""
+    if first is None or other is None:
+        return
+    for name, mine in first.probes.items():
+        its = other.probes[name]
+        worse_by = _worse_by(mine.of_parts, its.of_parts, "higher", among)
+        yield Difference(f"probe of {name}", mine.of_fakes.mean, its.of_fakes.mean, worse_by)
+    answers: list[tuple[str, Answer, Answer, Better]] = [
+        ("trends", first.trend, other.trend, "higher"),
+        ("spread", first.spread, other.spread, "neither"),
+    ]
+    for name, one, two, better in answers:
+        worse_by = _worse_by(one.of_halves, two.of_halves, better, among)
+        yield Difference(name, one.value, two.value, worse_by, better != "neither")
+
+
+def _worse_by(first: Sequence[float], other: Sequence[float], better: Better, among: int) -> Interval:
+    return Interval.of([SIGNS[better] * (b - a) for a, b in zip(first, other, strict=True)], among)
 
 
 def _badness(reading: Reading, number: Number) -> list[float]:
@@ -156,6 +211,9 @@ def _of_settings(changes: Sequence[Change]) -> str:
 
 def _in_words(comparison: Comparison, other: str) -> str:
     better, worse = comparison.names("better"), comparison.names("worse")
+    differ = [*comparison.names("higher"), *comparison.names("lower")]
+    if not better and not worse and differ:
+        return f"these runs differ by {', '.join(differ)}, of which neither direction is better"
     if not better and not worse:
         return "these runs cannot be told apart; more samples, or more seeds, might"
     parts = [f"better by {', '.join(better)}"] if better else []

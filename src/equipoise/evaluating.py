@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from equipoise.data.codec import to_world
 from equipoise.data.corpus import Corpus
+from equipoise.data.degrade import Reduction
 from equipoise.data.split import Split
 from equipoise.engine.asking import arguments, plane
 from equipoise.engine.export import Sampler
@@ -21,7 +22,7 @@ from equipoise.engine.look import draw, fixed_arguments, fixed_latents, reals
 from equipoise.engine.machine import choose_device
 from equipoise.errors import RequestError
 from equipoise.folder import RunFolder
-from equipoise.measures.enlarged import Enlarged, enlarged
+from equipoise.measures.enlarged import MEANINGS, Enlarged, enlarged
 from equipoise.measures.obeyed import Obeyed, obeyed
 from equipoise.measures.reading import DEFAULT_NUMBERS, Interval, Reading
 from equipoise.measures.standard import BY_NAME, Invalid, Number, is_closer, standard
@@ -41,6 +42,7 @@ MOST_VALUES = 2**27
 SHOWN, POINTS_SHOWN = 24, 500
 GROUPS, LATENTS_PER_GROUP = 4, 16
 """Steps from one end of a condition to the other, and samples for each place that they make."""
+ASKED_FOR_REALS = "each fake is to be the real picture it was asked for, so that to be near it is no copying"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Evaluation:
     examples: Examples
     notes: tuple[str, ...] = ()
     """About the reading of other data than the run's own."""
-    enlarged: tuple[Enlarged, ...] = ()
+    enlarged: tuple[Enlarged | Invalid, ...] = ()
     """Pair by pair, where samples are made from smaller pictures; of pairs that were never trained on, if there are."""
     obeyed: Obeyed | None = None
     """Of a generator that is asked by conditions."""
@@ -92,9 +94,7 @@ class Evaluation:
             yield from _of_conditions(self.obeyed, width)
         if self.enlarged:
             yield f"{'':<{width}} {'enlarged':>10}   {'95 % interval':<21}{'bicubic':>10}   gain"
-            yield from (
-                f"{number.name:<{width}} {_enlarged_row(number)}   {number.meaning}" for number in self.enlarged
-            )
+            yield from (f"{number.name:<{width}} {_enlarged_row(number)}" for number in self.enlarged)
 
     def summary(self) -> Iterator[str]:
         """Which numbers tell the fakes from real data."""
@@ -166,14 +166,18 @@ def evaluate_all(
     real = batch.real
     more_seen = reals(corpus, split, most, seed, skip=max(most, len(split.held_out))).real
     found = []
-    for run, sampler in zip(runs, samplers, strict=True):
+    same_split = [sampler.recipe.held_out == samplers[0].recipe.held_out for sampler in samplers]
+    num_unseen = min(len(real), len(split.held_out)) if known else None
+    num_pairs = (num_unseen if all(same_split) else None) or len(real)
+    for run, sampler, is_same in zip(runs, samplers, same_split, strict=True):
         began = time.monotonic()
         asked = fixed_arguments(sampler.recipe.generator, seed, "evaluate", len(real), batch)
         fake = draw(sampler.module, asked, choose_device(device))
-        same_split = sampler.recipe.held_out == samplers[0].recipe.held_out
-        held_out = min(len(real), len(split.held_out)) if known and same_split else None
+        held_out = num_unseen if is_same else None
         among = DEFAULT_NUMBERS + (len(further(corpus.space)) if everything else 0)
-        results, numbers = standard(real, fake, seed, held_out, more_seen, among), dict(BY_NAME)
+        why_no_copies = ASKED_FOR_REALS if "given" in sampler.recipe.generator.takes else ""
+        results = standard(real, fake, seed, held_out, more_seen, among, why_no_copies)
+        numbers = dict(BY_NAME)
         if everything:
             more = wider(real, fake, corpus.space, seed)
             results += [result for _, result in more]
@@ -195,18 +199,20 @@ def evaluate_all(
                 time.monotonic() - began,
                 examples,
                 () if known else corpus.notes,
-                _enlarged(fake, batch, held_out or len(real), corpus.space),
+                _enlarged(sampler, fake, batch, num_pairs, corpus.reduction),
                 _obeyed(sampler, fake, batch, seed, choose_device(device)),
             )
         )
     return found
 
 
-def _enlarged(fake: Samples, batch: Batch, count: int, space: Space) -> tuple[Enlarged, ...]:
-    """Of the first `count` pairs, where there are pairs."""
-    if batch.given is None:
+def _enlarged(
+    sampler: Sampler, fake: Samples, batch: Batch, count: int, reduction: Reduction | None
+) -> tuple[Enlarged | Invalid, ...]:
+    """Of the first `count` pairs, where samples are made from given pictures."""
+    if "given" not in sampler.recipe.generator.takes or batch.given is None:
         return ()
-    return tuple(enlarged(fake[:count], batch.real[:count], batch.given[:count], space))
+    return tuple(enlarged(fake[:count], batch.real[:count], batch.given[:count], sampler.space, reduction))
 
 
 def _obeyed(sampler: Sampler, fake: Samples, batch: Batch, seed: int, device: torch.device) -> Obeyed | None:
@@ -219,7 +225,7 @@ def _obeyed(sampler: Sampler, fake: Samples, batch: Batch, seed: int, device: to
     grouped = draw(sampler.module, asked, device)
     order = torch.randperm(len(batch.real), generator=torch.Generator().manual_seed(seed))
     real, known = batch.real[order], batch.conditions[order]
-    return obeyed(real, known, fake, batch.conditions, grouped, groups, sampler.space)
+    return obeyed(real, known, fake, batch.conditions, grouped, groups, sampler.space, seed)
 
 
 def _refuse_different(runs: Sequence[Path], corpora: Sequence[Corpus]) -> None:
@@ -283,8 +289,13 @@ def _of_conditions(found: Obeyed, width: int) -> Iterator[str]:
             f"{name:<{width}} {_short(probe.of_fakes.mean):>10}   {interval:<21}{_short(probe.of_reals):>10}   "
             "asked for against read from the samples, rank correlation"
         )
-    yield f"{'spread':<{width}} {_short(found.spread):>10}{'':>34}   share of what varies that is due to conditions"
-    yield f"{'trends':<{width}} {_short(found.trend):>10}{'':>34}   of traits with conditions, as in the data: 1"
+    answers = (
+        ("spread", found.spread, "share of what varies that is due to conditions"),
+        ("trends", found.trend, "of traits with conditions, as in the data: 1"),
+    )
+    for name, answer, meaning in answers:
+        interval = f"{_short(answer.interval.low)} to {_short(answer.interval.high)}"
+        yield f"{name:<{width}} {_short(answer.value):>10}   {interval:<21}{'':>10}   {meaning}"
 
 
 def _conditions_json(found: Obeyed | None) -> Json:
@@ -293,21 +304,26 @@ def _conditions_json(found: Obeyed | None) -> Json:
     probes: dict[str, Json] = {
         name: {"fakes": _of(probe.of_fakes), "real": probe.of_reals} for name, probe in found.probes.items()
     }
-    return {"probes": probes, "spread": found.spread, "trends": found.trend}
+    return {"probes": probes, "spread": _of(found.spread.interval), "trends": _of(found.trend.interval)}
 
 
-def _enlarged_row(number: Enlarged) -> str:
+def _enlarged_row(number: Enlarged | Invalid) -> str:
+    if isinstance(number, Invalid):
+        return f"not valid here: {number.reason}   {MEANINGS[number.name]}"
     interval = f"{_short(number.made.low)} to {_short(number.made.high)}"
     row = f"{_short(number.made.mean):>10}   {interval:<21}"
     if number.bicubic is None or number.gain is None:
-        return f"{row}{'':>10}"
+        return f"{row}{'':>10}   {number.meaning}"
     gain = f"{number.gain.mean:+.3g} ({number.gain.low:+.3g} to {number.gain.high:+.3g})"
-    return f"{row}{_short(number.bicubic.mean):>10}   {gain}"
+    return f"{row}{_short(number.bicubic.mean):>10}   {gain}   {number.meaning}"
 
 
-def _enlarged_json(number: Enlarged) -> Json:
+def _enlarged_json(number: Enlarged | Invalid) -> Json:
+    if isinstance(number, Invalid):
+        return {"not_valid": number.reason}
     intervals = {"made": number.made, "bicubic": number.bicubic, "gain": number.gain}
-    return {name: _of(interval) for name, interval in intervals.items() if interval is not None}
+    found = {name: _of(interval) for name, interval in intervals.items() if interval is not None}
+    return {**found, "made_small_by": number.how} if number.how else {**found}
 
 
 def _short(number: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from equipoise.data.corpus import Corpus
+from equipoise.engine.average import averaged_copy
 from equipoise.engine.look import reals
 from equipoise.engine.plan import Plan
 from equipoise.engine.reach import misfits
@@ -27,8 +28,9 @@ def self_test(
     """Plumbing and measure.  Raises `RequestError` when nothing could be learned at all."""
     began = time.monotonic()
     batch = _on(plan, reals(corpus, corpus.split(plan.recipe.held_out), TRIAL_SAMPLES, plan.recipe.seed))
-    faults = [*plumbing(plan, state, batch), *misfits(plan, state, batch)]
-    found = trust(score, state.average, plan.device, best_by, is_untrained=is_untrained)
+    average = averaged_copy(state.average)
+    faults = [*plumbing(plan, state, batch), *misfits(plan, average, batch)]
+    found = trust(score, average, plan.device, best_by, is_untrained=is_untrained)
     return SelfTested(
         faults=tuple(faults),
         doubts=found.doubts,

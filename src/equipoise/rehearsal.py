@@ -25,6 +25,7 @@ from equipoise.interrupt import StopRequest
 from equipoise.journal import Event, Measured, Tick
 from equipoise.recipe import Budget, Phase, Recipe, Span, stretched
 from equipoise.run import Where, prepare, start
+from equipoise.sampling import open_run
 from equipoise.schedule import Progress, value_at
 
 FEWEST_STEPS, MOST_STEPS = 20, 200
@@ -118,18 +119,21 @@ def outline(recipe: Recipe, where: Where, budget: Budget | None = None) -> Outli
     return Outline(len(corpus), str(corpus.space), len(corpus.left_out), corpus.notes, *sizes, plan.recipe, warnings)
 
 
-def rehearse(recipe: Recipe, where: Where, budget: Budget | None = None) -> Rehearsal:
+def rehearse(recipe: Recipe, where: Where, budget: Budget | None = None, begin_from: Path | None = None) -> Rehearsal:
     """Train every phase for some steps, with all schedules as much shorter, checkpoint, read it back, and forget it.
 
+    With `begin_from` it begins with the weights that the run itself would begin with; see `equipoise.run.start`.
     Raises what the run itself would raise: `RequestError`, or `Fault` for a number that is not finite.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise RequestError("--rehearse runs in one process; leave torchrun away")
+    if begin_from is not None:
+        open_run(begin_from, "cpu")  # refused before anything is read
     events: list[Event] = []
     _, plan = prepare(recipe, where, budget)
     short = _in_small(plan)
     with tempfile.TemporaryDirectory() as scratch:
-        session = start(short, where, Path(scratch) / "rehearsal", None, [events.append])
+        session = start(short, where, Path(scratch) / "rehearsal", None, [events.append], begin_from)
         before = _weights(session.state)
         session.train(StopRequest())
         saved = checkpoint.entries(session.folder.checkpoints)[-1].path

@@ -66,16 +66,19 @@ def train(
     budget: str | None = None,
     device: str = "auto",
     listeners: Iterable[Listener] = (),
+    begin_from: Path | str | None = None,
 ) -> Path:
     """Train a recipe on a folder of data; returns the run's folder.
 
-    `budget` is what the command line calls ``--for``: "10m", "5000steps", "200epochs".
+    `budget` is what the command line calls ``--for``: "10m", "5000steps", "200epochs".  `begin_from` is its ``--from``:
+    a run, or a generator in a run's ``best/``, whose weights generator and encoder begin with.
     Raises `RequestError` or `equipoise.spec.SpecError` when it cannot be done as asked, `Fault` when it broke off.
     """
     folder = Path(out) if out is not None else next_free(Path("runs"), "run")
     length = Budget.parse(budget) if budget is not None else None
     where = Where(Path(data) if data is not None else None, device=device)
-    carry_out(start(recipe, where, folder, length, listeners))
+    origin = Path(begin_from) if begin_from is not None else None
+    carry_out(start(recipe, where, folder, length, listeners, origin))
     return folder
 
 

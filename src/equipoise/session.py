@@ -355,7 +355,8 @@ class Session:
     def _score_generator(self) -> Measured:
         """Score the averaged generator, and keep it if it is the best so far."""
         began = time.monotonic()
-        found = self._score(self.state.average, self.plan.device, self._best_by)
+        encoder = self.state.encoder.module if self.state.encoder is not None else None
+        found = self._score(self.state.average, self.plan.device, self._best_by, encoder=encoder)
         floor = self._score.floor(self._best_by)
         took = time.monotonic() - began
         self._scoring_s += took

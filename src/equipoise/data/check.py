@@ -1,6 +1,7 @@
 """The data check: finds the bug that looks like a GAN failure, before the first step.
 
-Each function looks for one thing and yields findings.  `examine` runs them all over one pass of statistics.
+Each function looks for one thing and yields findings.  `examine` runs them all over one pass of statistics.  What they
+advise is about settings of the source that reads the samples, whose path in the recipe is its `home`.
 """
 
 from __future__ import annotations
@@ -53,16 +54,16 @@ NOISE_CHANGES = 0.5
 """Share of neighbours that differ.  Noise fills its sample; a few sparks on a plain ground are a picture."""
 
 Marks = NDArray[np.bool_]
-Look = Callable[[Corpus, Statistics], Iterator[Finding]]
+Look = Callable[[Corpus, Statistics, str], Iterator[Finding]]
 
 
-def examine(corpus: Corpus) -> list[Finding]:
+def examine(corpus: Corpus, home: str = "source") -> list[Finding]:
     """Everything that is wrong or worth knowing, the worst first."""
     found = [*_too_few(corpus), *_left_out(corpus)]
     if len(corpus) > 0:
         statistics = measure(corpus)
         for look in LOOKS:
-            found.extend(look(corpus, statistics))
+            found.extend(look(corpus, statistics, home))
         found.extend(conditions(corpus))
     found += [Finding(note, "note") for note in corpus.notes]
     return worst_first(found)
@@ -99,14 +100,14 @@ def _kind(reason: str) -> str:
     return "duplicate" if reason.startswith(DUPLICATE) else reason.partition(":")[0]
 
 
-def _not_finite(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:
+def _not_finite(corpus: Corpus, seen: Statistics, home: str) -> Iterator[Finding]:
     for channel, bad in zip(corpus.space.channels, seen.bad.tolist(), strict=True):
         if bad:
             advice = "one such value ends a training; clean the data or leave these samples out"
             yield Finding(f"channel {channel.name} has {bad} values that are no numbers", "fault", (), advice)
 
 
-def _out_of_range(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:
+def _out_of_range(corpus: Corpus, seen: Statistics, home: str) -> Iterator[Finding]:
     for channel, low, high in zip(corpus.space.channels, seen.low, seen.high, strict=True):
         if (low < channel.low or high > channel.high) and not channel.has_tails:
             title = f"channel {channel.name} leaves its declared range {channel.low:g} to {channel.high:g}"
@@ -114,13 +115,13 @@ def _out_of_range(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:
             yield Finding(title, "fault", (f"values from {low:g} to {high:g}",), advice)
 
 
-def _constant_channels(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:
+def _constant_channels(corpus: Corpus, seen: Statistics, home: str) -> Iterator[Finding]:
     for channel, low, high in zip(corpus.space.channels, seen.low, seen.high, strict=True):
         if low != high:
             continue
         evidence = (f"every value is {low:g}",)
         if channel.name == "alpha":
-            edit = Edit("source.alpha", "set", "composite")
+            edit = Edit(f"{home}.alpha", "set", "composite")
             advice = "no picture is transparent; do without the channel"
             yield Finding("channel alpha is constant", "warning", evidence, advice, (edit,))
         else:
@@ -131,7 +132,7 @@ def _constant_channels(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:
             )
 
 
-def _unused_range(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:
+def _unused_range(corpus: Corpus, seen: Statistics, home: str) -> Iterator[Finding]:
     """Deep pictures cut to 8 bits, or fractions cut to whole numbers."""
     for channel, low, high in zip(corpus.space.channels, seen.low, seen.high, strict=True):
         reached = (high - channel.low) / (channel.high - channel.low)
@@ -142,11 +143,11 @@ def _unused_range(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:
             advice = "fractions were probably cut to whole numbers when the files were written; write them times 255"
             yield Finding(f"channel {channel.name} is nearly black", "fault", evidence, advice)
         else:
-            advice = "if the files have 16 bits, set source.white to their true maximum; otherwise scale them"
+            advice = f"if the files have 16 bits, set {home}.white to their true maximum; otherwise scale them"
             yield Finding(f"channel {channel.name} is dark throughout", "warning", evidence, advice)
 
 
-def _stray_values(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:
+def _stray_values(corpus: Corpus, seen: Statistics, home: str) -> Iterator[Finding]:
     """A few numbers far from all others are often no values: a code for "nothing here" that nobody declared."""
     if corpus.space.shown != "terrain":
         return
@@ -163,7 +164,7 @@ def _stray_values(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:
             share = counts[stray].sum() / counts.sum()
             far, near = (_between(channel, places, len(counts)) for places in (stray, usual))
             advice = (
-                f"if they stand for something else, say what: source.layers.{channel.name}.remap, nodata, "
+                f"if they stand for something else, say what: {home}.layers.{channel.name}.remap, nodata, "
                 "or the range that is real, low and high"
             )
             title = f"channel {channel.name} has values far from all others"
@@ -177,12 +178,12 @@ def _between(channel: Channel, places: NDArray[np.intp], count: int) -> str:
     return f"about {low:.4g} to {high:.4g} {channel.unit}".rstrip()
 
 
-def _equal_channels(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:
+def _equal_channels(corpus: Corpus, seen: Statistics, home: str) -> Iterator[Finding]:
     names = [channel.name for channel in corpus.space.channels]
     varying = [(a, b) for a, b in seen.equal if seen.low[a] != seen.high[a]]
     pairs = [f"{names[a]} = {names[b]} everywhere" for a, b in varying]
     if {(0, 1), (0, 2), (1, 2)} <= set(varying) and names[:3] == ["red", "green", "blue"]:
-        edit = Edit("source.channels", "set", "grey")
+        edit = Edit(f"{home}.channels", "set", "grey")
         advice = "read them as one channel: a third of the work, and no false colours"
         yield Finding("the pictures are really grey", "warning", tuple(pairs), advice, (edit,))
     elif pairs:
@@ -190,7 +191,7 @@ def _equal_channels(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:
         yield Finding("some channels are the same", "warning", tuple(pairs), advice)
 
 
-def _dominating_value(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:
+def _dominating_value(corpus: Corpus, seen: Statistics, home: str) -> Iterator[Finding]:
     colours = [at for at, channel in enumerate(corpus.space.channels) if channel.name != "alpha"]
     if seen.counts is None or any(seen.low[at] == seen.high[at] for at in colours):
         return
@@ -205,7 +206,7 @@ def _dominating_value(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:
         yield Finding("one value fills nearly everything", "warning", evidence, advice)
 
 
-def _classes(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:
+def _classes(corpus: Corpus, seen: Statistics, home: str) -> Iterator[Finding]:
     """What a categorical channel is made of, and whether one class is nearly all of many samples."""
     for at, shares in seen.classes.items():
         channel = corpus.space.channels[at]
@@ -213,7 +214,7 @@ def _classes(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:
         order = np.argsort(-overall)
         listed = tuple(f"{channel.classes[place].name} {overall[place]:.1%}" for place in order if overall[place] > 0)
         absent = int((overall == 0).sum())
-        advice = f"classes that never occur cost a plane each; source.layers.{channel.name}.classes=present spares them"
+        advice = f"classes that never occur cost a plane each; {home}.layers.{channel.name}.classes=present spares them"
         title = f"channel {channel.name} has {len(listed)} of its {len(channel.classes)} classes"
         yield Finding(title, "note", _some(listed), advice if absent else "")
         alone = (shares > DOMINATING_SHARE).mean(axis=0)
@@ -222,11 +223,11 @@ def _classes(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:
             item = channel.classes[place]
             limit = {"layer": channel.name, "code": item.code, "above": DOMINATING_SHARE, "keep": 0.1}
             evidence = (f"{alone[place]:.0%} of all samples are more than {DOMINATING_SHARE:.0%} {item.name}",)
-            advice = f"{item.name} alone is nearly right for a generator; keep fewer of them with source.limits {limit}"
+            advice = f"{item.name} alone is nearly right for a generator; keep fewer of them with {home}.limits {limit}"
             yield Finding(f"channel {channel.name} is {item.name} in too many samples", "warning", evidence, advice)
 
 
-def _flat_samples(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:
+def _flat_samples(corpus: Corpus, seen: Statistics, home: str) -> Iterator[Finding]:
     if corpus.space.is_points:
         return
     flat = np.logical_and.reduce(seen.std < FLAT * _ranges(corpus), axis=1)
@@ -234,7 +235,7 @@ def _flat_samples(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:
     yield from _about_samples("are nearly one colour", flat, corpus, advice)
 
 
-def _noise_samples(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:
+def _noise_samples(corpus: Corpus, seen: Statistics, home: str) -> Iterator[Finding]:
     space = corpus.space
     if min(space.height, space.width) < NOISE_SIDE:
         return
@@ -254,10 +255,10 @@ def _changing(samples: NDArray[Any]) -> NDArray[np.float64]:
     return shares
 
 
-def _duplicates(corpus: Corpus, seen: Statistics) -> Iterator[Finding]:
+def _duplicates(corpus: Corpus, seen: Statistics, home: str) -> Iterator[Finding]:
     if seen.duplicates:
         evidence = _some([f"{_name(corpus, later)} = {_name(corpus, first)}" for later, first in seen.duplicates])
-        edits = (Edit("source.drop_duplicates", "set", True),) if corpus.names else ()
+        edits = (Edit(f"{home}.drop_duplicates", "set", True),) if corpus.names else ()
         advice = "the generator learns them more often than the rest; keep one of each"
         yield Finding(f"{len(seen.duplicates)} samples are duplicates", "warning", evidence, advice, edits)
 

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.data.degrade import Reduction
 from equipoise.data.split import Identities, Split, split
 from equipoise.errors import RequestError
 from equipoise.files import write_synced
@@ -75,6 +76,8 @@ class Corpus:
     """[N, K] in [0, 1], in the order of `Space.conditions`."""
     given: NDArray[Any] | None = None
     """[N, c, h, w], as `samples`, in the stored units of `Space.given`."""
+    reduction: Reduction | None = None
+    """How `given` was made from `samples`; None where it was not, but found."""
 
     def __len__(self) -> int:
         return len(self.samples)

@@ -8,6 +8,7 @@ no difference whether values are brought to another range before or after.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -25,9 +26,20 @@ GAUSSIAN_REACH = 4.0
 """Deviations to either side, beyond which lies less than 1e-4 of the weight."""
 
 
-def matrix(degradation: Degradation, high: int, scale: int, mtf: float) -> Matrix:
-    """[high / scale, high]: the weights of high pixels in each low one; `mtf` is that of the sensor."""
-    return bicubic(high, scale) if degradation == "bicubic" else sensor(high, scale, mtf)
+@dataclass(frozen=True, slots=True)
+class Reduction:
+    """How low resolution was made from high."""
+
+    degradation: Degradation
+    mtf: float
+    """Of the sensor."""
+
+    def matrix(self, high: int, scale: int) -> Matrix:
+        """[high / scale, high]: the weights of high pixels in each low one."""
+        return bicubic(high, scale) if self.degradation == "bicubic" else sensor(high, scale, self.mtf)
+
+    def __str__(self) -> str:
+        return "bicubic" if self.degradation == "bicubic" else f"sensor, mtf {self.mtf:g}"
 
 
 def bicubic(high: int, scale: int) -> Matrix:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from equipoise.data.corpus import Corpus, DataError
 from equipoise.data.cutting import Job
-from equipoise.data.degrade import Degradation
+from equipoise.data.degrade import Degradation, Reduction
 from equipoise.data.layout import LARGEST, layout_of, look, names_of_size, patch_size
 from equipoise.data.patch_files import Files, Item, Size
 from equipoise.data.patch_listing import Kind, find, paired_folders
@@ -105,6 +105,11 @@ class Patches(Source):
         if self.low_bands and self.low != "bands":
             yield Problem("low_bands", 'belongs to low="bands"')
 
+    @property
+    def reduction(self) -> Reduction:
+        """How low resolution is made from high, where it is made."""
+        return Reduction(self.degradation, self.mtf)
+
     def onto(self, space: Space) -> Self:
         given = space.given.channels if space.given is not None else ()
         ranges = {item.name: (item.low, item.high) for item in (*space.channels, *given) if item.stored == "scaled"}
@@ -126,7 +131,15 @@ class Patches(Source):
     ) -> Corpus:
         high, low = self._found(path)
         assert path is not None
-        store, settings = Store(cache), settings_key(self)
+        corpus = self._opened(path, high, low, Store(cache), progress)
+        is_made = low is None and self.low != "bands"
+        return replace(corpus, reduction=self.reduction if is_made else None)  # told by the folder, and not stored
+
+    def _opened(
+        self, path: Path, high: Files, low: Files | None, store: Store, progress: Callable[[int, int], None] | None
+    ) -> Corpus:
+        """The corpus of these files, found where it was built before, or built."""
+        settings = settings_key(self)
         items = [*high.items, *(() if low is None else low.items)]
         seen_as = files_key(settings, (file for item in items for file in item.files.values()))
         known = store.remembered(seen_as)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from equipoise.data.corpus import GIVEN, SAMPLES, DataError, Description, checksums, describe
 from equipoise.data.cutting import RAW_HIGH, RAW_LOW, Cut, Job, Progress, cut
-from equipoise.data.degrade import degraded, matrix
+from equipoise.data.degrade import degraded
 from equipoise.data.layout import Layout
 from equipoise.data.pairs import Alignment, align, compared, refuse_flat, refuse_misaligned, refuse_other_range
 from equipoise.data.patch_files import Size
@@ -135,7 +135,7 @@ def _given(job: Job, low: Raw, space: Space) -> Iterator[NDArray[Any]]:
     if job.low_layout is not None:
         return (_stored(block, space) for block in _blocks(low))
     source = job.source
-    rows, columns = (matrix(source.degradation, side, source.scale, source.mtf) for side in job.size)
+    rows, columns = (source.reduction.matrix(side, source.scale) for side in job.size)
     return (_stored(degraded(block, rows, columns), space) for block in _blocks(low))
 
 
@@ -208,7 +208,7 @@ def _alignment(found: Alignment, tried: int) -> str:
 
 def _notes(job: Job, found: Cut, space: Space, num_seen: int) -> Iterator[str]:
     source = job.source
-    how = f"made from it ({source.degradation})" if job.low_layout is None else "read"
+    how = f"made from it ({source.reduction})" if job.low_layout is None else "read"
     yield f"{len(found.names)} patches of {job.size} pixels, each with one of {job.low_size}, {how}"
     rows, columns = (side % piece for side, piece in zip(job.layout.size, job.size, strict=True))
     if rows or columns:

@@ -15,6 +15,7 @@ FAMILIES: Final[Mapping[str, str]] = {
     "numbers": "Numbers",
     "balance": "The critic leads",
     "lead": "The generator leads, or nobody",
+    "circling": "Circles",
     "wgan": "Wasserstein games",
     "collapse": "Collapse",
     "small_data": "Few samples",

@@ -11,6 +11,8 @@ from equipoise.edit import Edit
 
 SURENESS: Final = ((0.95, "certain"), (0.8, "very likely"), (0.6, "likely"), (0.0, "possible"))
 """Words for a confidence from there on."""
+FIRST_REMEDIES: Final = 3
+"""That are told unasked: they are to be tried one at a time anyway."""
 VERDICTS: Final[Mapping[str, str]] = {
     "ill": "ILL",
     "suspect": "SUSPECT",
@@ -20,12 +22,20 @@ VERDICTS: Final[Mapping[str, str]] = {
 }
 
 
-def lines(examination: Examination, trace: Trace) -> Iterator[str]:
-    """The verdict and why, each diagnosis, what was read, and what could not be known."""
+def lines(examination: Examination, trace: Trace, *, everything: bool = False) -> Iterator[str]:
+    """The verdict and why, the diagnoses, what was read, and what could not be known.
+
+    Of the likeliest diagnosis the first things to try are told, of the others only how they are known, unless
+    `everything` is asked for.
+    """
     yield f"{VERDICTS[examination.verdict]}: {examination.why}"
     for number, diagnosis in enumerate(examination.diagnoses, 1):
         yield ""
-        yield from _diagnosis(number, diagnosis)
+        yield from _known(number, diagnosis)
+        if number == 1 or everything:
+            yield from _to_do(diagnosis, len(diagnosis.remedies) if everything else FIRST_REMEDIES)
+    if len(examination.diagnoses) > 1 and not everything:
+        yield "   what to do about these: --all"
     yield ""
     game = f"; loss: {trace.game.title}" if trace.game is not None else ""
     yield f"read: {trace.source}, up to step {trace.last_step:g}{game}"
@@ -56,33 +66,39 @@ def sureness(confidence: float) -> str:
     return next(words for least, words in SURENESS if confidence >= least)
 
 
-def _diagnosis(number: int, diagnosis: Diagnosis) -> Iterator[str]:
+def _known(number: int, diagnosis: Diagnosis) -> Iterator[str]:
     symptom = diagnosis.symptom
     yield f"{number}. {symptom.title} ({symptom.key})"
     yield f"   {sureness(diagnosis.confidence)}, {diagnosis.confidence:.0%}"
     for item in diagnosis.evidence:
-        yield f"   seen: {_seen(item)}"
+        yield f"   seen: {seen(item)} [{item.kind}]"
+
+
+def _to_do(diagnosis: Diagnosis, count: int) -> Iterator[str]:
+    symptom = diagnosis.symptom
     yield f"   means: {symptom.means}"
     if symptom.confused_with:
         yield "   not to be confused with " + "; ".join(f"{key}: {how}" for key, how in symptom.confused_with.items())
-    for place, remedy in enumerate(diagnosis.remedies, 1):
+    for place, remedy in enumerate(diagnosis.remedies[:count], 1):
         yield from _remedy(place, remedy)
+    if count < len(diagnosis.remedies):
+        yield f"   then: {len(diagnosis.remedies) - count} more, by --all"
 
 
-def _seen(item: Evidence) -> str:
+def seen(item: Evidence) -> str:
+    """What was seen, and since when."""
     since = " step" if item.said.endswith(" since") else ", since step"
-    onset = f"{since} {item.onset:g}" if item.onset is not None else ""
-    return f"{item.said}{onset} [{item.kind}]"
+    return item.said + (f"{since} {item.onset:g}" if item.onset is not None else "")
 
 
 def _remedy(place: int, remedy: Remedy) -> Iterator[str]:
     yield f"   {'try' if place == 1 else 'then'}: {remedy.words}"
     yield f"        expect: {remedy.effect}; look again after {remedy.look_again:g} steps"
     if remedy.edits:
-        yield f"        {' '.join(map(_as_words, remedy.edits))}"
+        yield f"        {' '.join(map(as_words, remedy.edits))}"
 
 
-def _as_words(edit: Edit) -> str:
+def as_words(edit: Edit) -> str:
     """An edit as it is typed."""
     return f"--set '{edit}'" if edit.op == "drop" else f"--set '{str(edit).replace(' ', '', 2)}'"
 

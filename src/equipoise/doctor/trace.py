@@ -54,7 +54,7 @@ SIGNALS: Final[Mapping[str, str]] = {
     "active_units": "share of latents whose posterior differs from the prior",
     "obeyed": "rank correlation of what was asked for with what is read from the samples",
     # samples; each beside its value for real samples where that is known, see `Trace.floors`
-    "distance": "from the real samples, by the run's own measure: lower is better",
+    "distance": "from the real samples: Frechet where it was measured, else the run's own measure; lower is better",
     "distance_raw": "the same, of the generator as it is, where `distance` is of the averaged one",
     "recall": "share of the real samples' variety that is covered, by recall or coverage: higher is better",
     "precision": "share of fakes that could be real",
@@ -157,7 +157,7 @@ class Trace:
     faults: tuple[str, ...] = ()
     """What its own self-tests and its end said of data, plumbing and measures that cannot be trusted.
 
-    Each begins with ``data:``, ``plumbing:`` or ``measure:``, or is the fault that ended the run in its own words.
+    Each begins with `OF_DATA`, `OF_PLUMBING` or `OF_MEASURE`, or is the fault that ended the run in its own words.
     """
 
     @property
@@ -200,6 +200,9 @@ class Trace:
         return apart * min(ROWS_OF_A_MEDIAN, len(losses) // PARTS)
 
 
+OF_DATA: Final = "data:"
+OF_PLUMBING: Final = "plumbing:"
+OF_MEASURE: Final = "measure:"
 FEWEST_STEPS: Final = 200.0
 ROWS_OF_A_MEDIAN: Final = 20
 """A median of so many is off by a third of their deviation."""

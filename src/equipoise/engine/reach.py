@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from equipoise.engine.asking import Arguments
 from equipoise.engine.look import draw, fixed_arguments
 from equipoise.engine.plan import Plan
-from equipoise.engine.state import State
 from equipoise.space import Channel
 from equipoise.view import Batch
 
@@ -24,11 +23,14 @@ SIDE = 0.1
 """How far from the middle a value is on one side."""
 
 
-def misfits(plan: Plan, state: State, batch: Batch) -> list[str]:
-    """What does not fit, in words, channel by channel; of points nothing, for they have no range."""
+def misfits(plan: Plan, average: nn.Module, batch: Batch) -> list[str]:
+    """What does not fit, in words, channel by channel; of points nothing, for they have no range.
+
+    `average` is a generator that evaluates; some keep what they see last, so give a copy.
+    """
     if plan.space.is_points:
         return []
-    fake = draw(state.average, _pushed(plan, batch), plan.device)
+    fake = draw(average, _pushed(plan, batch), plan.device)
     found: list[str] = []
     at = 0
     for channel in plan.space.channels:

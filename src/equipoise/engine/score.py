@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from equipoise.data.corpus import Corpus
 from equipoise.data.split import Split
 from equipoise.engine.asking import Arguments
-from equipoise.engine.look import draw, fixed_arguments, reals
+from equipoise.engine.look import draw, fixed_arguments, reals, repeated
 from equipoise.engine.plan import Plan
+from equipoise.engine.rebuilding import Rebuilding
 from equipoise.measures.appearance import Looks, appearance, looks
 from equipoise.measures.diversity import diversity
 from equipoise.measures.enlarged import FEWEST_BANDS, angle, interpolated
@@ -40,6 +41,8 @@ FEWEST_FOR_FEATURES = 4 * (NEIGHBOURS + 1)
 FALLBACK: BestBy = "sliced_wasserstein"
 OF_PAIRS = {"psnr": psnr, "ssim": ssim}
 """Measures of a fake and the real sample that it should be; higher is better."""
+ONE_BY_ONE = frozenset({*OF_PAIRS, "rebuilt"})
+"""Measures that compare each sample with one of its own, and have no floor."""
 
 
 def on_features(real: Vectors, fake: Vectors) -> dict[str, float]:
@@ -99,10 +102,12 @@ class Score:
         in_pairs: bool = False,
         plain: Samples | None = None,
         others: Samples | None = None,
+        rebuilding: Rebuilding | None = None,
     ) -> None:
         """`space` is the kind of samples; without it nothing is said of how they look.  `plain` are pictures that
-        needed no network, of samples that come in pairs.  `others` are further real samples, to know the floors by."""
-        self._space, self._in_pairs, self._asked = space, in_pairs, asked
+        needed no network, of samples that come in pairs.  `others` are further real samples, to know the floors by;
+        `rebuilding` is for generators that have an encoder."""
+        self._space, self._in_pairs, self._asked, self._rebuilding = space, in_pairs, asked, rebuilding
         self._plain_psnr = float(psnr(plain, real).mean()) if plain is not None else None
         self._on_features = len(real) >= FEWEST_FOR_FEATURES
         is_points = real.shape[2] == real.shape[3] == 1
@@ -124,7 +129,11 @@ class Score:
         plain = interpolated(batch.given, plan.space) if in_pairs and batch.given is not None else None
         asked = fixed_arguments(recipe.generator, recipe.seed, "score", num_fakes, batch)
         others = reals(corpus, split, num_fakes, recipe.seed, skip=len(batch.real)).real
-        return cls(batch.real, asked, space=plan.space, in_pairs=in_pairs, plain=plain, others=others)
+        unseen = repeated(batch, min(num_held_out, len(batch.real)) or len(batch.real))
+        rebuilding = Rebuilding(recipe.generator.takes, unseen) if recipe.encoder is not None else None
+        return cls(
+            batch.real, asked, space=plan.space, in_pairs=in_pairs, plain=plain, others=others, rebuilding=rebuilding
+        )
 
     @property
     def real(self) -> Samples:
@@ -132,6 +141,8 @@ class Score:
 
     def measure(self, best_by: BestBy) -> BestBy:
         """The measure that is taken when this one is asked for."""
+        if best_by == "rebuilt":
+            return best_by if self._rebuilding is not None else FALLBACK
         if best_by in OF_PAIRS:
             return best_by if self._in_pairs else FALLBACK
         return best_by if self._on_features else FALLBACK
@@ -140,10 +151,17 @@ class Score:
         """The same for two scores that may be compared: of the same real samples, arguments and measure."""
         return _digest(self.measure(best_by), self.real, *self._asked)
 
-    def __call__(self, average: nn.Module, device: torch.device, best_by: BestBy, most: int | None = None) -> Scored:
+    def __call__(
+        self,
+        average: nn.Module,
+        device: torch.device,
+        best_by: BestBy,
+        most: int | None = None,
+        encoder: nn.Module | None = None,
+    ) -> Scored:
         """NaN, and nothing beside it, when a sample is not finite.
 
-        `most` limits the fakes, where they do not come in pairs.
+        `most` limits the fakes, where they do not come in pairs.  `encoder` is needed where samples are rebuilt.
         """
         name = self.measure(best_by)
         fake = draw(average, tuple(argument[:most] for argument in self._asked), device)
@@ -153,15 +171,19 @@ class Score:
         if self._in_pairs:
             of_pairs, shares_of_pairs = self._paired(fake)
             found, shares_of = found | of_pairs, shares_of | shares_of_pairs
+        if name == "rebuilt":
+            assert self._rebuilding is not None and encoder is not None
+            shares_of["rebuilt"] = self._rebuilding.errors(average, encoder, device)
+            found["rebuilt"] = float(shares_of["rebuilt"].mean())
         return Scored(name, found.pop(name), found, shares_of.get(name))
 
     def floor(self, best_by: BestBy) -> Scored | None:
         """The same with other real samples in the fakes' place; with halves of the real ones, where there are too few.
 
-        None for a measure of pairs, and where halves would be too small.
+        None where each sample is compared with one of its own, and where halves would be too small.
         """
         name = self.measure(best_by)
-        if name in OF_PAIRS or (self._others is None and len(self.real) < 2 * FEWEST_FOR_FEATURES):
+        if name in ONE_BY_ONE or (self._others is None and len(self.real) < 2 * FEWEST_FOR_FEATURES):
             return None
         if name not in self._floors:
             one, other = self._real, self._set(self._others) if self._others is not None else None

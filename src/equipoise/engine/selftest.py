@@ -105,11 +105,20 @@ def _tried(
         has_moved = any(not torch.equal(a, b) for a, b in zip(before[role], player.parameters, strict=True))
         if role in learning:
             _remember(learned[role], player)
-            settings = plan.recipe.d_optim if role == "critic" else plan.recipe.g_optim
+            settings = _settings(plan, phase, role)
             yield from _faults_of(role, player, settings, has_moved)
             yield from (f"the {role}'s {fault}" for fault in _misread(player, settings, trial.counters.steps - 1))
         elif has_moved:
             yield f"the {role} moved in the {'critic' if side == 'D' else 'generator'}'s update"
+
+
+def _settings(plan: Plan, phase: str, role: str) -> Adam:
+    """The optimiser's of a network in a phase, with what the phase sets in place of the recipe's."""
+    recipe, played = plan.recipe, plan.recipe.phases[phase]
+    settings, retuned = (recipe.d_optim, played.d_optim) if role == "critic" else (recipe.g_optim, played.g_optim)
+    lr = settings.lr if retuned.lr is None else retuned.lr
+    decay = settings.weight_decay if retuned.weight_decay is None else retuned.weight_decay
+    return replace(settings, lr=lr, weight_decay=decay)
 
 
 def _alone(plan: Plan, name: str, side: Side) -> Plan:

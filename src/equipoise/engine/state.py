@@ -14,7 +14,7 @@ from equipoise.engine.plan import Plan
 from equipoise.engine.precision import lay_out
 from equipoise.engine.seeding import seed_everything
 from equipoise.randomness import mix
-from equipoise.recipe import Adam
+from equipoise.recipe import Adam, Retuned
 from equipoise.schedule import Progress, value_at
 
 
@@ -68,13 +68,15 @@ class Player:
         """What the optimiser holds now, read back."""
         return float(self.optimiser.param_groups[0]["lr"])
 
-    def write_settings(self, progress: Progress) -> None:
-        """Write what the recipe says at this point of the run into the optimiser."""
+    def write_settings(self, progress: Progress, retuned: Retuned, in_phase: Progress) -> None:
+        """Write what recipe and phase say at this point of the run, and of the phase, into the optimiser."""
+        rate = value_at(self.settings.lr, progress) if retuned.lr is None else value_at(retuned.lr, in_phase)
+        decay = self.settings.weight_decay if retuned.weight_decay is None else retuned.weight_decay
         for group in self.optimiser.param_groups:
-            group["lr"] = value_at(self.settings.lr, progress)
+            group["lr"] = rate
             group["betas"] = (self.settings.beta1, self.settings.beta2)
             group["eps"] = self.settings.eps
-            group["weight_decay"] = self.settings.weight_decay
+            group["weight_decay"] = decay
 
     def snapshot(self) -> dict[str, Any]:
         return {

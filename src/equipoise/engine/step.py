@@ -129,11 +129,16 @@ def _rebuilt(plan: Plan, state: State, encoder: Player, batch: Batch) -> Rebuilt
 
 
 def write_settings(plan: Plan, state: State) -> None:
-    """Write what the recipe says at this point of the run into both optimisers and the generator's buffers."""
-    progress = state.counters.progress(plan.epoch_images)
-    for player in (state.critic, state.generator, state.encoder):
+    """Write what the recipe says at this point of the run into all optimisers and the generator's buffers."""
+    counters, phase = state.counters, plan.phase(state.counters.phase)
+    progress, in_phase = counters.progress(plan.epoch_images), counters.progress_in_phase(plan.epoch_images)
+    for player, retuned in (
+        (state.critic, phase.d_optim),
+        (state.generator, phase.g_optim),
+        (state.encoder, phase.g_optim),
+    ):
         if player is not None:
-            player.write_settings(progress)
+            player.write_settings(progress, retuned, in_phase)
     generator = plan.recipe.generator
     for buffer, setting in generator.written.items():
         for module in (state.generator.module, state.average):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from equipoise.engine.score import OF_PAIRS, Score, Scored
+from equipoise.engine.score import ONE_BY_ONE, Score, Scored
 from equipoise.recipe import BestBy
 
 FAR_BELOW = 0.5
@@ -39,8 +39,8 @@ class Trust:
 def trust(score: Score, average: nn.Module, device: torch.device, best_by: BestBy, *, is_untrained: bool) -> Trust:
     """The self-test.  `is_untrained` says whether the generator has learned nothing yet."""
     name = score.measure(best_by)
-    if name in OF_PAIRS:
-        return Trust((), (f"{name} compares each fake with the sample it should be, and needs no floor",))
+    if name in ONE_BY_ONE:
+        return Trust((), (f"{name} compares each sample with one of its own, and needs no floor",))
     floor = score.floor(best_by)
     if floor is None:
         return Trust((), (f"there are too few real samples to test {name} by",))

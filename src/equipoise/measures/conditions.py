@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -42,6 +43,8 @@ class Probe:
     """With what was asked for."""
     of_reals: float
     """With what is known, on real samples the probe was not fitted to: how well it can read at all."""
+    of_parts: tuple[float, ...] = ()
+    """As `of_fakes`, of each part of the fakes that was asked about."""
 
 
 def appearance(real: Samples, *others: Samples) -> list[Vectors]:
@@ -56,9 +59,12 @@ def appearance(real: Samples, *others: Samples) -> list[Vectors]:
     ]
 
 
-def probe(real: Vectors, known: Conditions, fake: Vectors, asked: Conditions) -> list[Probe]:
+def probe(
+    real: Vectors, known: Conditions, fake: Vectors, asked: Conditions, parts: Sequence[Tensor] = ()
+) -> list[Probe]:
     """For each condition.  `known` [N, K] and `asked` [M, K] in the same units; the order of the reals must be a random
     one, for they are read in turns, each fifth by a probe fitted to the others, and fakes by the mean of the probes.
+    `parts` are places of some fakes each.
 
     Raises `ValueError` below 20 real samples.
     """
@@ -72,8 +78,14 @@ def probe(real: Vectors, known: Conditions, fake: Vectors, asked: Conditions) ->
         read_of_reals[turn == fold] = (real[turn == fold] - mean) @ matrix + offset
         read_of_fakes += ((fake - mean) @ matrix + offset) / FOLDS
     of_reals = _rank_correlations(read_of_reals, known).diagonal().tolist()
-    of_fakes = _rank_correlations(read_of_fakes, asked.double()).diagonal().tolist()
-    return [Probe(_interval(one, len(fake)), other) for one, other in zip(of_fakes, of_reals, strict=True)]
+    everywhere, *of_parts = [
+        _rank_correlations(read_of_fakes[part], asked[part].double()).diagonal().tolist()
+        for part in (torch.arange(len(fake)), *parts)
+    ]
+    return [
+        Probe(_interval(of_fakes, len(fake)), of_reals[at], tuple(part[at] for part in of_parts))
+        for at, of_fakes in enumerate(everywhere)
+    ]
 
 
 def _interval(correlation: float, count: int) -> Interval:

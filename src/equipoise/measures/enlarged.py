@@ -2,6 +2,8 @@
 
 Each number is taken for every pair, and beside it the same number of the given picture enlarged by bicubic
 interpolation (Keys 1981, a = -1/2, as in Pillow and in the papers of this field), which knows nothing of the data.
+Whether the result made small again is what was given can be said only where the given picture was made from the real
+one, and it is then made small in the same way.
 Intervals are those of a mean over independent pairs.
 """
 
@@ -9,15 +11,15 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
+from equipoise.data.degrade import Reduction
 from equipoise.measures.pairs import WINDOW, psnr, spectral_angle, ssim
-from equipoise.measures.reading import NORMAL, Interval
+from equipoise.measures.reading import Interval, student
+from equipoise.measures.standard import Better, Invalid
 from equipoise.networks.enlarging import bicubic
 from equipoise.space import Space
 from equipoise.view import PerSample, Samples
@@ -33,35 +35,73 @@ MEANINGS: Mapping[str, str] = {
     "invented": "share of the added detail that is not in the real picture; 0 for the best mean",
 }
 
+BETTER: Mapping[str, Better] = {
+    "psnr": "higher",
+    "ssim": "higher",
+    "angle": "lower",
+    "consistent": "higher",
+    "detail": "neither",
+    "invented": "lower",
+}
+"""A mean of all that is possible has less detail than is missing, and a picture as likely as the real one as much."""
+
+NOT_MADE = "the given pictures were not made from the real ones, so how to make the results small is not known"
+OTHER_BANDS = "the given pictures have other channels, or other ranges"
+
 
 @dataclass(frozen=True, slots=True)
 class Enlarged:
     """One number of enlarged pictures, of interpolated ones, and the first less the second, pair by pair."""
 
     name: str
+    of_pairs: tuple[float, ...]
+    """Of enlarged pictures: what each pair has in the number, which is the mean of these."""
     made: Interval
     bicubic: Interval | None
     """None for a number that is about what was added to it."""
     gain: Interval | None
+    how: str = ""
+    """How pictures were made small for it."""
 
     @property
     def meaning(self) -> str:
-        return MEANINGS[self.name]
+        return f"{MEANINGS[self.name]}; {self.how}" if self.how else MEANINGS[self.name]
 
 
-def enlarged(made: Samples, real: Samples, given: Samples, space: Space) -> list[Enlarged]:
+def interval_of(values: Sequence[float], among: int = 1) -> Interval:
+    """Of a mean over pairs; pairs whose number is not finite, as the psnr of equal pictures, do not count.
+
+    As one `among` so many it is wider (Bonferroni).
+    """
+    finite = [value for value in values if math.isfinite(value)]
+    if len(finite) < 2:
+        return Interval(math.nan, math.nan, math.nan)
+    mean = statistics.fmean(finite)
+    reach = student(among, len(finite) - 1) * statistics.stdev(finite) / math.sqrt(len(finite))
+    return Interval(mean, mean - reach, mean + reach)
+
+
+def enlarged(
+    made: Samples, real: Samples, given: Samples, space: Space, reduction: Reduction | None
+) -> list[Enlarged | Invalid]:
     """What all numbers say of pictures made [N, C, H, W] from given ones [N, c, h, w], in [-1, 1].
 
-    Where the given pictures have other channels than the samples, there is nothing to interpolate, and the numbers that
-    need it are left out.
+    `reduction` is how the given pictures were made from the real ones, None where they were not.  Where they have other
+    channels than the samples, there is nothing to interpolate, and the numbers that need it are left out.
     """
-    found = [_of_made(name, of(made, real)) for name, of in _against_real(space).items()]
     plain = interpolated(given, space)
     if plain is None:
-        return found
+        found = [_of_made(name, of(made, real)) for name, of in _against_real(space).items()]
+        return [*found, Invalid("consistent", NOT_MADE if reduction is None else OTHER_BANDS)]
     rows = [_beside(name, of(made, real), of(plain, real)) for name, of in _against_real(space).items()]
-    consistent = _beside("consistent", psnr(reduced(made, given), given), psnr(reduced(plain, given), given))
-    return [*rows, consistent, *_of_detail(made - plain, real - plain)]
+    return [*rows, _consistent(made, plain, given, reduction), *_of_detail(made - plain, real - plain)]
+
+
+def _consistent(made: Samples, plain: Samples, given: Samples, reduction: Reduction | None) -> Enlarged | Invalid:
+    if reduction is None:
+        return Invalid("consistent", NOT_MADE)
+    of_made, of_plain = (psnr(reduced(samples, given, reduction), given) for samples in (made, plain))
+    return replace(_beside("consistent", of_made, of_plain), how=str(reduction))
 
 
 def interpolated(given: Samples, space: Space) -> Samples | None:
@@ -80,9 +120,11 @@ def angle(made: Samples, real: Samples, space: Space) -> PerSample:
     return spectral_angle(_in_world(made, space), _in_world(real, space)).rad2deg()
 
 
-def reduced(samples: Samples, like: Samples) -> Samples:
-    """Bicubic with a filter as wide as the reduction, so that nothing is aliased."""
-    smaller: Tensor = F.interpolate(samples, size=like.shape[2:], mode="bicubic", align_corners=False, antialias=True)
+def reduced(samples: Samples, like: Samples, reduction: Reduction) -> Samples:
+    """Samples as small as `like`."""
+    scale = samples.shape[2] // like.shape[2]
+    rows, columns = (torch.from_numpy(reduction.matrix(side, scale)).to(samples) for side in samples.shape[2:])
+    smaller: Samples = rows @ samples @ columns.T
     return smaller
 
 
@@ -112,34 +154,23 @@ def _of_detail(added: Samples, missing: Samples) -> list[Enlarged]:
     half, if it knows nothing: detail of the right strength in the wrong place.
     """
     own, other, common = ((a * b).flatten(1).sum(1) for a, b in ((added, added), (missing, missing), (added, missing)))
-    strength, wrong = _ratio(own, other), _ratio(own - common, own)
-    return [Enlarged("detail", strength, None, None), Enlarged("invented", wrong, None, None)]
+    return [_of_made("detail", _ratio(own, other)), _of_made("invented", _ratio(own - common, own))]
 
 
 def _of_made(name: str, values: PerSample) -> Enlarged:
-    return Enlarged(name, _interval(values), None, None)
+    of_pairs = tuple(values.tolist())
+    return Enlarged(name, of_pairs, interval_of(of_pairs), None, None)
 
 
 def _beside(name: str, made: PerSample, plain: PerSample) -> Enlarged:
-    return Enlarged(name, _interval(made), _interval(plain), _interval(made - plain))
+    gain = interval_of((made - plain).tolist())
+    return replace(_of_made(name, made), bicubic=interval_of(plain.tolist()), gain=gain)
 
 
-def _ratio(numerators: PerSample, denominators: PerSample) -> Interval:
-    """Of two sums over pairs, so that pairs of little detail count little; its spread is that of the ratio linearised
-    (Cochran 1977, "Sampling Techniques", section 6.4)."""
-    total = float(denominators.sum())
-    if total <= 0.0:
-        return Interval(math.nan, math.nan, math.nan)
-    ratio = float(numerators.sum()) / total
-    spread = _interval((numerators - ratio * denominators) * len(denominators) / total)
-    return Interval(ratio, ratio + spread.low, ratio + spread.high)
-
-
-def _interval(values: PerSample) -> Interval:
-    """Of a mean; pairs whose number is not finite, as the psnr of equal pictures, do not count."""
-    finite = [value for value in values.tolist() if math.isfinite(value)]
-    if len(finite) < 2:
-        return Interval(math.nan, math.nan, math.nan)
-    mean = statistics.fmean(finite)
-    reach = NORMAL * statistics.stdev(finite) / math.sqrt(len(finite))
-    return Interval(mean, mean - reach, mean + reach)
+def _ratio(numerators: PerSample, denominators: PerSample) -> PerSample:
+    """Of two sums over pairs, so that pairs of little detail count little: the ratio, linearised pair by pair
+    (Cochran 1977, "Sampling Techniques", section 6.4).  The mean of these is the ratio itself; NaN where it is none."""
+    total = denominators.sum()
+    ratio = numerators.sum() / total
+    linear = ratio + (numerators - ratio * denominators) * (len(denominators) / total)
+    return torch.where(total > 0.0, linear, torch.nan)

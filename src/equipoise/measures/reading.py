@@ -103,12 +103,12 @@ class Reading:
 
 
 @cache
-def student(among: int) -> float:
-    """Quantile of Student's t with `ROUNDS` - 1 degrees of freedom: in 95 % of evaluations none of `among` numbers is
-    farther out than this."""
+def student(among: int, freedom: int = ROUNDS - 1) -> float:
+    """Quantile of Student's t with `freedom` degrees of it: in 95 % of evaluations none of `among` numbers is farther
+    out than this."""
     from scipy.special import stdtrit
 
-    return float(stdtrit(ROUNDS - 1, 1 - 0.025 / among))
+    return float(stdtrit(freedom, 1 - 0.025 / among))
 
 
 def read(

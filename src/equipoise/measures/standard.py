@@ -84,11 +84,13 @@ def standard(
     num_held_out: int | None = None,
     more_seen: Samples | None = None,
     among: int = DEFAULT_NUMBERS,
+    why_no_copies: str = "",
 ) -> list[Reading | Invalid]:
     """All numbers for two sets of samples in [-1, 1], in the order of `NUMBERS`.
 
     The first `num_held_out` reals were not trained on, and all others were, those in `more_seen` too, which serve to
     find copies and nothing else; None where that is not known.  `among` counts all numbers that are looked at together.
+    `why_no_copies` says why copies cannot be told by such fakes, whatever is known of the reals.
     """
     fault = fault_of(real, fake)
     if fault:
@@ -96,7 +98,7 @@ def standard(
     more = [] if more_seen is None or not len(more_seen) else [more_seen]
     of_real, of_fake, *of_more = features(real, fake, *more)
     found: dict[str, Reading | Invalid] = by_name(read(_on_features, of_real, of_fake, seed, among))
-    why_not = _why_copies_cannot_be_told(len(real) + sum(map(len, more)), num_held_out)
+    why_not = why_no_copies or _why_copies_cannot_be_told(len(real) + sum(map(len, more)), num_held_out)
     if num_held_out is None or why_not:
         found |= {number.name: Invalid(number.name, why_not) for number in NUMBERS if number.space == "copying"}
     else:

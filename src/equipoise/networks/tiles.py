@@ -5,7 +5,7 @@ Its critic is a `DcganCritic`: the notes gave it spectral norm and dropout.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, ClassVar, Literal
@@ -42,6 +42,10 @@ TINY, EPSILON = 1e-30, 1e-7
 class TilesGenerator(Generator):
     """Up-sampling, convolution, normalisation and ReLU on each grid; heights end in tanh, classes in a Gumbel-softmax.
 
+    Channels named in `smooth` are sums over all grids, coarse to fine, each enlarged bilinearly and half as strong as
+    the one before: so they begin as smooth as land is, whose amplitudes fall with the inverse of the frequency, and
+    need not learn to be (as StyleGAN2 sums its pictures, Karras et al. 2020, arXiv:1912.04958, figure 7b).
+
     Instance norm gives each tile its own scale and so loses the absolute one, which batch norm at the stem keeps
     (notes).  `temperature` of the Gumbel-softmax (Jang et al. 2017, arXiv:1611.01144, eq. 2) may be a schedule: near 0
     the shares are nearly 0 and 1, and most gradients vanish.  The averaged generator adds no Gumbel noise.  Any
@@ -65,8 +69,15 @@ class TilesGenerator(Generator):
     hard: bool = False
     """Whether training sees whole classes, with the gradient of the shares.  It did badly (notes)."""
 
+    smooth: tuple[str, ...] = ()
+    """Continuous channels that vary little from pixel to pixel, by name."""
+
     def faults(self, space: Space) -> Iterator[str]:
-        return size_faults(space)
+        yield from size_faults(space)
+        continuous = [channel.name for channel in space.channels if channel.kind == "continuous"]
+        for name in self.smooth:
+            if name not in continuous:
+                yield f"no continuous channel {name!r}, which generator.smooth names; there are {', '.join(continuous)}"
 
     def build(self, space: Space) -> nn.Module:
         refuse(type(self).__name__, self.faults(space))
@@ -86,12 +97,45 @@ class TilesNetwork(nn.Module):
         )
         self.blocks = nn.Sequential(*(_block(*pair, settings) for pair in pairwise((*channels, channels[-1]))))
         self.head = Conv(channels[-1], space.shape[0], settings.kernel, small_normal, padding_mode=settings.padding)
+        self.octaves = Octaves(channels, space, settings) if settings.smooth else None
         self.output = GumbelOutput(space, settings.hard)
 
     def forward(self, z: Latents) -> Samples:
-        x: Tensor = self.head(self.blocks(self.stem(z)))
+        maps = [self.stem(z)]
+        for block in self.blocks:
+            maps.append(block(maps[-1]))
+        x: Tensor = self.head(maps[-1])
+        if self.octaves is not None:
+            x = self.octaves(x, maps[:-1])
         sample: Samples = self.output(x.to(z.dtype))
         return sample
+
+
+class Octaves(nn.Module):
+    """Adds what coarser grids make of the smooth planes, each twice as strong as the next finer one."""
+
+    places: Tensor
+
+    def __init__(self, channels: Sequence[int], space: Space, settings: TilesGenerator) -> None:
+        super().__init__()
+        places = [at for at, name in enumerate(space.plane_names) if name in settings.smooth]
+        self.register_buffer("places", torch.tensor(places), persistent=False)
+        self.heads = nn.ModuleList(
+            Conv(count, len(places), settings.kernel, small_normal, padding_mode=settings.padding) for count in channels
+        )
+
+    def forward(self, finest: Tensor, maps: Sequence[Tensor]) -> Tensor:
+        """Planes [N, planes, H, W] of the finest grid and the features of all others, coarsest first, to planes."""
+        coarse = self.heads[0](maps[0])
+        for level, (head, features) in enumerate(zip(self.heads[1:], maps[1:], strict=True), start=1):
+            coarse = enlarged(coarse) + head(features) * 0.5**level
+        weight = finest.new_ones(finest.shape[1]).index_fill(0, self.places, 0.5 ** len(maps))
+        return (finest * weight[:, None, None]).index_add(1, self.places, enlarged(coarse))
+
+
+def enlarged(planes: Tensor) -> Tensor:
+    """Twice as large a side, bilinearly."""
+    return F.interpolate(planes, scale_factor=2, mode="bilinear", align_corners=False)
 
 
 class GumbelOutput(Output):

@@ -17,6 +17,7 @@ from equipoise.recipe._parts import (
     Tailor,
     Taken,
     Term,
+    home_of,
 )
 from equipoise.recipe._settings import (
     Adam,
@@ -28,6 +29,7 @@ from equipoise.recipe._settings import (
     Categories,
     Phase,
     Precision,
+    Retuned,
     Span,
 )
 from equipoise.recipe._stretching import stretched
@@ -55,6 +57,7 @@ __all__ = [
     "Phase",
     "Precision",
     "Recipe",
+    "Retuned",
     "Source",
     "Span",
     "Tailor",
@@ -62,6 +65,7 @@ __all__ = [
     "Term",
     "edited",
     "fitted",
+    "home_of",
     "source_fitted",
     "stale_reasons",
     "stretched",

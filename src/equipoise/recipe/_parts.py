@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
@@ -47,6 +47,15 @@ class Source(Part):
 
         Raises `equipoise.data.DataError` as `corpus` does.
         """
+
+
+def home_of(source: Source, path: str = "source") -> str:
+    """The path of the source that reads the samples: of the one inside, where one wraps another."""
+    for field in fields(source):
+        inner = getattr(source, field.name)
+        if isinstance(inner, Source):
+            return home_of(inner, f"{path}.{field.name}")
+    return path
 
 
 @dataclass(frozen=True)

@@ -90,6 +90,23 @@ class Adam(Part):
 
 
 @dataclass(frozen=True)
+class Retuned(Part):
+    """What a phase sets in place of the recipe's optimiser; what is left out stays as it is there.
+
+    The optimiser and its moments go on from phase to phase (docs/decisions/0015-a-phase-may-retune.md).
+    """
+
+    lr: Annotated[
+        Rate | None,
+        Knob("learning rate in this phase", low=0, high=1, log=True, source="the optimiser's own"),
+    ] = None
+    weight_decay: Annotated[
+        float | None,
+        Knob("strength of weight decay in this phase", low=0, high=1, log=True, source="the optimiser's own"),
+    ] = None
+
+
+@dataclass(frozen=True)
 class Average(Part):
     """Exponential moving average of the generator's weights and buffers, used for every sample that is shown.
 
@@ -114,7 +131,7 @@ class Span(Part):
         return f"{self.amount:g} {self.unit}"
 
 
-BestBy = Literal["kernel", "frechet", "sliced_wasserstein", "psnr", "ssim"]
+BestBy = Literal["kernel", "frechet", "sliced_wasserstein", "psnr", "ssim", "rebuilt"]
 
 
 @dataclass(frozen=True)
@@ -123,7 +140,8 @@ class Phase(Part):
 
     Without an adversarial term no critic learns, and `d_updates` does not count.
 
-    Schedules inside a phase are measured from its beginning; those of the optimisers from the beginning of the run.
+    Schedules inside a phase are measured from its beginning, those of what it retunes too; those of the recipe's
+    optimisers from the beginning of the run.
     """
 
     length: Span
@@ -137,6 +155,10 @@ class Phase(Part):
     share_fakes: bool = False
     """Whether the generator's update scores the fakes that the critic has just learned from, as DCGAN does, which
     saves one pass through the generator, rather than fresh ones."""
+
+    g_optim: Retuned = Retuned()
+    """In place of the recipe's, for generator and encoder."""
+    d_optim: Retuned = Retuned()
 
     best_by: BestBy | None = None
     """The measure that chooses the best generator of this phase; none: that of the recipe."""

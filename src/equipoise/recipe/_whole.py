@@ -43,7 +43,8 @@ class Recipe(Part):
         float, Knob("share of the data never trained on, kept for measuring", low=0, high=0.5, source="habit: a tenth")
     ] = 0.1
     best_by: BestBy = "kernel"  # unbiased in small sets; agreed with the judge of the demo (LAB.md)
-    """The measure that chooses the best generator.  ``psnr`` and ``ssim`` are for samples that come in pairs."""
+    """The measure that chooses the best generator.  ``psnr`` and ``ssim`` are for samples that come in pairs, and
+    ``rebuilt``, the error of held-out samples that went through the encoder, for a recipe that has one."""
     precision: Precision = Precision()
     cadence: Cadence = Cadence()
     seed: Annotated[int, Knob("start of all randomness", low=0, high=2**31 - 1, source="any")] = 0
@@ -60,6 +61,7 @@ class Recipe(Part):
     def problems(self) -> Iterator[Problem]:
         if not self.phases:
             yield Problem("phases", "is empty; at least one phase is needed")
+        yield from self._without_encoder()
         for phase_name, phase in self.phases.items():
             game = phase.adversarial
             if game is not None and game.share is not None and self.encoder is not None:
@@ -75,6 +77,13 @@ class Recipe(Part):
                         "penalises the critic's gradient at single samples, which a critic that mixes samples makes "
                         f"meaningless; {self.critic.unmixed_by} (Gulrajani et al. 2017, section 4)",
                     )
+
+    def _without_encoder(self) -> Iterator[Problem]:
+        """What is to be chosen by how well samples are rebuilt, and nothing rebuilds any."""
+        chosen = {"best_by": self.best_by} | {f"phases.{name}.best_by": it.best_by for name, it in self.phases.items()}
+        for path, best_by in chosen.items():
+            if best_by == "rebuilt" and self.encoder is None:
+                yield Problem(path, "is rebuilt, which needs an encoder; set encoder, or choose another measure")
 
     def _lacking(self, term: Term) -> Iterator[str]:
         """What a term needs and this recipe does not have."""

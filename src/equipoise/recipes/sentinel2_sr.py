@@ -5,7 +5,7 @@ from __future__ import annotations
 from equipoise.augment import Flip, QuarterTurns
 from equipoise.data import Patches
 from equipoise.networks import PatchCritic, RrdbGenerator
-from equipoise.recipe import Adam, Augment, Average, Cadence, Phase, Recipe, Span
+from equipoise.recipe import Adam, Augment, Average, Cadence, Phase, Recipe, Retuned, Span
 from equipoise.recipes.lengths import FitLength
 from equipoise.schedule import Cosine
 from equipoise.terms import L1, MSE, Hinge
@@ -24,10 +24,15 @@ def sentinel2_sr() -> Recipe:
         critic=PatchCritic("patch", width=WIDTH),
         phases={
             "pixels": Phase(Span(PIXELS), {"l1": L1(weight=0.8), "mse": MSE(weight=0.2)}, best_by="psnr"),
-            "detail": Phase(Span(DETAIL), {"game": Hinge(weight=1e-3), "l1": L1(weight=1.0)}, best_by="kernel"),
+            "detail": Phase(
+                Span(DETAIL),
+                {"game": Hinge(weight=1e-3), "l1": L1(weight=1.0)},
+                g_optim=Retuned(lr=5e-5, weight_decay=1e-4),
+                best_by="kernel",
+            ),
         },
-        g_optim=Adam(lr=Cosine(1e-3, 5e-5, until=PIXELS), beta1=0.9, beta2=0.99, clip_norm=0.1),
-        d_optim=Adam(lr=1e-4, beta1=0.0, beta2=0.99),
+        g_optim=Adam(lr=Cosine(1e-3, 5e-5, until=PIXELS), beta1=0.9, beta2=0.99, decoupled=True, clip_norm=0.1),
+        d_optim=Adam(lr=1e-4, beta1=0.0, beta2=0.99, weight_decay=1e-4),
         average=Average(decay=0.999),
         augment=Augment((Flip(vertical=0.5), QuarterTurns()), "pairs"),
         batch=16,
@@ -53,13 +58,17 @@ REASONS = {
     "phases.detail.terms.game.weight": "notes",
     "phases.detail.terms.l1.weight": "notes",
     "g_optim.lr.start": "guess: ten times the notes', for few steps of a narrow network with clipped gradients",
-    "g_optim.lr.end": "notes: the second stage's",
+    "g_optim.lr.end": "as the second stage goes on",
+    "phases.detail.g_optim.lr": "notes",
+    "phases.detail.g_optim.weight_decay": "notes: in the second stage alone",
     "g_optim.lr.begin": "from the first step",
     "g_optim.lr.until": "the end of the first stage",
     "g_optim.beta1": "Adam's own; the first stage is no game (notes: Adam)",
     "augment.operations.0.vertical": "seen from above, no side is up",
+    "g_optim.decoupled": "measured, LAB.md: as a part of the gradient the decay is as large as all the rest of it",
     "g_optim.clip_norm": "notes",
-    "d_optim.lr": "notes: twice the generator's in the second stage",
+    "d_optim.lr": "notes: twice the generator's in the second stage, the only one in which it learns",
+    "d_optim.weight_decay": "notes: as the generator's in the second stage",
     "batch": "notes: 8 to 16",
     "most_skipped": "notes: a batch that is not finite is left out; a budget, so that it cannot go unseen",
 }

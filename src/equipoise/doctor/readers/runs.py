@@ -16,9 +16,9 @@ from equipoise.doctor.readers.meaning import game_named
 from equipoise.doctor.readers.ours import our_names
 from equipoise.doctor.readers.phases import UNITS, Stretch, played, settings_of
 from equipoise.doctor.readers.steps import that_count
-from equipoise.doctor.trace import SIGNALS, Floats, Series, Trace
+from equipoise.doctor.trace import OF_MEASURE, OF_PLUMBING, SIGNALS, Floats, Series, Trace
 from equipoise.errors import RequestError
-from equipoise.journal import Event, Faulted, Measured, Resumed, Skipped, Started, Tick
+from equipoise.journal import Event, Faulted, Measured, Resumed, SelfTested, Skipped, Started, Tick
 from equipoise.spec import Json, did_you_mean
 
 RECIPE: Final = "recipe.json"
@@ -61,6 +61,7 @@ def read_run(folder: Path, loss: str | None = None, phase: str | None = None) ->
         signals,
         game,
         settings,
+        _floors(measured),
         steps_an_epoch=_steps_an_epoch(stretch.ticks),
         batch=batch if isinstance(batch, int) else None,
         source=_source(folder, stretch, len(stretches)),
@@ -135,6 +136,17 @@ def _measured(events: Iterable[Measured], begin: int) -> dict[str, Series]:
     return {name: _series(pairs, begin) for name, pairs in rows.items()}
 
 
+def _floors(events: Sequence[Measured]) -> dict[str, float]:
+    """What the measures say of real samples, by the last that told."""
+    floors: dict[str, float] = {}
+    for event in events:
+        distance = next((event.floors[name] for name in _DISTANCES if name in event.floors), None)
+        named = {_MEASURES.get(name, name): value for name, value in event.floors.items()}
+        floors |= {name: value for name, value in named.items() if name in SIGNALS}
+        floors |= {"distance": distance} if distance is not None else {}
+    return floors
+
+
 def _skipped(events: Sequence[Skipped], steps: Floats, begin: int) -> dict[str, Series]:
     """Updates left out, counted from the beginning of the phase."""
     skips = np.sort(np.asarray([event.step - begin for event in events if event.step > begin], np.float64))
@@ -154,9 +166,16 @@ def _steps_an_epoch(ticks: Sequence[Tick]) -> float | None:
 
 
 def _faults(events: Sequence[Event]) -> tuple[str, ...]:
-    """How the run ended, if it was by a fault that it has not been resumed from."""
+    """What its self-test found, and how it ended, if it was by a fault that it has not been resumed from."""
+    tested = next((event for event in reversed(events) if isinstance(event, SelfTested)), None)
+    found: tuple[str, ...] = ()
+    if tested is not None:
+        found = (
+            *(f"{OF_PLUMBING} {fault}" for fault in tested.faults),
+            *(f"{OF_MEASURE} {doubt}" for doubt in tested.doubts),
+        )
     last = next((event for event in reversed(events) if isinstance(event, Faulted | Resumed)), None)
-    return (last.message,) if isinstance(last, Faulted) else ()
+    return (*found, last.message) if isinstance(last, Faulted) else found
 
 
 def _gaps(signals: Mapping[str, Series], game: Game | None, broken: int) -> list[str]:
@@ -216,7 +235,7 @@ def _is_sound(event: Event) -> bool:
     if isinstance(event, Tick):
         numbers += [event.epoch, event.images, event.waiting, *_values(event.values)]
     if isinstance(event, Measured):
-        numbers += [event.value, *_values(event.beside)]
+        numbers += [event.value, *_values(event.beside), *_values(event.floors)]
     return _is_count(event.step) and all(isinstance(value, float) or _is_count(value) for value in numbers)
 
 

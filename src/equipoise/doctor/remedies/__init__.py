@@ -31,6 +31,7 @@ from equipoise.doctor.remedies.generator import (
     softer_classes,
     tighter_modulation,
 )
+from equipoise.doctor.remedies.paths import scaled_weights
 from equipoise.doctor.remedies.rates import (
     clip,
     faster_average,
@@ -88,6 +89,7 @@ __all__ = [
     "nearest_upsampling",
     "norm_free_of_batches",
     "other_measure",
+    "scaled_weights",
     "see_batches",
     "skip_the_batch",
     "slower",

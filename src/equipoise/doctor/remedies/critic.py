@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from equipoise.doctor.remedies.paths import games, put, replaced, scaled, terms_of, weights
+from equipoise.doctor.remedies.paths import games, put, replaced, scaled, scaled_weights, terms_of
 from equipoise.doctor.symptom import Remedy, Settings
 from equipoise.edit import Edit
 
@@ -112,4 +112,4 @@ def see_batches(settings: Settings) -> Remedy:
 
 
 def _penalties(settings: Settings, factor: float) -> tuple[Edit, ...]:
-    return weights(settings, terms_of(settings, "penalties."), factor)
+    return scaled_weights(settings, terms_of(settings, "penalties."), factor)

@@ -56,7 +56,7 @@ def terms_named(settings: Settings, name: str) -> list[str]:
     return [path for path in paths if path in settings]
 
 
-def weights(settings: Settings, terms: Iterable[str], factor: float) -> tuple[Edit, ...]:
+def scaled_weights(settings: Settings, terms: Iterable[str], factor: float) -> tuple[Edit, ...]:
     """The weights of terms, given by path, times `factor`; not of a game that is balanced by its share instead."""
     weighed = [term for term in terms if settings.get(f"{term}.share") is None]
     return tuple(edit for term in weighed for edit in scaled(settings, f"{term}.weight", factor))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from equipoise.doctor.remedies.paths import games, phases, put, scaled, terms_named, terms_of, weights
+from equipoise.doctor.remedies.paths import games, phases, put, scaled, scaled_weights, terms_named, terms_of
 from equipoise.doctor.symptom import Remedy, Settings
 from equipoise.edit import Edit
 
@@ -12,7 +12,7 @@ def lighter(settings: Settings, term: str, factor: float = 0.1) -> Remedy:
     return Remedy(
         f"the weight of {term} times {factor:g}, or ramped up late, so that it makes 30 % of the gradient at most",
         "the game leads again: its share of the generator's gradient rises",
-        edits=weights(settings, terms_named(settings, term), factor),
+        edits=scaled_weights(settings, terms_named(settings, term), factor),
     )
 
 
@@ -21,7 +21,7 @@ def heavier(settings: Settings, kind: str, words: str, factor: float = 2.0) -> R
     return Remedy(
         f"the weight of {words} times {factor:g}",
         "the generator is paid more for it than for anything else",
-        edits=weights(settings, terms_of(settings, kind), factor),
+        edits=scaled_weights(settings, terms_of(settings, kind), factor),
     )
 
 
@@ -46,7 +46,7 @@ def lighter_pixels(settings: Settings, factor: float = 0.5) -> Remedy:
     return Remedy(
         f"the weight of the pixel loss times {factor:g}",
         "a mean of all that fits is blurred; the less it counts, the sharper",
-        edits=weights(settings, paths, factor),
+        edits=scaled_weights(settings, paths, factor),
     )
 
 
@@ -54,7 +54,7 @@ def weaker_game(settings: Settings, factor: float = 0.5) -> Remedy:
     return Remedy(
         f"the adversarial weight times {factor:g}, ramped up from 0",
         "what was learned before the game is kept while the critic learns",
-        edits=weights(settings, (f"phases.{phase}.terms.{name}" for phase, name in games(settings)), factor),
+        edits=scaled_weights(settings, (f"phases.{phase}.terms.{name}" for phase, name in games(settings)), factor),
     )
 
 
@@ -85,5 +85,5 @@ def kl_weight(settings: Settings, factor: float) -> Remedy:
         "posteriors come nearer to the prior"
         if factor > 1
         else "saying something costs the encoder less than it brings",
-        edits=weights(settings, terms_of(settings, "latent.KL"), factor),
+        edits=scaled_weights(settings, terms_of(settings, "latent.KL"), factor),
     )

@@ -6,10 +6,11 @@ from typing import Final
 
 from equipoise.doctor.symptom import Symptom
 from equipoise.doctor.symptoms.balance import CriticWins, OffTarget
+from equipoise.doctor.symptoms.circling import Oscillation
 from equipoise.doctor.symptoms.collapse import ComesAndGoes, PartialCollapse, TotalCollapse
 from equipoise.doctor.symptoms.conditions import ConditionIgnored
 from equipoise.doctor.symptoms.lead import CriticBlind, GeneratorWins, SaturatedFlip
-from equipoise.doctor.symptoms.numbers import Exploding, NotFinite, Oscillation
+from equipoise.doctor.symptoms.numbers import Exploding, NotFinite
 from equipoise.doctor.symptoms.patterns import Banding, Blocks, Blur, Checkerboard, CrossBlur, TooMuchDetail
 from equipoise.doctor.symptoms.pictures import ColourDrift, DarkRetreat, Flat, OneClass, Saturation, WrongScale
 from equipoise.doctor.symptoms.plumbing import DataBug, InvalidMeasure, PlumbingBug, Starved

@@ -20,7 +20,7 @@ LARGE_BATCH: Final = 512
 SURE_AUC: Final = Limit("auc", 0.995, weight=0.7)
 """To be tuned."""
 LEAST_GRADIENT: Final = 0.01
-"""Of what the gradient at the generator's output was early on (to be tuned)."""
+"""Of the largest median of the gradient at the generator's output early on (to be tuned)."""
 NOTHING: Final = 1e-3
 """Of the critic's loss where it is blind: a loss that is printed as 0.000."""
 CERTAIN: Final = 0.999
@@ -51,8 +51,8 @@ class CriticWins(Symptom):
         f"with batches of {LARGE_BATCH} or more, relativistic and Wasserstein losses left out",
         f"`d_loss` below {NOTHING:.1%} of that and `d_real` above {CERTAIN:g} for a whole epoch, however short",
         SURE_AUC.words,
-        f"`grad_at_output` below {LEAST_GRADIENT:.0%} of what it was in the first {WARM_UP:g} steps, for a window; "
-        "without this, nothing is said while samples improve or are near their floor",
+        f"`grad_at_output` below {LEAST_GRADIENT:.0%} of its largest median in the first {WARM_UP:g} steps, for a "
+        "window; without this, nothing is said while samples improve or are near their floor",
     )
     sources: ClassVar[tuple[str, ...]] = (
         "Arjovsky & Bottou 2017, arXiv:1701.04862, theorem 2.4",
@@ -147,7 +147,7 @@ def _gradient_is_gone(trace: Trace) -> Evidence | None:
     norms = trace.get("grad_at_output")
     if norms is None or len(norms.before(WARM_UP)) == 0:
         return None
-    early = float(norms.before(WARM_UP).smooth(trace.window).values[-1])
+    early = float(norms.before(WARM_UP).smooth(trace.window).values.max())
     late = norms.smooth(trace.window).after(WARM_UP)
     onset = late.lasting(late.values < LEAST_GRADIENT * early, trace.window)
     if onset is None:

@@ -13,7 +13,7 @@ from equipoise.doctor.limits import WEAK, Limit
 from equipoise.doctor.symptom import Evidence, Remedy, Symptom, agreeing
 from equipoise.doctor.symptoms.lead import AT_A_CLIP, CLIPS
 from equipoise.doctor.symptoms.wgan import is_flat
-from equipoise.doctor.trace import Trace
+from equipoise.doctor.trace import OF_DATA, OF_MEASURE, OF_PLUMBING, Trace
 
 ROWS: Final = 10
 DIGITS: Final = 6
@@ -42,7 +42,7 @@ class DataBug(Symptom):
     stops_others: ClassVar[bool] = True
 
     def seen(self, trace: Trace) -> tuple[Evidence, ...]:
-        return _said_by_itself(trace, "data:")
+        return _said_by_itself(trace, OF_DATA)
 
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
         return (remedies.look_at_data(),)
@@ -77,7 +77,7 @@ class PlumbingBug(Symptom):
     def seen(self, trace: Trace) -> tuple[Evidence, ...]:
         still = [_stands_still(trace, name) for name in ("d_loss", "g_loss")]
         zero = [_is_zero(trace, name) for name in ("lr_d", "lr_g", "moved_d", "moved_g", "grad_g")]
-        return (*_said_by_itself(trace, "plumbing:"), *agreeing((*still, *zero)))
+        return (*_said_by_itself(trace, OF_PLUMBING), *agreeing((*still, *zero)))
 
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
         return (remedies.look_at_plumbing(), remedies.look_at_data())
@@ -104,7 +104,7 @@ class InvalidMeasure(Symptom):
     stops_others: ClassVar[bool] = True
 
     def seen(self, trace: Trace) -> tuple[Evidence, ...]:
-        return (*_said_by_itself(trace, "measure:"), *agreeing((_impossible(trace), _blunt(trace))))
+        return (*_said_by_itself(trace, OF_MEASURE), *agreeing((_impossible(trace), _blunt(trace))))
 
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
         return (remedies.other_measure(),)

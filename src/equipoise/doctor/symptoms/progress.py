@@ -188,9 +188,8 @@ def _back(trace: Trace, name: str) -> Evidence | None:
         return None
     lost = float(series.values[-IN_A_ROW:].min()) / best
     at = float(series.steps[int(np.argmin(series.values))])
-    said = (
-        f"{name} is {series.values[-1]:.3g}, at least {lost:.2f} times its best {IN_A_ROW} times; it was at step {at:g}"
-    )
+    said = f"{name} is {series.values[-1]:.3g}; the best was {series.values.min():.3g} at step {at:g}, and the last {IN_A_ROW} are all "
+    said += f"{lost:.2g} times that or more"
     return Evidence("samples", said, name, series.lasting(bad, 0.0), PROOF if lost > WORSE else 0.5)
 
 

@@ -1,0 +1,192 @@
+"""The page of a run: one HTML file that needs nothing but itself."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+
+from equipoise.doctor import telling
+from equipoise.doctor.symptom import Diagnosis, Examination, Remedy, Verdict
+from equipoise.doctor.trace import SIGNALS, Series, Trace
+from equipoise.edit import show
+from equipoise.report.html import Html, joined, table, tag
+from equipoise.report.plots import plot
+from equipoise.spec import Json
+
+VERDICTS: Mapping[Verdict, str] = {
+    "ill": "something is wrong",
+    "suspect": "something may be wrong",
+    "healthy": "healthy",
+    "young": "too young to tell",
+    "unknown": "cannot tell",
+}
+CURVES: Mapping[str, tuple[str, ...]] = {
+    "Losses": ("d_loss", "g_loss"),
+    "How often a real sample scores above a fake": ("auc", "auc_held_out"),
+    "Gradients before clipping": ("grad_d", "grad_g"),
+    "Distance from the real samples": ("distance", "fid"),
+    "Variety": ("recall", "diversity", "precision"),
+    "Adaptive augmentation": ("augment_p", "overfitting"),
+    "Fidelity, dB": ("psnr",),
+}
+"""Which signals share a plot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A picture of samples."""
+
+    title: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """What is told of a run."""
+
+    name: str
+    trace: Trace
+    examination: Examination
+    sheets: Sequence[Sheet] = ()
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    """Why each setting is what it is, by path."""
+    data: Mapping[str, Json] = field(default_factory=dict)
+    machine: Mapping[str, Json] = field(default_factory=dict)
+    measures: Mapping[str, float] = field(default_factory=dict)
+    """Of the best generator."""
+    remarks: Sequence[str] = ()
+    """What the run itself warned of, left out or was stopped by."""
+
+
+def page(dossier: Dossier) -> str:
+    """The whole document."""
+    style = resources.files("equipoise.report").joinpath("style.css").read_text(encoding="utf-8")
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("title", f"{dossier.name}: {VERDICTS[dossier.examination.verdict]}"),
+        tag("style", Html(style)),
+    )
+    sections = (
+        _verdict(dossier),
+        _section("What was found", [_diagnosis(found, dossier.trace) for found in dossier.examination.diagnoses]),
+        _section("Samples", [_sheet(sheet) for sheet in dossier.sheets]),
+        _section("Curves", _curves(dossier)),
+        _section("Measures of the best generator", _measures(dossier)),
+        _section("Data", _rows(dossier.data)),
+        _section("Remarks", [tag("ul", *(tag("li", remark) for remark in dossier.remarks))] if dossier.remarks else []),
+        _section("Settings", _settings(dossier)),
+        _section("Machine", _rows(dossier.machine)),
+    )
+    document = tag("html", head, tag("body", tag("main", *sections)), lang="en")
+    return f"<!doctype html>\n{document}\n"
+
+
+def _section(title: str, parts: Iterable[Html]) -> Html:
+    """Nothing where there is nothing to say."""
+    body = joined(parts)
+    return tag("section", tag("h2", title), body) if body else Html("")
+
+
+def _verdict(dossier: Dossier) -> Html:
+    found = dossier.examination
+    unknown = [tag("p", f"Could not be known: {'; '.join(found.unknown)}.", class_="aside")] if found.unknown else []
+    return tag(
+        "header",
+        tag("h1", dossier.name),
+        tag("p", tag("b", VERDICTS[found.verdict]), class_=f"verdict {found.verdict}"),
+        tag("p", f"{found.why[:1].upper()}{found.why[1:]}."),
+        tag("p", f"{dossier.trace.last_step:g} steps; read from {dossier.trace.source}", class_="aside"),
+        *unknown,
+    )
+
+
+def _diagnosis(diagnosis: Diagnosis, trace: Trace) -> Html:
+    symptom = diagnosis.symptom
+    others = [
+        tag("p", tag("b", f"Not to be confused with {key}: "), how, class_="aside")
+        for key, how in symptom.confused_with.items()
+    ]
+    return tag(
+        "article",
+        tag("h3", symptom.title),
+        tag("p", f"{telling.sureness(diagnosis.confidence)}, {diagnosis.confidence:.0%}", class_="aside"),
+        tag("p", symptom.means),
+        tag("h4", "How it is known"),
+        *(
+            tag(
+                "div",
+                tag("p", telling.seen(item)),
+                plot(_lines(trace, (item.signal,)), item.onset, _levels(trace, item.signal)),
+            )
+            for item in diagnosis.evidence
+        ),
+        tag("h4", "What to change, one at a time"),
+        tag("ol", *(_remedy(remedy) for remedy in diagnosis.remedies)),
+        *others,
+    )
+
+
+def _remedy(remedy: Remedy) -> Html:
+    edits = [tag("code", telling.as_words(edit)) for edit in remedy.edits]
+    look = f"expect: {remedy.effect}; look again after {remedy.look_again:g} steps"
+    return tag("li", tag("p", remedy.words), *edits, tag("p", look, class_="aside"))
+
+
+def _sheet(sheet: Sheet) -> Html:
+    picture = base64.b64encode(sheet.path.read_bytes()).decode("ascii")
+    image = tag("img", src=f"data:image/png;base64,{picture}", alt=sheet.title, loading="lazy")
+    return tag("figure", image, tag("figcaption", sheet.title), class_="sheet")
+
+
+def _curves(dossier: Dossier) -> list[Html]:
+    onset = next((found.onset for found in dossier.examination.diagnoses if found.onset is not None), None)
+    found = []
+    for title, names in CURVES.items():
+        drawn = plot(_lines(dossier.trace, names), onset, _levels(dossier.trace, names[0]))
+        if drawn:
+            found.append(tag("div", tag("h4", title), drawn))
+    return found
+
+
+def _lines(trace: Trace, names: Iterable[str]) -> dict[str, Series]:
+    known = {name: trace.get(name) for name in names if name}
+    return {name: series for name, series in known.items() if series is not None}
+
+
+def _levels(trace: Trace, name: str) -> dict[str, float]:
+    if name == "d_loss" and trace.game is not None:
+        return {"the critic cannot tell": trace.game.blind}
+    return {"real samples": trace.floors[name]} if name in trace.floors else {}
+
+
+def _measures(dossier: Dossier) -> list[Html]:
+    if not dossier.measures:
+        return []
+    floors = dossier.trace.floors
+    rows = [
+        (name, f"{value:.4g}", f"{floors[name]:.4g}" if name in floors else "", SIGNALS.get(name, ""))
+        for name, value in dossier.measures.items()
+    ]
+    return [table(("measure", "generator", "real samples", "what it is"), rows)]
+
+
+def _rows(values: Mapping[str, Json]) -> list[Html]:
+    rows = [(name, _words(value)) for name, value in values.items() if value not in ([], {}, None)]
+    return [table(("what", "value"), rows)] if rows else []
+
+
+def _words(value: Json) -> str:
+    if isinstance(value, list):
+        return "; ".join(_words(item) for item in value)
+    return show(value)
+
+
+def _settings(dossier: Dossier) -> list[Html]:
+    rows = [(path, show(value), dossier.reasons.get(path, "")) for path, value in dossier.trace.settings.items()]
+    shown = table(("setting", "value", "why"), rows) if rows else Html("")
+    return [tag("details", tag("summary", f"{len(rows)} settings"), shown)] if rows else []

@@ -1,0 +1,103 @@
+"""``report.html`` of a run's folder, from what the run wrote down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from equipoise import journal
+from equipoise.doctor.examining import examine
+from equipoise.doctor.readers.runs import read_run
+from equipoise.files import write_whole
+from equipoise.folder import RunFolder
+from equipoise.journal import Event, Faulted, Measured, Pictured, Resumed, Skipped, Started
+from equipoise.report.page import Dossier, Sheet, page
+from equipoise.spec import Json
+
+NAME: Final = "report.html"
+SHEETS: Final = 6
+"""Over the run, besides those of real samples and of the untrained generator."""
+
+
+def write_report(run: Path, out: Path | None = None) -> Path:
+    """Write the page of a run, finished or not, into its folder or to the file `out`, and say where it is.
+
+    Raises `RequestError` when this is no run folder.
+    """
+    folder = RunFolder(run)
+    events = journal.history(folder.read_journal().events)
+    started = next((event for event in events if isinstance(event, Started)), None)
+    trace = read_run(run)
+    dossier = Dossier(
+        name=run.resolve().name,
+        trace=trace,
+        examination=examine(trace),
+        sheets=_sheets(folder, events),
+        reasons=_reasons(started),
+        data=started.data if started else {},
+        machine=_machine(started),
+        measures=_best(events),
+        remarks=_remarks(events),
+    )
+    return write_page(dossier, out or run / NAME)
+
+
+def write_page(dossier: Dossier, out: Path) -> Path:
+    """Write a dossier as a page, whole or not at all."""
+    write_whole(out, page(dossier).encode())
+    return out
+
+
+def _sheets(folder: RunFolder, events: Iterable[Event]) -> list[Sheet]:
+    """Real samples, the untrained generator's, and some evenly over the run, the last one included."""
+    drawn = {event.path: event.step for event in events if isinstance(event, Pictured)}
+    sheets = {path: step for path, step in drawn.items() if step > 0}
+    chosen = evenly(list(sheets.items()), SHEETS)
+    shown = [
+        Sheet("real samples", folder.samples / "reals.png"),
+        Sheet("before training", folder.samples / "fakes_init.png"),
+        *(Sheet(f"step {step}", folder.path / path) for path, step in chosen),
+    ]
+    return [sheet for sheet in shown if sheet.path.is_file()]
+
+
+def evenly(items: Sequence[tuple[str, int]], most: int) -> list[tuple[str, int]]:
+    """At most so many, as far apart as can be; the last is always among them."""
+    if len(items) <= most:
+        return list(items)
+    return [items[round((at + 1) * len(items) / most) - 1] for at in range(most)]
+
+
+def _reasons(started: Started | None) -> dict[str, str]:
+    recipe = started.recipe if started else None
+    reasons = recipe.get("reasons") if isinstance(recipe, dict) else None
+    return {path: str(why) for path, why in reasons.items()} if isinstance(reasons, dict) else {}
+
+
+def _machine(started: Started | None) -> Mapping[str, Json]:
+    return {name: value for name, value in started.machine.items() if name != "probe_s"} if started else {}
+
+
+def _best(events: Iterable[Event]) -> dict[str, float]:
+    """What the last measuring said that found a best generator."""
+    found = [event for event in events if isinstance(event, Measured) and event.is_best]
+    return {"step": found[-1].step, found[-1].name: found[-1].value, **found[-1].beside} if found else {}
+
+
+def _remarks(events: Sequence[Event]) -> list[str]:
+    """What the run itself said, in its order."""
+    remarks: list[str] = []
+    for event in events:
+        if isinstance(event, Started):
+            remarks += event.warnings
+        elif isinstance(event, Resumed):
+            changed = "; ".join(str(change) for change in event.changes)
+            remarks.append(f"step {event.step}: resumed" + (f" with {changed}" if changed else ""))
+        elif isinstance(event, Faulted):
+            remarks.append(f"step {event.step}: stopped, {event.message}")
+    skipped = [event for event in events if isinstance(event, Skipped)]
+    if skipped:
+        first = skipped[0]
+        remarks.append(f"{len(skipped)} updates were left out, the first at step {first.step}: {first.culprit}")
+    return remarks
