@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
@@ -14,14 +14,13 @@ from clinic.outcome import FAILS
 from clinic.running import Record, folder_of, record_of
 from clinic.splits import cases
 from equipoise.doctor.readers.runs import read_run
-from equipoise.doctor.trace import Trace
-from equipoise.journal import Event, Measured, SelfTested, read
+from equipoise.doctor.trace import OF_DATA, OF_MEASURE, OF_PLUMBING, Trace
 
 Truth = Literal["ill", "harmless", "well", "failed control"]
 """By fault and outcome: both, a fault alone, neither, an outcome alone."""
 LAST: Final = 3
 """Evaluations whose median is a run's outcome."""
-SELF_TESTS: Final = ("data:", "plumbing:", "measure:")
+SELF_TESTS: Final = (OF_DATA, OF_PLUMBING, OF_MEASURE)
 
 
 @dataclass(frozen=True)
@@ -89,28 +88,9 @@ def failed_from(record: Record, control: Sequence[float]) -> float | None:
 def trace_of(folder: Path, record: Record) -> Trace:
     """What a doctor may see of a run; of one that was refused, the refusal alone."""
     if record["refused"]:
-        return Trace({}, faults=(f"plumbing: {record['refused']}",))
-    trace, events = read_run(folder), read(folder).events
-    said = [*(f"data: {fault}" for fault in record["data"]), *_said(events)]
-    faults = (*trace.faults, *(words for words in said if words not in trace.faults))
-    return replace(trace, faults=faults, floors={**_floors(events), **trace.floors})
-
-
-def _said(events: Iterable[Event]) -> Iterator[str]:
-    """By a run's own self-test."""
-    for event in events:
-        if isinstance(event, SelfTested):
-            yield from (f"plumbing: {fault}" for fault in event.faults)
-            yield from (f"measure: {doubt}" for doubt in event.doubts)
-
-
-def _floors(events: Iterable[Event]) -> Mapping[str, float]:
-    """What a run's measures say of real samples, under the names of signals."""
-    for event in events:
-        if isinstance(event, Measured) and event.floors:
-            renamed = {event.name: "distance", "coverage": "recall"}
-            return {renamed.get(name, name): value for name, value in event.floors.items()}
-    return {}
+        return Trace({}, faults=(f"{OF_PLUMBING} {record['refused']}",))
+    trace = read_run(folder)
+    return replace(trace, faults=(*(f"{OF_DATA} {fault}" for fault in record["data"]), *trace.faults))
 
 
 def until(trace: Trace, step: float) -> Trace:
