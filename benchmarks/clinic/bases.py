@@ -105,7 +105,7 @@ def whole(
     encoder: Encoder | None = None,
 ) -> Recipe:
     """A recipe with one rate for both sides and no momentum."""
-    adam, average = Adam(lr=lr, beta1=0.0, beta2=0.99), Average(0.99)
+    adam, average = Adam(lr=lr, beta1=0.0, beta2=0.99), Average(0.995)
     return Recipe(source, generator, critic, phases, adam, adam, encoder, average, batch=batch, precision=EXACT)
 
 
@@ -152,7 +152,7 @@ def _of_pictures() -> dict[str, Callable[[], Recipe]]:
         "digits-bce": lambda: pictures(Digits(size=16), {"game": BCE(), "r1": R1(weight=0.5)}, PERCEPTRON),
         "digits-hinge": lambda: pictures(Digits(size=16), {"game": Hinge()}, SPECTRAL),
         "stacked-lsgan": lambda: pictures(STACKED, {"game": LeastSquares(), "r1": R1(weight=0.5)}, PLAIN),
-        "shapes-bce": lambda: large(Shapes(), {"game": BCE(), "r1": R1(weight=0.5, every=4)}, NARROW),
+        "shapes-bce": lambda: large(Shapes(), {"game": BCE()}, SPECTRAL),
         "shapes-wgan-gp": lambda: pictures(
             Shapes(count=2000, size=16), {"game": Wasserstein(), "gp": GradientPenalty()}, NARROW, d_updates=2.0
         ),

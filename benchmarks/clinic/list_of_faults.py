@@ -60,7 +60,7 @@ BALANCE: Final = (
         "critic-small",
         of("critic-blind"),
         COLLAPSES | SWINGS | of("generator-wins", "blur", "gap-stays"),
-        (0.125, 0.0625),
+        (0.25, 0.125),
         scaled("critic.width"),
         "balance",
         has_width,
