@@ -228,6 +228,8 @@ def test_a_case_is_trained_once_and_scored(tmp_path: Path, monkeypatch: pytest.M
     runs = kept.kept_runs("dev", tmp_path)
     assert [run.truth for run in runs] == ["well", "ill"]
     assert told(runs[1]).last.causes == ("invalid-measure",)
+    monkeypatch.setitem(BASES, "ring-bce", short["ring-bce"])
+    assert record_of(found[0], tmp_path) is None, "its base has changed since"
     assert outcome.FAILS == 1.5
 
 

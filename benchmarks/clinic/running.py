@@ -23,6 +23,7 @@ from equipoise.journal import Event, Tick
 from equipoise.recipe import Recipe
 from equipoise.run import Where, carry_out, start
 from equipoise.session import Session
+from equipoise.spec import digest
 
 RECORD = "clinic.json"
 """What the clinic knows of a run, beside its journal."""
@@ -53,10 +54,10 @@ class Observer:
 
 
 def record_of(case: Case, work: Path) -> Record | None:
-    """What an earlier call has found."""
+    """What an earlier call has found; nothing where its recipe was another one."""
     path = folder_of(case, work) / RECORD
-    found: Record | None = json.loads(path.read_text()) if path.exists() else None
-    return found
+    found: Record = json.loads(path.read_text()) if path.exists() else {}
+    return found if found.get("recipe") == digest(case.recipe) else None
 
 
 def folder_of(case: Case, work: Path) -> Path:
@@ -75,7 +76,14 @@ def carry_through(case: Case, work: Path, shared: Path | None) -> Record:
     began = time.process_time()
     recipe = replace(case.recipe, seed=case.seed)
     where = Where(data_of(base, shared), work / "corpora", "cpu")
-    record: Record = {"id": case.id, "refused": "", "fault": "", "poisoned": "", "steps": 0}
+    record: Record = {
+        "id": case.id,
+        "recipe": digest(case.recipe),
+        "refused": "",
+        "fault": "",
+        "poisoned": "",
+        "steps": 0,
+    }
     record |= _trained(case, recipe, where, folder, observer)
     record |= {"evaluations": observer.evaluations, "data": _data_faults(recipe, where)}
     record |= {"core_s": round(time.process_time() - began, 2), "judging_s": round(observer.seconds, 2)}
