@@ -41,8 +41,13 @@ def report(title: str, results: list[Result], remarks: str = "") -> None:
 
 def provenance() -> str:
     """Date, command, machine and commit of the figures."""
-    command = shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *_without_folders(sys.argv[1:])])
+    command = shlex.join(["python", *_program(Path(sys.argv[0])), *_without_folders(sys.argv[1:])])
     return f"{datetime.date.today()} · `{command}` · {machine()} · commit {commit()}"
+
+
+def _program(path: Path) -> list[str]:
+    """How a benchmark is called: a file, or a package below `benchmarks`."""
+    return ["-m", path.parent.name] if path.name == "__main__.py" else [f"benchmarks/{path.name}"]
 
 
 def _without_folders(words: list[str]) -> list[str]:

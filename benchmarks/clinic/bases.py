@@ -1,0 +1,232 @@
+"""What is trained where nothing is wrong: data, networks and a game that learn in seconds on one core."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from clinic.broken import AlteredCritic
+from clinic.sources import InkDigits, ShapePairs, Shapes, Textures
+from equipoise.data import Digits, Grid, Images, Ring, StackedDigits
+from equipoise.networks import (
+    DcganCritic,
+    DcganGenerator,
+    EruCritic,
+    EruGenerator,
+    MlpCritic,
+    MlpGenerator,
+    PatchCritic,
+    RrdbGenerator,
+    StyleCritic,
+    StyleGenerator,
+    VaeEncoder,
+)
+from equipoise.recipe import (
+    Adam,
+    Average,
+    Cadence,
+    Critic,
+    Encoder,
+    Generator,
+    Phase,
+    Precision,
+    Recipe,
+    Source,
+    Span,
+    Term,
+)
+from equipoise.terms import (
+    BCE,
+    KL,
+    L1,
+    R1,
+    R2,
+    Auxiliary,
+    GradientPenalty,
+    Hinge,
+    LeastSquares,
+    RelativisticAverage,
+    RelativisticPairing,
+    Wasserstein,
+)
+
+Truth = Literal["modes", "features", "channels", "asked", "pairs"]
+"""How the outcome is known; see `outcome`."""
+EVALUATIONS = 10
+TICK_STEPS = 10
+POINTS_STEPS, PICTURES_STEPS = 2000, 1000
+FEW_POINTS = 6400
+"""100 batches: a window of an epoch is then not longer than one of the doctor's own."""
+EXACT = Precision("float32", "contiguous")
+CADENCE = Cadence(tick_steps=TICK_STEPS, probe_steps=25, measuring_share=1.0, checkpoint_s=1e6, keep_recent=1)
+
+
+@dataclass(frozen=True)
+class Base:
+    """A healthy run."""
+
+    key: str
+    recipe: Recipe
+    truth: Truth
+    part: Literal["dev", "test"] = "dev"
+    data: str = ""
+    """Below the folder of shared data; nothing for data that are made."""
+
+    @property
+    def steps(self) -> int:
+        return round(sum(phase.length.amount for phase in self.recipe.phases.values()))
+
+    @property
+    def begin(self) -> int:
+        """The step at which the last phase begins, from which a doctor counts."""
+        return round(sum(phase.length.amount for phase in list(self.recipe.phases.values())[:-1]))
+
+    @property
+    def every(self) -> int:
+        """Steps between two evaluations."""
+        return max(TICK_STEPS, self.steps // EVALUATIONS // TICK_STEPS * TICK_STEPS)
+
+    @property
+    def game(self) -> Term:
+        found = next(phase.adversarial for phase in reversed(list(self.recipe.phases.values())))
+        assert found is not None
+        return found
+
+
+def whole(
+    source: Source,
+    generator: Generator,
+    critic: Critic,
+    phases: Mapping[str, Phase],
+    lr: float,
+    batch: int = 64,
+    encoder: Encoder | None = None,
+) -> Recipe:
+    """A recipe with one rate for both sides and no momentum."""
+    adam, average = Adam(lr=lr, beta1=0.0, beta2=0.99), Average(0.995)
+    return Recipe(source, generator, critic, phases, adam, adam, encoder, average, batch=batch, precision=EXACT)
+
+
+def points(source: Source, terms: Mapping[str, Term], d_updates: float = 1.0, steps: int = POINTS_STEPS) -> Recipe:
+    """Perceptrons on Gaussians in the plane."""
+    phase = Phase(Span(steps), terms, d_updates=d_updates)
+    generator = MlpGenerator(latent=4, width=64, depth=3, activation="relu")
+    return whole(source, generator, MlpCritic(width=64, depth=3), {"main": phase}, 1e-3)
+
+
+def pictures(
+    source: Source, terms: Mapping[str, Term], critic: Critic, batch: int = 32, width: int = 12, d_updates: float = 1.0
+) -> Recipe:
+    """A small DCGAN."""
+    phase = Phase(Span(PICTURES_STEPS), terms, d_updates=d_updates, share_fakes=d_updates == 1.0)
+    generator = DcganGenerator(latent=32, width=width, upsampling="nearest")
+    return whole(source, generator, critic, {"main": phase}, 1e-3, batch)
+
+
+def large(source: Source, terms: Mapping[str, Term], critic: Critic) -> Recipe:
+    """The same for 32 pixels: narrower, and fewer at a time."""
+    return pictures(source, terms, critic, batch=16, width=8)
+
+
+SPECTRAL = DcganCritic(width=12, norm="none", weights="he", spectral_norm=True)
+PLAIN = DcganCritic(width=12, norm="none", weights="he")
+NARROW, NARROW_SPECTRAL = replace(PLAIN, width=8), replace(SPECTRAL, width=8)
+PERCEPTRON = MlpCritic(width=128, depth=3)
+RING, GRID = Ring(count=FEW_POINTS, std=0.05), Grid(count=FEW_POINTS, std=0.2)
+STACKED = StackedDigits(count=4000)
+
+
+def _of_points() -> dict[str, Callable[[], Recipe]]:
+    return {
+        "ring-bce": lambda: points(RING, {"game": BCE(), "r1": R1(weight=0.05)}),
+        "ring-lsgan": lambda: points(RING, {"game": LeastSquares(), "r1": R1(weight=0.02)}),
+        "grid-hinge": lambda: points(GRID, {"game": Hinge(), "r1": R1(weight=0.05)}, steps=2400),
+        "ring-wgan-gp": lambda: points(RING, {"game": Wasserstein(), "gp": GradientPenalty(weight=1.0)}, 3.0, 1000),
+    }
+
+
+def _of_pictures() -> dict[str, Callable[[], Recipe]]:
+    return {
+        "digits-bce": lambda: pictures(Digits(size=16), {"game": BCE(), "r1": R1(weight=0.5)}, PERCEPTRON),
+        "digits-hinge": lambda: pictures(Digits(size=16), {"game": Hinge()}, SPECTRAL),
+        "stacked-lsgan": lambda: pictures(STACKED, {"game": LeastSquares(), "r1": R1(weight=0.5)}, PLAIN),
+        "shapes-bce": lambda: large(Shapes(), {"game": BCE()}, SPECTRAL),
+        "shapes-wgan-gp": lambda: pictures(
+            Shapes(count=2000, size=16), {"game": Wasserstein(), "gp": GradientPenalty()}, NARROW, d_updates=2.0
+        ),
+    }
+
+
+def _held_out() -> dict[str, Callable[[], Recipe]]:
+    both = {"r1": R1(weight=0.5), "r2": R2(weight=0.5)}
+    on_points = {"r1": R1(weight=0.05), "r2": R2(weight=0.05)}
+    return {
+        "grid-relativistic": lambda: points(GRID, {"game": RelativisticPairing(), **on_points}),
+        "ring-wgan-clip": lambda: replace(
+            points(RING, {"game": Wasserstein()}, 3.0, 1000),
+            critic=AlteredCritic(MlpCritic(width=64, depth=3), "clip weights", 0.1),
+        ),
+        "digits-relativistic": lambda: pictures(Digits(size=16), {"game": RelativisticAverage(), **both}, PERCEPTRON),
+        "textures-hinge": lambda: large(Textures(), {"game": Hinge()}, NARROW_SPECTRAL),
+        "textures-style": style,
+        "ink-hinge": by_ink,
+        "pairs-hinge": in_pairs,
+        "eurosat-bce": lambda: large(Images(size=32), {"game": BCE(), "r1": R1(weight=0.5, every=4)}, NARROW),
+    }
+
+
+def style() -> Recipe:
+    """Networks of another architecture."""
+    terms: dict[str, Term] = {"game": BCE(), "r1": R1(weight=1.0, every=4)}
+    phase = Phase(Span(800), terms, share_fakes=True)
+    generator = StyleGenerator(latent=32, width=8, widest=32)
+    return whole(Textures(size=16), generator, StyleCritic(width=8, widest=32, group=4), {"main": phase}, 1e-3, 16)
+
+
+def by_ink() -> Recipe:
+    """Digits asked for by their ink, with an encoder beside the game."""
+    terms = {"game": Hinge(), "asked": Auxiliary(weight=2.0), "rebuild": L1(weight=1.0), "kl": KL(weight=0.1)}
+    phase = Phase(Span(1000), terms)
+    generator, critic = EruGenerator(latent=16, width=8), EruCritic(width=8, group=1)
+    return whole(InkDigits(), generator, critic, {"main": phase}, 1e-3, 16, VaeEncoder(width=8))
+
+
+def in_pairs() -> Recipe:
+    """Super-resolution: pixels first, then a critic."""
+    phases = {
+        "pixels": Phase(Span(200), {"l1": L1()}, best_by="psnr"),
+        "detail": Phase(Span(800), {"game": Hinge(weight=0.01), "l1": L1()}, best_by="kernel"),
+    }
+    generator = RrdbGenerator(width=12, growth=8, blocks=1, branch=0, upsampling="shuffle")
+    return whole(ShapePairs(), generator, PatchCritic("patch", width=8), phases, 1e-3, batch=8)
+
+
+TRUTHS: Mapping[str, Truth] = {
+    "ring": "modes",
+    "grid": "modes",
+    "stacked": "channels",
+    "ink": "asked",
+    "pairs": "pairs",
+}
+"""By the first word of a base; features for all others."""
+SHARED = {"eurosat-bce": "sentinel2/eurosat"}
+
+
+def _base(key: str, recipe: Recipe, part: Literal["dev", "test"]) -> Base:
+    found = Base(key, recipe, TRUTHS.get(key.partition("-")[0], "features"), part, SHARED.get(key, ""))
+    return replace(found, recipe=replace(recipe, cadence=replace(CADENCE, sheet_steps=found.every)))
+
+
+BASES: Mapping[str, Base] = {
+    **{key: _base(key, make(), "dev") for key, make in {**_of_points(), **_of_pictures()}.items()},
+    **{key: _base(key, make(), "test") for key, make in _held_out().items()},
+}
+
+
+def data_of(base: Base, shared: Path | None) -> Path | None:
+    """Raises `ValueError` where a base needs shared data and there are none."""
+    if base.data and shared is None:
+        raise ValueError(f"{base.key} needs --shared FOLDER")
+    return shared / base.data if base.data and shared is not None else None

@@ -1,0 +1,176 @@
+"""Faults of settings, a row each; how they are made is in `faults`, and `FAULTS` holds those of data and code too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from clinic.faults import (
+    SATURATES,
+    Fault,
+    both_penalties,
+    bounds,
+    clamped,
+    has_conditions,
+    has_latents,
+    has_pairs,
+    has_width,
+    holds,
+    is_picture,
+    noisy_view,
+    of,
+    plays,
+    saturating,
+    scaled,
+    set_to,
+    unbounded,
+    uncertain_labels,
+    whole_number,
+)
+from clinic.list_of_bugs import BUGS, COLLAPSES, SWINGS
+from equipoise.terms import BCE
+
+BALANCE: Final = (
+    Fault(
+        "critic-fast",
+        of("critic-wins"),
+        SWINGS | of("steep-critic", "off-target", "generator-wins", "not-finite"),
+        (10.0, 30.0),
+        scaled("d_optim.lr"),
+        "balance",
+    ),
+    Fault(
+        "generator-fast",
+        of("generator-wins", "oscillation"),
+        SWINGS | COLLAPSES | of("off-target", "not-finite"),
+        (10.0, 30.0),
+        scaled("g_optim.lr"),
+        "balance",
+    ),
+    Fault(
+        "critic-often",
+        of("critic-wins"),
+        of("overfitting", "oscillation"),
+        (5.0, 10.0),
+        whole_number("phases.*.d_updates"),
+        "balance",
+        SATURATES,
+    ),
+    Fault(
+        "critic-small",
+        of("critic-blind"),
+        COLLAPSES | SWINGS | of("generator-wins", "blur", "gap-stays"),
+        (0.25, 0.125),
+        scaled("critic.width"),
+        "balance",
+        has_width,
+    ),
+    Fault(
+        "critic-large",
+        of("critic-wins", "overfitting"),
+        of("oscillation", "exploding"),
+        (4.0,),
+        scaled("critic.width"),
+        "balance",
+        lambda base: has_width(base) and not is_picture(base),
+    ),
+    Fault(
+        "momentum",
+        of("oscillation"),
+        SWINGS | COLLAPSES | of("critic-wins", "generator-wins", "off-target"),
+        (0.9, 0.95),
+        set_to("d_optim.beta1", "g_optim.beta1"),
+        "balance",
+    ),
+    Fault(
+        "few-latents",
+        of("partial-collapse"),
+        COLLAPSES,
+        (1.0, 2.0),
+        whole_number("generator.latent"),
+        "balance",
+        lambda base: has_latents(base) and is_picture(base),
+    ),
+    Fault(
+        "batch-tiny",
+        of("oscillation"),
+        SWINGS | of("partial-collapse", "generator-wins", "critic-wins"),
+        (2.0, 4.0),
+        whole_number("batch"),
+        "balance",
+        lambda base: base.key != "textures-style",
+        "test",
+    ),
+    Fault(
+        "saturating",
+        of("critic-wins"),
+        of("saturated-flip", "plumbing-bug"),
+        (3.0, 10.0),
+        saturating,
+        "balance",
+        plays(BCE),
+        "test",
+    ),
+)
+"""Of rates, sizes and rhythm."""
+BOUND: Final = (
+    Fault(
+        "unbounded",
+        of("critic-wins", "steep-critic"),
+        SWINGS | of("overfitting", "off-target", "late-collapse"),
+        (0.0, 0.01),
+        unbounded,
+        "bound",
+        bounds,
+    ),
+    Fault(
+        "penalty-heavy",
+        of("critic-blind", "dead-critic"),
+        of("gap-stays", "generator-wins", "blur"),
+        (32.0, 1000.0),
+        both_penalties,
+        "bound",
+        holds("r1"),
+    ),
+    Fault(
+        "gradient-penalty-heavy",
+        of("dead-critic", "critic-blind"),
+        of("gap-stays", "blur"),
+        (100.0, 1000.0),
+        scaled("phases.*.terms.gp.weight"),
+        "bound",
+        holds("gp"),
+    ),
+    Fault(
+        "clamp",
+        of("dead-critic", "critic-blind"),
+        of("plumbing-bug", "saturated-flip", "gap-stays"),
+        (0.02, 0.2),
+        clamped,
+        "bound",
+        lambda base: not has_conditions(base),
+        "test",
+    ),
+    Fault(
+        "uncertain-labels",
+        of("critic-blind"),
+        of("generator-wins"),
+        (0.01, 0.05),
+        uncertain_labels,
+        "bound",
+        plays(BCE),
+        "test",
+    ),
+    Fault(
+        "noisy-view",
+        of("critic-blind"),
+        of("too-much-detail", "generator-wins"),
+        (1.0, 2.0),
+        noisy_view,
+        "bound",
+        lambda base: is_picture(base) and not has_pairs(base),
+        "test",
+    ),
+)
+"""Of what holds the critic."""
+FAULTS: Final[Mapping[str, Fault]] = {fault.key: fault for fault in (*BALANCE, *BOUND, *BUGS)}
