@@ -90,6 +90,17 @@ def test_a_page_is_written_of_any_log(tmp_path: Path) -> None:
     assert "log.csv" in "".join(parsed(out.read_text(encoding="utf-8")).itertext())
 
 
+def test_a_page_that_cannot_be_written_is_told_after_the_diagnosis(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("step,d_loss\n" + "".join(f"{step},1.0{step % 7}\n" for step in STEPS))
+    assert run_command(["doctor", str(log), "--page", str(log / "page.html")]) == 2
+    said = capsys.readouterr()
+    assert "read: log.csv" in said.out
+    assert "page.html cannot be written" in said.err and said.err.count("\n") == 1
+
+
 def test_no_page_without_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["report", str(tmp_path)]) == 2
     assert "is not a run folder" in capsys.readouterr().err

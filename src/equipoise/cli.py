@@ -258,16 +258,16 @@ def doctor(
         raise RequestError("doctor needs a run's folder or a log: a table, a text, a notebook, TensorBoard's events")
     trace = read_all(paths, loss, phase)
     examination = examine(trace)
-    if page is not None:
-        from equipoise.report.page import Dossier
-        from equipoise.report.writing import write_page
-
-        write_page(Dossier(", ".join(path.name for path in paths), trace, examination), page)
     if json_:
         print_json(telling.to_json(examination, trace))
     else:
         sys.stdout.writelines(f"{line}\n" for line in telling.lines(examination, trace, everything=everything))
     sys.stdout.flush()
+    if page is not None:
+        from equipoise.report.page import Dossier
+        from equipoise.report.writing import write_page
+
+        write_page(Dossier(", ".join(path.name for path in paths), trace, examination), page)
     return NOT_WELL if examination.verdict in ("ill", "suspect") else OK
 
 

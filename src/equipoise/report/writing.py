@@ -9,6 +9,7 @@ from typing import Final
 from equipoise import journal
 from equipoise.doctor.examining import examine
 from equipoise.doctor.readers.runs import read_run
+from equipoise.errors import RequestError
 from equipoise.files import write_whole
 from equipoise.folder import RunFolder
 from equipoise.journal import Event, Faulted, Measured, Pictured, Resumed, Skipped, Started
@@ -23,7 +24,7 @@ SHEETS: Final = 6
 def write_report(run: Path, out: Path | None = None) -> Path:
     """Write the page of a run, finished or not, into its folder or to the file `out`, and say where it is.
 
-    Raises `RequestError` when this is no run folder.
+    Raises `RequestError` when this is no run folder, and where the page cannot be written.
     """
     folder = RunFolder(run)
     events = journal.history(folder.read_journal().events)
@@ -44,8 +45,12 @@ def write_report(run: Path, out: Path | None = None) -> Path:
 
 
 def write_page(dossier: Dossier, out: Path) -> Path:
-    """Write a dossier as a page, whole or not at all."""
-    write_whole(out, page(dossier).encode())
+    """Write a dossier as a page, whole or not at all.  Raises `RequestError` where it cannot be written."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(out, page(dossier).encode())
+    except OSError as error:
+        raise RequestError(f"{out} cannot be written: {error.strerror or error}") from error
     return out
 
 
