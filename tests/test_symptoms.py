@@ -250,3 +250,11 @@ def test_no_numbers_confuse_it(seed: int) -> None:
     for diagnosis in examination.diagnoses:
         assert 0.0 < diagnosis.confidence <= 1.0
         assert all(np.isfinite(item.onset) for item in diagnosis.evidence if item.onset is not None)
+
+
+@pytest.mark.parametrize(("first", "fires"), [(100, True), (700, False)])
+def test_what_was_learned_before_a_late_first_measuring_counts(first: int, fires: bool) -> None:
+    """The demo is measured each 700 steps, and is near its best at the first."""
+    steps = np.arange(first, 7001, 690)
+    run = Trace({"distance": Series.of(steps, np.linspace(0.88, 0.79, len(steps)))}, floors={"distance": 0.1})
+    assert ("not-learning" in keys(run)) == fires

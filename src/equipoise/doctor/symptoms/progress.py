@@ -29,6 +29,8 @@ FAR: Final = 3.0
 """Times the floor: there is something left to learn."""
 FEWEST: Final = 6
 """Evaluations."""
+EARLY: Final = 0.05
+"""Of the run so far: a first measuring up to there is the beginning (to be tuned)."""
 LEARNED: Final = 0.8
 """Of the first distance: below it something was learned (to be tuned)."""
 LEARNED_FID: Final = 45.0
@@ -95,7 +97,8 @@ class NotLearning(Symptom):
         "plumbing-bug": "weights that do not move look exactly so",
     }
     reads: ClassVar[tuple[str, ...]] = (
-        f"`distance` or `fid`: best above {LEARNED:g} times the first, after {LONG:g} steps and {FEWEST} evaluations",
+        f"`distance` or `fid`: best above {LEARNED:g} times the first, which was within the first {EARLY:.0%} of the run, "
+        f"after {LONG:g} steps and {FEWEST} evaluations",
         f"`psnr`: best below {LEAST_PSNR:g} dB and risen by less than {LEAST_RISE:g} dB in {FEWEST} evaluations",
     )
     explained_by: ClassVar[tuple[str, ...]] = (
@@ -197,8 +200,11 @@ def _back(trace: Trace, name: str) -> Evidence | None:
 
 
 def _never(trace: Trace, name: str) -> Evidence | None:
+    """Where the first measuring came late, much may have been learned before it, and nothing can be said."""
     series = trace.get(name)
     if series is None or len(series) < FEWEST or trace.last_step < LONG or series.values[0] <= 0:
+        return None
+    if series.steps[0] > EARLY * trace.last_step:
         return None
     unknown = LEARNED_FID if name == "fid" else 0.0
     best, near = best_so_far(series, higher=False), FAR * trace.floors[name] if name in trace.floors else unknown
