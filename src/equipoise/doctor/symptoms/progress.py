@@ -97,7 +97,7 @@ class NotLearning(Symptom):
         "plumbing-bug": "weights that do not move look exactly so",
     }
     reads: ClassVar[tuple[str, ...]] = (
-        f"`distance` or `fid`: best above {LEARNED:g} times the first, which was within the first {EARLY:.0%} of the run, "
+        f"`distance` or `fid`: best above {LEARNED:g} times the first, measured in the first {EARLY:.0%} of the run, "
         f"after {LONG:g} steps and {FEWEST} evaluations",
         f"`psnr`: best below {LEAST_PSNR:g} dB and risen by less than {LEAST_RISE:g} dB in {FEWEST} evaluations",
     )
