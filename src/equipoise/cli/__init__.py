@@ -1,0 +1,49 @@
+"""The command line.  Each verb parses its words and makes one call; nothing heavy is imported before it is needed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+from cyclopts import CycloptsError
+
+from equipoise.cli import judging, making, using
+from equipoise.cli.words import FAULT, OK, WRONG_REQUEST, app
+from equipoise.errors import Fault, RequestError
+from equipoise.spec import SpecError
+
+__all__ = ["SHORT_SPIN", "app", "judging", "main", "making", "run_command", "using"]
+
+SHORT_SPIN = "1000"
+"""How long a thread of OpenMP spins before it sleeps, read when torch is first imported.  By default it spins so long
+that one other busy process slows the training of small networks down sixteenfold; so, less than twofold (LAB.md)."""
+
+
+def main() -> NoReturn:
+    """Run the command line; a request that fails is one clear line and an exit code."""
+    os.environ.setdefault("GOMP_SPINCOUNT", SHORT_SPIN)
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def run_command(words: list[str]) -> int:
+    """The exit code of one command."""
+    try:
+        code = app(words, exit_on_error=False, print_error=False, result_action="return_value")
+    except (RequestError, SpecError) as error:
+        return _complain(str(error), WRONG_REQUEST)
+    except CycloptsError as error:
+        return _complain(str(error), WRONG_REQUEST)
+    except Fault as fault:
+        return _complain(str(fault), FAULT)
+    except BrokenPipeError:  # whoever reads has seen enough, as head has; at the end nothing must be left to flush
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except OSError as error:
+        return _complain(f"{error.filename or 'a file'}: {error.strerror or error}", FAULT)
+    return code if isinstance(code, int) else OK
+
+
+def _complain(message: str, code: int) -> int:
+    sys.stderr.write(f"equipoise: {' '.join(message.split())}\n")
+    return code

@@ -1,0 +1,113 @@
+"""Verbs that judge: doctor, report, evaluate, compare."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from equipoise.cli.words import NOT_WELL, OK, AsJson, Device, app, flag, print_json, reading_bar
+from equipoise.errors import RequestError
+
+
+@app.command
+def doctor(
+    *paths: Path,
+    loss: Annotated[str | None, Parameter(name="--loss", help="bce, lsgan, hinge, wgan, relativistic ...")] = None,
+    phase: Annotated[
+        str | None, Parameter(name="--phase", help="another phase of a run than the last, or another pair of networks")
+    ] = None,
+    everything: Annotated[bool, flag("--all", "all that could be tried, for every diagnosis")] = False,
+    page: Annotated[Path | None, Parameter(name="--page", help="also write this HTML file, with plots")] = None,
+    json_: AsJson = False,
+) -> int:
+    """Say what is wrong with a run, by its folder or by a log of any program, how that is known, and what to change."""
+    from equipoise.doctor import telling
+    from equipoise.doctor.examining import examine
+    from equipoise.doctor.readers import read_all
+
+    if not paths:
+        raise RequestError("doctor needs a run's folder or a log: a table, a text, a notebook, TensorBoard's events")
+    trace = read_all(paths, loss, phase)
+    examination = examine(trace)
+    if json_:
+        print_json(telling.to_json(examination, trace))
+    else:
+        sys.stdout.writelines(f"{line}\n" for line in telling.lines(examination, trace, everything=everything))
+    sys.stdout.flush()
+    if page is not None:
+        from equipoise.report.page import Dossier
+        from equipoise.report.writing import write_page
+
+        write_page(Dossier(", ".join(path.name for path in paths), trace, examination), page)
+    return NOT_WELL if examination.verdict in ("ill", "suspect") else OK
+
+
+@app.command
+def report(
+    run_folder: Path,
+    *,
+    out: Annotated[Path | None, Parameter(name="--out", help="file to write; default report.html in the run")] = None,
+) -> int:
+    """Write a run as one page: verdict, evidence, samples over time, curves, settings with their reasons."""
+    from equipoise.report.writing import write_report
+
+    sys.stdout.write(f"{write_report(run_folder, out)}\n")
+    return OK
+
+
+@app.command
+def evaluate(
+    run_folder: Path,
+    *,
+    data: Annotated[
+        Path | None, Parameter(name="--data", help="pictures the run has not seen; default its own")
+    ] = None,
+    n: Annotated[int | None, Parameter(name="--n", help="how many at most of each kind; default 2000")] = None,
+    seed: Annotated[int, Parameter(name="--seed", help="which samples, which halves")] = 0,
+    everything: Annotated[
+        bool, flag("--all", "more numbers: faults by name, sizes of detail, channels, a classifier")
+    ] = False,
+    json_: AsJson = False,
+    device: Device = "auto",
+) -> int:
+    """Measure a run's best generator, each number beside what real data give."""
+    from equipoise import evaluating, showing
+
+    if n is not None and n < 1:
+        raise RequestError(f"--n {n}: at least one sample is needed")
+    with reading_bar() as progress:
+        count = n or evaluating.MOST_SAMPLES
+        result = evaluating.evaluate(run_folder, data, count, seed, device, progress, everything=everything)
+    if json_:
+        print_json(result.to_json())
+    else:
+        showing.lines(result.lines())
+    return OK
+
+
+@app.command
+def compare(
+    *runs: Path,
+    data: Annotated[Path | None, Parameter(name="--data", help="other pictures; default the runs' own")] = None,
+    n: Annotated[int | None, Parameter(name="--n", help="how many at most of each kind; default 2000")] = None,
+    seed: Annotated[int, Parameter(name="--seed", help="which samples, which halves")] = 0,
+    sheet: Annotated[Path, Parameter(name="--sheet", help="where to put the samples of all")] = Path("compare.png"),
+    json_: AsJson = False,
+    device: Device = "auto",
+) -> int:
+    """Say which of several runs is better, by which numbers, and what differs in their settings."""
+    from equipoise import comparing, evaluating, showing
+
+    if n is not None and n < 1:
+        raise RequestError(f"--n {n}: at least one sample is needed")
+    with reading_bar() as progress:
+        result = comparing.compare(runs, data, n or evaluating.MOST_SAMPLES, seed, device, progress)
+    if json_:
+        print_json(result.to_json() | {"sheet": str(sheet)})
+    else:
+        showing.lines([*result.lines(), "", f"samples side by side: {sheet}"])
+    result.draw(sheet)
+    return OK

@@ -1,0 +1,217 @@
+"""Verbs that make runs: recipes, check, train, resume, demo."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from equipoise.cli.words import NOT_WELL, OK, AsJson, Data, Device, Set, app, flag, print_json, reading_bar
+from equipoise.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from equipoise.journal import Event
+    from equipoise.session import Session
+    from equipoise.terminal import View
+
+MOST_WORKERS = 64
+"""Threads; each may hold two batches in memory."""
+
+Length = Annotated[str | None, Parameter(name="--for", help="how long: 10m, 5000steps or 200epochs")]
+Workers = Annotated[
+    int, Parameter(name="--workers", help="threads that read data too large for the device; see check --loader")
+]
+Track = Annotated[
+    Literal["tensorboard", "wandb"] | None, Parameter(name="--track", help="copy numbers and sheets there too")
+]
+Autopilot = Annotated[Literal["off"], Parameter(name="--autopilot", help="act on diagnoses by itself; only off so far")]
+
+
+@app.command
+def recipes(name: str | None = None, *, json_: AsJson = False) -> int:
+    """List the recipes, or show one with the reason for each number."""
+    from equipoise import recipes as shelf
+    from equipoise import showing
+
+    entries = shelf.catalogue()
+    if name is not None and name not in entries:
+        raise shelf.unknown(name)
+    if json_:
+        print_json(entries if name is None else entries[name])
+    elif name is None:
+        showing.shelf(entries)
+    else:
+        showing.recipe(entries[name])
+    return OK
+
+
+@app.command
+def check(
+    data: Path,
+    *,
+    recipe: Annotated[str | None, Parameter(name="--recipe", help="read the data as this recipe would")] = None,
+    changes: Set = None,
+    sheet: Annotated[Path, Parameter(name="--sheet", help="where to put the contact sheet")] = Path("check.png"),
+    loader: Annotated[bool, flag("--loader", "find by trying how many --workers keep training from waiting")] = False,
+    device: Device = "auto",
+    json_: AsJson = False,
+) -> int:
+    """Look for what is wrong with data before anything is trained on it."""
+    from equipoise import checking, showing
+
+    if loader and recipe is None:
+        raise RequestError("--loader tries real steps, which need networks: add --recipe NAME")
+    with reading_bar() as progress:
+        result = checking.check(data, recipe, changes or [], sheet, progress)
+        loaders = None
+        if loader and not result.has_faults:
+            from equipoise import asked, loading, run
+
+            assert recipe is not None
+            settings = asked.as_set(asked.find_recipe(recipe), changes or [])
+            loaders = loading.compare_loaders(settings, run.Where(data, device=device))
+    if json_:
+        print_json(result.to_json() | ({"loaders": loaders.to_json()} if loaders else {}))
+    else:
+        showing.lines(result.lines())
+        if loader:
+            showing.lines(loaders.lines() if loaders else ["loaders were not tried: the data have faults"])
+    return NOT_WELL if result.has_faults else OK
+
+
+@app.command
+def train(
+    recipe: str,
+    *,
+    data: Data = None,
+    out: Annotated[Path | None, Parameter(name="--out", help="the run's folder; default runs/RECIPE-001")] = None,
+    changes: Set = None,
+    length: Length = None,
+    begin_from: Annotated[
+        Path | None, Parameter(name="--from", help="a run, or a generator in best/, whose weights to begin with")
+    ] = None,
+    autopilot: Autopilot = "off",
+    ada: Annotated[bool, flag("--ada", "adaptive augmentation in place of the recipe's own; for few samples")] = False,
+    rehearse: Annotated[
+        bool, flag("--rehearse", "the whole of it in small, thrown away afterwards: is the long run worth starting?")
+    ] = False,
+    track: Track = None,
+    workers: Workers = 1,
+    device: Device = "auto",
+    dry_run: Annotated[bool, flag("--dry-run", "show every setting and what the data is; train nothing")] = False,
+) -> int:
+    """Train a recipe: a name, recipe.json, or file.py:function."""
+    from equipoise import asked, rehearsal, run, showing
+    from equipoise.folder import next_free
+    from equipoise.recipe import Budget
+
+    settings = asked.as_set(asked.find_recipe(recipe), changes or [], ada=ada)
+    budget = Budget.parse(length) if length is not None else None
+    folder = out if out is not None else next_free(Path("runs"), _stem(recipe))
+    with reading_bar() as progress:
+        where = run.Where(data, device=device, progress=progress, readers=_readers(workers))
+        if begin_from is not None and dry_run:
+            raise RequestError("--from changes nothing that --dry-run shows: leave one of them away")
+        if dry_run:
+            showing.plan(rehearsal.outline(settings, where, budget))
+            return OK
+        if rehearse:
+            showing.rehearsal(rehearsed := rehearsal.rehearse(settings, where, budget, begin_from))
+            return NOT_WELL if rehearsed.faults else OK
+        view = _view()
+        session = run.start(settings, where, folder, budget, _listeners(view, track, folder), begin_from)
+    return _carry_out(session, view)
+
+
+@app.command
+def resume(
+    run_folder: Path,
+    *,
+    changes: Set = None,
+    accept_changes: Annotated[bool, flag("--accept-changes", "go on although settings or data differ")] = False,
+    data: Data = None,
+    length: Annotated[str | None, Parameter(name="--for", help="how much longer: 10m, 5000steps, 200epochs")] = None,
+    autopilot: Autopilot = "off",
+    track: Track = None,
+    workers: Workers = 1,
+    device: Device = "auto",
+) -> int:
+    """Go on with a run exactly where its newest checkpoint is."""
+    from equipoise import run
+    from equipoise.edit import Edit
+    from equipoise.recipe import Budget
+
+    budget = Budget.parse(length) if length is not None else None
+    edits = [Edit.parse(change) for change in changes or []]
+    view = _view()
+    listeners = _listeners(view, track, run_folder)
+    with reading_bar() as progress:
+        where = run.Where(data, device=device, progress=progress, readers=_readers(workers))
+        session = run.resume(
+            run_folder, edits, accept_changes=accept_changes, where=where, budget=budget, listeners=listeners
+        )
+    return _carry_out(session, view)
+
+
+@app.command
+def demo(*, out: Annotated[Path | None, Parameter(name="--out", help="default runs/demo-001")] = None) -> int:
+    """Train on real handwritten digits for a few minutes and judge what comes out."""
+    from equipoise import demo as tour
+    from equipoise import showing
+    from equipoise.folder import next_free
+
+    folder = out if out is not None else next_free(Path("runs"), "demo")
+    with _view() as view:
+        verdict = tour.tour(folder, [view])
+    showing.lines(verdict.lines())
+    return OK
+
+
+def _carry_out(session: Session, view: View) -> int:
+    """Train with the view open, and say where things are."""
+    from equipoise import run, showing
+    from equipoise.engine.world import leave_world
+    from equipoise.session import STOPPED
+
+    with view if session.plan.world.leads else contextlib.nullcontext():
+        reason = run.carry_out(session)
+    leave_world()
+    if session.plan.world.leads:
+        folder = session.folder.path
+        hint = "resume" if reason == STOPPED else "sample"
+        showing.lines([f"{reason} at step {session.step}; the run is in {folder}", f"next: equipoise {hint} {folder}"])
+    return OK
+
+
+def _view() -> View:
+    from rich.console import Console
+
+    from equipoise.terminal import View
+
+    return View(Console())
+
+
+def _listeners(
+    view: View, track: Literal["tensorboard", "wandb"] | None, run_folder: Path
+) -> list[Callable[[Event], None]]:
+    """Whoever is told what happens: the terminal, and a tracker when one was asked for."""
+    if track is None:
+        return [view]
+    from equipoise.track import tracker
+
+    return [view, tracker(track, run_folder)]
+
+
+def _readers(workers: int) -> int:
+    if not 1 <= workers <= MOST_WORKERS:
+        raise RequestError(f"--workers {workers}: at least 1 and at most {MOST_WORKERS}")
+    return workers
+
+
+def _stem(recipe: str) -> str:
+    """A name for a run's folder: the recipe's, without its file and folder."""
+    return Path(recipe.rpartition(":")[2] or recipe).stem
