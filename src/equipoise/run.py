@@ -13,6 +13,7 @@ import torch
 
 from equipoise.data.corpus import Corpus
 from equipoise.data.edges import has_hard_edges
+from equipoise.data.octaves import octaves
 from equipoise.doctor.lint import lint
 from equipoise.edit import Change, Edit, diff
 from equipoise.engine import checkpoint
@@ -260,7 +261,8 @@ def prepare(recipe: Recipe, where: Where, budget: Budget | None = None) -> tuple
     plan = Plan(recipe, corpus.space, len(parts.seen), device, world, readers=where.readers)
     if recipe.tailor is not None:
         sizes = len(parts.seen), len(parts.held_out)
-        found = Circumstances(corpus.space, *sizes, budget, partial(step_seconds, plan), has_hard_edges(corpus))
+        seconds, hard, smooth = partial(step_seconds, plan), has_hard_edges(corpus), partial(octaves, corpus)
+        found = Circumstances(corpus.space, *sizes, budget, seconds, hard, smooth)
         plan = replace(plan, recipe=world.agree(fitted(recipe, found)))
     plan = replace(plan, recipe=with_backends(plan.recipe, plan.space.shape))
     refuse_misfits(plan, corpus)
