@@ -24,6 +24,7 @@ READING_SIDE = (
     "schedule",
     "space",
     "finding",
+    "differing",
     "journal",
     "losses",
     "recipe",

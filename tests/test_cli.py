@@ -371,16 +371,38 @@ def test_two_runs_are_compared_by_the_same_reals(
     assert (tmp_path / "compare.png").exists()
     assert f"{longer} is better by" in shown
     assert "one setting differs: average.decay" in shown
+    assert "the other has trained 30 times as long, which may be all that a difference comes from" in shown
     assert run_command(["compare", longer, str(trained), "--n", "400", "--device", "cpu", "--json"]) == 0
     (other,) = json.loads(capsys.readouterr().out)["others"]
     assert other["verdicts"]["diversity"] == "worse"
+    assert other["one_setting"] == "average.decay" and not other["several_at_once"]
+    (setting,) = other["settings"]
+    assert (setting["path"], setting["before"]) == ("average.decay", 0.9)
     mean, low, high = other["worse_by"]["diversity"]
     assert 0 < low < mean < high
     assert run_command(["compare", longer, longer, twin, "--n", "100", "--device", "cpu"]) == 0
     shown = capsys.readouterr().out
-    assert "no setting differs" in shown
+    assert "no setting differs\n" in shown
     assert "these runs cannot be told apart" in shown
-    assert "one setting differs: seed: 0 -> 1" in shown
+    assert "no setting differs but the seed" in shown
+
+
+def test_several_settings_that_differ_are_no_ones_merit(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["--set", "phases.main.terms.r1.weight=1", "--set", "batch=16", "--set", "seed=3"]
+    assert train(f"{TINY}:points", "--out", "other", "--for", "20steps", *words) == 0
+    capsys.readouterr()
+    asked = ["compare", str(trained), "other", "--n", "50", "--device", "cpu"]
+    assert run_command(asked) == 0
+    shown = capsys.readouterr().out
+    assert "2 settings differ, and the seed, so nothing can be laid to any one of them: " in shown
+    assert "times as long" not in shown
+    assert run_command([*asked, "--json"]) == 0
+    (other,) = json.loads(capsys.readouterr().out)["others"]
+    assert other["several_at_once"] and other["another_seed"] and other["one_setting"] is None
+    assert {row["path"] for row in other["settings"]} == {"phases.main.terms.r1.weight", "batch"}
 
 
 def test_what_cannot_be_compared_is_refused(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
