@@ -16,7 +16,7 @@ import tiny
 from equipoise import files, recipes
 from equipoise.cli import SHORT_SPIN, main, run_command
 from equipoise.folder import RunFolder
-from equipoise.journal import read
+from equipoise.journal import Resumed, Started, read
 
 TINY = str(Path(__file__).with_name("tiny.py"))
 
@@ -53,6 +53,14 @@ def test_a_run_folder_holds_what_it_should(trained: Path) -> None:
         "best/generator.safetensors",
     } <= names
     assert [type(event).__name__ for event in read(trained).events][-1] == "Finished"
+
+
+def test_a_run_keeps_the_words_with_which_it_was_begun(tmp_path: Path) -> None:
+    out = str(tmp_path / "run")
+    assert train(f"{TINY}:points", "--out", out, "--for", "5steps", "--why", "a first look") == 0
+    assert run_command(["resume", out, "--for", "5steps", "--why", "longer", "--device", "cpu"]) == 0
+    events = [event for event in read(Path(out)).events if isinstance(event, Started | Resumed)]
+    assert [event.why for event in events] == ["a first look", "longer"]
 
 
 def test_train_on_images_then_sample(tmp_path: Path, digits_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
