@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +19,9 @@ SHOWN_INSIDE: Final = 6
 """Settings of a part that came or went are told with it, so many at most."""
 
 
+_PACKAGES: Final = re.compile(r"\bequipoise\.(?:\w+\.)*(?=\w)")
+
+
 @dataclass(frozen=True, slots=True)
 class Differing:
     """What differs between two recipes, counted as a person would."""
@@ -31,9 +35,8 @@ class Differing:
     @classmethod
     def between(cls, before: Mapping[str, Json], after: Mapping[str, Json]) -> Differing:
         """Of two recipes as `equipoise.spec.flatten` writes them."""
-        found = [change for change in diff_rows(before, after) if not change.path.startswith(UNIMPORTANT)]
-        rows = [change for change in found if change.path != SEED]
-        return cls(tuple(folded(rows)), tuple(rows), len(rows) < len(found))
+        rows = diff_rows(material(before), material(after))
+        return cls(tuple(folded(rows)), tuple(rows), before.get(SEED) != after.get(SEED))
 
     @property
     def one(self) -> Change | None:
@@ -45,11 +48,10 @@ class Differing:
         if not self.changes:
             return "no setting differs but the seed" if self.is_reseeded else "no setting differs"
         if self.one is not None:
-            return f"one setting differs{seed}: {self.one}"
-        shown = "; ".join(map(str, self.changes[:SHOWN_CHANGES])) + (
-            "; ..." if len(self.changes) > SHOWN_CHANGES else ""
-        )
-        return f"{len(self.changes)} settings differ{seed}, so nothing can be laid to any one of them: {shown}"
+            return f"one setting differs{seed}: {shown(self.one)}"
+        more = "; ..." if len(self.changes) > SHOWN_CHANGES else ""
+        listed = "; ".join(map(shown, self.changes[:SHOWN_CHANGES])) + more
+        return f"{len(self.changes)} settings differ{seed}, so nothing can be laid to any one of them: {listed}"
 
     def to_json(self) -> dict[str, Json]:
         return {
@@ -58,6 +60,16 @@ class Differing:
             "several_at_once": len(self.changes) > 1,
             "another_seed": self.is_reseeded,
         }
+
+
+def material(settings: Mapping[str, Json]) -> dict[str, Json]:
+    """Those that make an attempt another one."""
+    return {path: value for path, value in settings.items() if path != SEED and not path.startswith(UNIMPORTANT)}
+
+
+def shown(change: Change) -> str:
+    """A change in one line, parts by the last of their names."""
+    return _PACKAGES.sub("", str(change))
 
 
 def folded(changes: Sequence[Change]) -> list[Change]:
