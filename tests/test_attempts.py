@@ -28,6 +28,7 @@ from equipoise.journal import (
     Started,
     Tick,
     read,
+    to_line,
 )
 from equipoise.recipe import Recipe, edited
 from equipoise.spec import encode
@@ -310,24 +311,48 @@ def test_runs_that_cannot_be_read_are_listed_with_what_is_known(
     assert set(known) == {"well", "torn", "broken"}
     assert known["torn"]["end"] is None and known["torn"]["last_step"] == 30
     assert known["broken"]["end"] == "stopped by a fault: the disk is full"
-    assert known["broken"]["remarks"] == ["2 lines of its journal could not be read"]
+    assert known["broken"]["remarks"] == ["lines of its journal that could not be read: 2"]
     shown = said(capsys, str(tmp_path))
     assert "no end was written down: it is running, or was killed" in shown
     assert f"{tmp_path / 'newer'}: its journal says nothing of a beginning" in shown
 
 
+ODD = [
+    '{"event":"Started","recipe":{},"digest":"","data":{},"machine":{},"goal":{},"time":true,"step":true}',
+    '{"event":"Started","recipe":{"$part":3,"phases":[1]},"digest":"","data":{"digest":["a"],"samples":"many"},'
+    '"machine":{},"goal":{},"begun_from":{"path":["q"]},"time":5}',
+    '{"event":"Resumed","checkpoint":"1","data":{},"machine":{},"goal":{},"step":3,"time":9,'
+    '"changes":[{"path":"a","before":1,"after":{"k":[1]}},{"path":"","before":1,"after":2}]}',
+    '{"event":"Faulted","message":{"a":1}}',
+    '{"event":"SelfTested","faults":[1],"doubts":[],"checked":[],"numbers":{},"seconds":0}',
+    '{"event":"Diagnosed","verdict":3,"why":null}',
+    '{"event":"Measured","name":"kernel","value":NaN,"seconds":0}',
+    '{"event":"Measured","name":"kernel","value":1,"floors":{"kernel":"low"},"seconds":0}',
+    '{"event":"Pictured","step":9,"path":["x"]}',
+]
+
+
+def test_a_journal_of_odd_lines_stops_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for at, line in enumerate(ODD):
+        begun = to_line(started(at))
+        (made(tmp_path / f"{at}", []) / Journal.name).write_text(f"{line}\n{begun}{line}\n", encoding="utf-8")
+    found = told(capsys, str(tmp_path), "--out", str(tmp_path / "log.html"), "--out", str(tmp_path / "log.md"))
+    assert {Path(it["run"]).name for it in found["attempts"]} == {str(at) for at in range(len(ODD))}
+    assert run_command(["doctor", str(tmp_path / "3")]) == 0, "the doctor reads the same lines"
+
+
 def test_pages_hold_the_same_and_show_the_sheets(notes: Path, tmp_path: Path) -> None:
     first = notes / "first"
     (first / "samples").mkdir()
-    Image.effect_noise((900, 900), 80).save(first / "samples" / "step-00000100.png")
+    Image.effect_noise((900, 900), 80).save(first / "samples" / "step-last.png")
     with Journal(first) as journal:
-        journal.append(Pictured(step=100, time=DAY, path="samples/step-00000100.png"))
+        journal.append(Pictured(step=100, time=DAY, path="samples/step-last.png"))
     made(notes / "evil", [started(7, why="<script>alert(1)</script> *now*"), *trained(7, 0.1)])
     text, page = tmp_path / "docs" / "log.md", tmp_path / "docs" / "log.html"
     assert run_command(["journal", str(notes), "--out", str(text), "--out", str(page)]) == 0
 
     written = text.read_text(encoding="utf-8")
-    assert "![samples of attempt 1](../runs/first/samples/step-00000100.png)" in written
+    assert "![samples of attempt 1](../runs/first/samples/step-last.png)" in written
     assert "**g\\_optim.lr: 0.001 -> 0.003**" in written and "\\<script>" in written and "\\*now\\*" in written
 
     root = ET.fromstring(page.read_text(encoding="utf-8").removeprefix("<!doctype html>\n"))

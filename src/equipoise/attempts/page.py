@@ -105,4 +105,4 @@ def _thumbnail(entry: Entry) -> Html:
     small.thumbnail((THUMBNAIL, 4 * THUMBNAIL))
     written = io.BytesIO()
     small.save(written, "JPEG", quality=QUALITY)
-    return pictured(f"samples at step {int(sheet.stem.removeprefix('step-'))}", written.getvalue(), "jpeg")
+    return pictured(f"samples of attempt {entry.number}, {sheet.stem}", written.getvalue(), "jpeg")

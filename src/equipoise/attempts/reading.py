@@ -315,7 +315,7 @@ def _sheet(run: Path, events: Iterable[Event]) -> Path | None:
 
 
 def _remarks(broken: int) -> tuple[str, ...]:
-    return (f"{broken} lines of its journal could not be read",) if broken else ()
+    return (f"lines of its journal that could not be read: {broken}",) if broken else ()
 
 
 def _is_sound(event: Event) -> bool:
@@ -338,6 +338,10 @@ def _is_sound(event: Event) -> bool:
             return _are_numbers(event.seconds)
         case Pictured():
             return _are(str, event.path)
+        case Faulted():
+            return _are(str, event.message)
+        case Diagnosed():
+            return _are(str, event.verdict, event.why)
     return True
 
 
