@@ -18,6 +18,7 @@ from equipoise.cli import run_command
 from equipoise.edit import Change, Edit, diff
 from equipoise.journal import (
     Checkpointed,
+    Diagnosed,
     Event,
     Faulted,
     Finished,
@@ -287,6 +288,13 @@ def test_the_doctors_advice_is_known_where_it_was_taken(tmp_path: Path, capsys: 
     second = told(capsys, str(tmp_path))["attempts"][1]
     assert second["advised_for"] == found.diagnoses[0].symptom.title
     assert f"as the doctor advised: {second['advised_for']}" in said(capsys, str(tmp_path))
+
+
+def test_where_nobody_said_why_the_doctors_finding_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ill = Diagnosed(step=90, time=DAY, verdict="ill", why="the critic wins since step 40")
+    events = [started(1), *trained(1, 0.1), ill, resumed(2, 100, *change("batch=16")), *trained(2, 0.1, 100, 200)]
+    run = made(tmp_path / "run", events)
+    assert "why      not said; the doctor had found: the critic wins since step 40" in said(capsys, str(run))
 
 
 def test_runs_that_cannot_be_read_are_listed_with_what_is_known(

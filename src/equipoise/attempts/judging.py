@@ -19,6 +19,7 @@ from equipoise.spec import Json
 
 Result = Literal["better", "worse", "cannot be told", "not compared"]
 
+NOT_WELL: Final = frozenset({"ill", "suspect"})
 BETWEEN_SEEDS: Final = 0.25
 """Standard deviation between seeds of one recipe, as a share of the distance, where no repeats are there to tell.
 Five settings with three or five seeds each had 0.10 to 0.35, and 0.24 together (benchmarks/seeds.py)."""
@@ -63,6 +64,8 @@ class Entry:
     """Against an earlier one from which just one setting differs, where several differ from the one before."""
     advised: str = ""
     """What the doctor had found in the attempt before, where the change is what it advised."""
+    was_found: str = ""
+    """What it had found there, where it was not well."""
     fate: str = ""
     """Whether the next attempt kept what was changed."""
 
@@ -117,7 +120,8 @@ def _entries(attempts: Sequence[Attempt]) -> list[Entry]:
         closest = _nearest(attempt, earlier) if len(beside.differing.changes) > 1 else None
         nearest = _beside(places[id(closest)] + 1, closest, attempt, chance) if closest is not None else None
         advised = _advised(before.examination, beside.differing.rows, before.settings)
-        entries.append(Entry(place + 1, attempt, beside, nearest, advised))
+        was_found = before.found if before.verdict in NOT_WELL else ""
+        entries.append(Entry(place + 1, attempt, beside, nearest, advised, was_found))
     return [replace(entry, fate=_fate(at, attempts, befores)) for at, entry in enumerate(entries)]
 
 
@@ -259,9 +263,14 @@ def _fate(at: int, attempts: Sequence[Attempt], befores: Sequence[int | None]) -
     for place in range(at + 1, len(attempts)):
         if befores[place] == at:
             return _kept(attempts[before], attempts[at], attempts[place], place + 1)
-        if befores[place] == before:
+        if befores[place] == before and _is_begun_from(attempts[place], attempts[before]):
             return f"left: attempt {place + 1} went on from attempt {before + 1}"
     return ""
+
+
+def _is_begun_from(attempt: Attempt, other: Attempt) -> bool:
+    """Whether it is known, and not only likely, that an attempt came from another."""
+    return attempt.came_from is other or any(_lies_in(parent, other.run) for parent in attempt.parents)
 
 
 def _kept(before: Attempt, attempt: Attempt, after: Attempt, number: int) -> str:

@@ -104,9 +104,10 @@ def changed(entry: Entry) -> str:
 
 
 def why(entry: Entry) -> str:
-    """A person's words, and the doctor's finding where its advice was taken."""
+    """A person's words, the doctor's finding where its advice was taken; where nobody said why, what it had found."""
     advised = f"as the doctor advised: {entry.advised}" if entry.advised else ""
-    return "; ".join(words for words in (entry.attempt.why, advised) if words)
+    told = "; ".join(words for words in (entry.attempt.why, advised) if words)
+    return told or (f"not said; the doctor had found: {entry.was_found}" if entry.was_found else "")
 
 
 def trained(attempt: Attempt) -> str:
@@ -190,6 +191,7 @@ def _as_json(entry: Entry) -> dict[str, Json]:
         "end": attempt.end or None,
         "why": attempt.why or None,
         "advised_for": entry.advised or None,
+        "found_before": entry.was_found or None,
         "before": _beside_as_json(entry.before),
         "nearest": _beside_as_json(entry.nearest),
         "measure": _outcome_as_json(attempt.outcome),
