@@ -45,6 +45,10 @@ class Started(Event):
     """Settings that are known to do harm, and what would cure them."""
     begun_from: Mapping[str, Json] = field(default_factory=dict)
     """Whose weights it began with: path, step, networks; empty for new ones."""
+    asked: str = ""
+    """The recipe as it was asked for: a name, a file, file:function; empty from Python."""
+    why: str = ""
+    """A person's words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +76,8 @@ class Resumed(Event):
     goal: Mapping[str, float]
     changes: tuple[Change, ...] = ()
     notices: tuple[str, ...] = ()
+    why: str = ""
+    """A person's words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,6 +59,18 @@ class Where:
     """Threads that read batches ahead, where the data does not fit onto the device."""
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a person said of a run that begins; kept in its journal."""
+
+    why: str = ""
+    asked: str = ""
+    """The recipe as it was asked for at the command line."""
+
+
+NOTHING_SAID = Said()
+
+
 def train(
     recipe: Recipe,
     data: Path | str | None = None,
@@ -68,18 +80,20 @@ def train(
     device: str = "auto",
     listeners: Iterable[Listener] = (),
     begin_from: Path | str | None = None,
+    why: str = "",
 ) -> Path:
     """Train a recipe on a folder of data; returns the run's folder.
 
     `budget` is what the command line calls ``--for``: "10m", "5000steps", "200epochs".  `begin_from` is its ``--from``:
-    a run, or a generator in a run's ``best/``, whose weights generator and encoder begin with.
+    a run, or a generator in a run's ``best/``, whose weights generator and encoder begin with.  `why` is kept in the
+    run's journal, for ``equipoise journal``.
     Raises `RequestError` or `equipoise.spec.SpecError` when it cannot be done as asked, `Fault` when it broke off.
     """
     folder = Path(out) if out is not None else next_free(Path("runs"), "run")
     length = Budget.parse(budget) if budget is not None else None
     where = Where(Path(data) if data is not None else None, device=device)
     origin = Path(begin_from) if begin_from is not None else None
-    carry_out(start(recipe, where, folder, length, listeners, origin))
+    carry_out(start(recipe, where, folder, length, listeners, origin, Said(why)))
     return folder
 
 
@@ -90,6 +104,7 @@ def start(
     budget: Budget | None = None,
     listeners: Iterable[Listener] = (),
     begin_from: Path | None = None,
+    said: Said = NOTHING_SAID,
 ) -> Session:
     """A new run.  Nothing is written before everything that can be checked has been.
 
@@ -120,6 +135,8 @@ def start(
                 goal=goal.to_json(),
                 warnings=tuple(finding.line for finding in lint(recipe, plan.space, plan.num_samples)),
                 begun_from=origin,
+                asked=said.asked,
+                why=said.why,
             )
         )
     except BaseException:  # Ctrl-C too: what has no checkpoint yet is no run, and must not look like one
@@ -161,11 +178,12 @@ def resume(
     where: Where | None = None,
     budget: Budget | None = None,
     listeners: Iterable[Listener] = (),
+    why: str = "",
 ) -> Session:
     """Go on with a run from its newest whole checkpoint.
 
     Settings changed by `edits` are taken over; differences that came about otherwise (an edited ``recipe.json``, other
-    data) are refused with a list of them, unless `accept_changes`.
+    data) are refused with a list of them, unless `accept_changes`.  `why` is kept in the journal.
     """
     where = where or Where()
     folder = RunFolder(path)
@@ -210,6 +228,7 @@ def resume(
             goal=session.goal.to_json(),
             changes=tuple(diff(recorded, recipe)),
             notices=(*notices, *_new_warnings(recorded, recipe, plan)),
+            why=why,
         )
     )
     return session

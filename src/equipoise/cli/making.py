@@ -28,6 +28,7 @@ Workers = Annotated[
 Track = Annotated[
     Literal["tensorboard", "wandb"] | None, Parameter(name="--track", help="copy numbers and sheets there too")
 ]
+Why = Annotated[str, Parameter(name="--why", help="what for, in your words; see equipoise journal")]
 Autopilot = Annotated[Literal["off"], Parameter(name="--autopilot", help="act on diagnoses by itself; only off so far")]
 
 
@@ -94,6 +95,7 @@ def train(
     begin_from: Annotated[
         Path | None, Parameter(name="--from", help="a run, or a generator in best/, whose weights to begin with")
     ] = None,
+    why: Why = "",
     autopilot: Autopilot = "off",
     ada: Annotated[bool, flag("--ada", "adaptive augmentation in place of the recipe's own; for few samples")] = False,
     rehearse: Annotated[
@@ -123,7 +125,8 @@ def train(
             showing.rehearsal(rehearsed := rehearsal.rehearse(settings, where, budget, begin_from))
             return NOT_WELL if rehearsed.faults else OK
         view = _view()
-        session = run.start(settings, where, folder, budget, _listeners(view, track, folder), begin_from)
+        said = run.Said(why, asked=_as_asked(recipe))
+        session = run.start(settings, where, folder, budget, _listeners(view, track, folder), begin_from, said)
     return _carry_out(session, view)
 
 
@@ -135,6 +138,7 @@ def resume(
     accept_changes: Annotated[bool, flag("--accept-changes", "go on although settings or data differ")] = False,
     data: Data = None,
     length: Annotated[str | None, Parameter(name="--for", help="how much longer: 10m, 5000steps, 200epochs")] = None,
+    why: Why = "",
     autopilot: Autopilot = "off",
     track: Track = None,
     workers: Workers = 1,
@@ -152,7 +156,7 @@ def resume(
     with reading_bar() as progress:
         where = run.Where(data, device=device, progress=progress, readers=_readers(workers))
         session = run.resume(
-            run_folder, edits, accept_changes=accept_changes, where=where, budget=budget, listeners=listeners
+            run_folder, edits, accept_changes=accept_changes, where=where, budget=budget, listeners=listeners, why=why
         )
     return _carry_out(session, view)
 
@@ -210,6 +214,13 @@ def _readers(workers: int) -> int:
     if not 1 <= workers <= MOST_WORKERS:
         raise RequestError(f"--workers {workers}: at least 1 and at most {MOST_WORKERS}")
     return workers
+
+
+def _as_asked(recipe: str) -> str:
+    """A recipe's name, or its whole path where it is a file or a run."""
+    path = Path(recipe)
+    is_file = path.is_file() or (path / "recipe.json").is_file()
+    return str(path.absolute()) if is_file else recipe
 
 
 def _stem(recipe: str) -> str:
