@@ -58,7 +58,8 @@ def of_notes(**settings: Json) -> Callable[[], Recipe]:
         recipe = recipes.load("terrain")
         game: dict[str, Json] = {
             "generator.norm": "instance",
-            "generator.smooth": [],
+            "generator.smooth": {},
+            "generator.speckle": 0.0,
             "augment.operations.2.sigma.start": 0.1,
             "batch": 32,
             "critic.spectral_norm": True,

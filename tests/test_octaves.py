@@ -52,7 +52,7 @@ def test_a_smooth_channel_is_the_sum_of_its_level_and_its_octaves() -> None:
     with torch.no_grad():
         maps = [network.stem(z)]
         for block in network.blocks:
-            maps.append(block(maps[-1]))
+            maps.append(block(maps[-1], None))
         level = network.octaves.level((maps[0].mean((2, 3), keepdim=True) - RECTIFIED) * 4.0)[:, 0]
         total = AMPLITUDES[0] * level + 0.5 * AMPLITUDES[-1] * network.head(maps[-1])[:, HEIGHT]
         for amplitude, head, features in zip(AMPLITUDES[1:], network.octaves.heads, maps[:-1], strict=True):

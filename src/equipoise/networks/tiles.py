@@ -72,6 +72,13 @@ class TilesGenerator(Generator):
     hard: bool = False
     """Whether training sees whole classes, with the gradient of the shares.  It did badly (notes)."""
 
+    speckle: Annotated[
+        float, Knob("strength of the noise on each grid, to begin with", low=0, high=10, source="off; 0 for none")
+    ] = 0.0
+    """For what varies at random from pixel to pixel, which networks without it fill with stripes (LAB.md).  One map for
+    all features of a grid, whose strengths are learned (Karras et al. 2019, arXiv:1812.04948, section 3.2).  While the
+    generator learns, it is drawn anew at each call; when it only draws samples, a latent always has the same."""
+
     smooth: Mapping[str, tuple[float, ...]] = Table()
     """Continuous channels that vary little from pixel to pixel, by name: the deviations, in samples from -1 to 1, of
     the level and of what each grid adds, the smallest grid first, as `equipoise.data.octaves` measures them.  For grids
@@ -105,15 +112,17 @@ class TilesNetwork(nn.Module):
             norm=norm(settings.stem_norm, channels[0], SMALL_STD, settings.eps),
             act=nn.ReLU(inplace=True),
         )
-        self.blocks = nn.Sequential(*(_block(*pair, settings) for pair in pairwise((*channels, channels[-1]))))
+        self.blocks = nn.ModuleList(Block(*pair, settings) for pair in pairwise((*channels, channels[-1])))
         self.head = Conv(channels[-1], space.shape[0], settings.kernel, small_normal, padding_mode=settings.padding)
         self.octaves = Octaves(channels, space, settings) if settings.smooth else None
         self.output = GumbelOutput(space, settings.hard)
+        self.bank = NoiseBank() if settings.speckle else None
 
     def forward(self, z: Latents) -> Samples:
         maps = [self.stem(z)]
         for block in self.blocks:
-            maps.append(block(maps[-1]))
+            rows, columns = (2 * side for side in maps[-1].shape[2:])
+            maps.append(block(maps[-1], self.bank(z, rows, columns) if self.bank is not None else None))
         x: Tensor = self.head(maps[-1])
         if self.octaves is not None:
             x = self.octaves(x, maps[:-1])
@@ -185,12 +194,48 @@ class GumbelOutput(Output):
         return whole + shares - shares.detach()
 
 
-def _block(inputs: int, outputs: int, settings: TilesGenerator) -> nn.Sequential:
-    bias = settings.norm == "none"
-    up: nn.Module = TransposedConv(inputs, outputs, small_normal, bias=bias)
-    if settings.upsampling != "transposed":
-        up = named(
-            enlarge=nn.Upsample(scale_factor=2, mode=settings.upsampling),
-            conv=Conv(inputs, outputs, settings.kernel, small_normal, bias=bias, padding_mode=settings.padding),
-        )
-    return named(up=up, norm=norm(settings.norm, outputs, SMALL_STD, settings.eps), act=nn.ReLU(inplace=True))
+class Block(nn.Module):
+    """Twice as large a grid: up-sampling with a convolution, normalisation, noise, ReLU."""
+
+    def __init__(self, inputs: int, outputs: int, settings: TilesGenerator) -> None:
+        super().__init__()
+        bias = settings.norm == "none"
+        up: nn.Module = TransposedConv(inputs, outputs, small_normal, bias=bias)
+        if settings.upsampling != "transposed":
+            up = named(
+                enlarge=nn.Upsample(scale_factor=2, mode=settings.upsampling),
+                conv=Conv(inputs, outputs, settings.kernel, small_normal, bias=bias, padding_mode=settings.padding),
+            )
+        self.up = up
+        self.norm = norm(settings.norm, outputs, SMALL_STD, settings.eps)
+        self.strength = nn.Parameter(torch.full((outputs, 1, 1), settings.speckle)) if settings.speckle else None
+
+    def forward(self, x: Tensor, noise: Tensor | None) -> Tensor:
+        """Features [N, inputs, H, W] to [N, outputs, 2H, 2W]; noise is [N, 1, 2H, 2W]."""
+        y: Tensor = self.norm(self.up(x))
+        if self.strength is not None and noise is not None:
+            y = y + self.strength.to(y.dtype) * noise.to(y.dtype)
+        return F.relu(y, inplace=True)
+
+
+class NoiseBank(nn.Module):
+    """Standard normal noise: anew at each call while training, otherwise a window of a large map, which the latent
+    chooses.  So a sample can be drawn again, and two samples differ in their noise too."""
+
+    side: ClassVar = 512
+    spread: ClassVar = 1e5
+    """Latents that differ by more than its inverse have other windows."""
+    map: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("map", torch.randn(self.side, self.side))
+
+    def forward(self, z: Latents, rows: int, columns: int) -> Tensor:
+        """[N, 1, rows, columns] for latents [N, latent]."""
+        if self.training:
+            return torch.randn(len(z), 1, rows, columns, device=z.device, dtype=z.dtype)
+        top, left = ((z[:, at, None].float() * self.spread).long() for at in (0, -1))
+        down = (top + torch.arange(rows, device=z.device)) % self.side
+        along = (left + torch.arange(columns, device=z.device)) % self.side
+        return self.map[down[:, :, None], along[:, None, :]][:, None].to(z.dtype)
