@@ -6,9 +6,9 @@
 FOLDER is the folder of real data.  The burst-like windows of both sets are written as CSV files, as the notes' author
 has them; those of every fourth recording are set apart, and everything is measured against them.  Windows of 128 by 128
 become 64 by 64.  First the notes' failing start: a DCGAN with one rate for both sides, hard labels and no penalty; then
-each of their remedies alone; then all that they ended up with, each for so many steps, which are about four minutes of one
-core; then recipe ``bursts``, which fits itself to the time, in so many minutes.  Stopped and started again, it goes on
-where it was.
+each of their remedies alone; then all that they ended up with, each for so many steps, which are about four minutes of
+one core; then recipe ``bursts``, which fits itself to the time, in so many minutes.  Stopped and started again, it goes
+on where it was.
 """
 
 from __future__ import annotations
