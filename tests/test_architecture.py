@@ -41,6 +41,11 @@ READING_SIDE = (
     "doctor.telling",
     "doctor.diagnosing",
     "report.writing",
+    "tuning.knobs",
+    "tuning.planning",
+    "tuning.budget",
+    "tuning.telling",
+    "tuning.page",
     "cli",
 )
 HEAVY = {"torch", "sklearn", "scipy", "matplotlib"}
