@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,15 @@ def test_a_wrong_request_is_one_line_and_leaves_nothing(
     assert tune(tmp_path / "out", *budget, *words) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_optuna_one_line_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    assert tune(tmp_path / "out", "--budget", "9trials") == 2
+    assert capsys.readouterr().err == 'equipoise: tune needs Optuna: pip install "equipoise[tune]"\n'
     assert list(tmp_path.iterdir()) == []
 
 

@@ -105,7 +105,7 @@ def postgresql() -> Iterator[str]:
         run("pg_ctl", "-D", data, "-l", log, "-w", "-o", options, "start")
         try:
             run("createdb", "-h", "127.0.0.1", "-p", str(PORT), "-U", "equipoise", "tuning")
-            yield f"postgresql+psycopg://equipoise@127.0.0.1:{PORT}/tuning"
+            yield f"postgresql://equipoise@127.0.0.1:{PORT}/tuning"
         finally:
             run("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
     finally:

@@ -183,7 +183,7 @@ def tune(
     horizon: Annotated[int | None, Parameter(name="--horizon", help="steps of a trial; default what fits")] = None,
     median: Annotated[bool, flag("--median", "give up trials that are worse than the median on the way")] = False,
     storage: Annotated[
-        str | None, Parameter(name="--storage", help="a database for several machines: postgresql+psycopg://...")
+        str | None, Parameter(name="--storage", help="a database for several machines: postgresql://...")
     ] = None,
     study: Annotated[str | None, Parameter(name="--study", help="its name there; default that of the folder")] = None,
     workers: Workers = 1,

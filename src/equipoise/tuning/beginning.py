@@ -21,6 +21,10 @@ from equipoise.tuning.trials import for_trials
 def begin(asked: Asked, where: Where, budget: TuningBudget) -> Beginning:
     """Everything that a study needs before its first trial.  Raises `RequestError` where it cannot be done as asked."""
     corpus, plan = prepare(asked.recipe, where)
+    if plan.world.size > 1:
+        raise RequestError(
+            "each trial is trained by one process: leave torchrun away and start the command several times"
+        )
     found = _lengths(asked, plan, budget)
     steps = found.warm_up + found.horizon
     if asked.recipe.tailor is not None:  # which fits schedules to the length of a trial

@@ -160,7 +160,7 @@ def refuse_unreached(recipe: Recipe, knobs: Sequence[Tuned], num_samples: int, f
         if of_phase and begin >= found.warm_up + found.horizon:
             raise RequestError(
                 f"--knobs {of_phase[0]}: phase {name} begins at about step {begin:.0f}, and trials end at step "
-                f"{found.warm_up + found.horizon}: say --warm-up {math.ceil(begin)}steps"
+                f"{found.warm_up + found.horizon}: say --warm-up {math.ceil(begin)}"
             )
         if of_phase and end <= found.warm_up:
             raise RequestError(

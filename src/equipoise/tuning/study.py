@@ -82,20 +82,19 @@ class Study:
         for job in jobs:
             for trial in self._with(job):
                 if trial.state.name == "WAITING" and self._take(trial):
-                    if not self._is_first(job, trial.number):
-                        self.withdraw(trial._trial_id)
-                        continue
-                    return Trial(self, job, trial.number, trial._trial_id)
+                    taken = self._first_of(job, trial.number, trial._trial_id)
+                    if taken is not None:
+                        return taken
         return None
 
-    def propose(self, knobs: Sequence[Tuned], anew: bool) -> Trial:
-        """Let the sampler choose the next, and take it."""
+    def propose(self, knobs: Sequence[Tuned], anew: bool) -> Trial | None:
+        """Let the sampler choose the next, and take it; None where it gave one that another worker has."""
         with _own_heartbeats():
             trial = self._study.ask()
         self._storage.record_heartbeat(trial._trial_id)  # one that dies before it has its job is no trial
         fixed = trial.user_attrs.get(JOB)
         if fixed is not None:  # one that waited for somebody
-            return Trial(self, Job.from_json(fixed), trial.number, trial._trial_id)
+            return self._first_of(Job.from_json(fixed), trial.number, trial._trial_id)
         drawn = {knob.path: _suggest(trial, knob) for knob in knobs}
         settings = {knob.path: drawn[knob.path] for knob in knobs if drawn[knob.path] != knob.own}
         job = Job(settings, 0, anew)
@@ -137,11 +136,13 @@ class Study:
         except UpdateFinishedTrialError:
             return False
 
-    def _is_first(self, job: Job, number: int) -> bool:
-        return not any(
-            other.number < number and (outcome := _outcome(other)) is not None and outcome.state != "lost"
-            for other in self._with(job)
-        )
+    def _first_of(self, job: Job, number: int, identity: int) -> Trial | None:
+        """The attempt that was taken, unless there is an earlier one that is not lost."""
+        others = [_outcome(other) for other in self._with(job) if other.number < number]
+        if any(other is not None and other.state != "lost" for other in others):
+            self.withdraw(identity)
+            return None
+        return Trial(self, job, number, identity)
 
     def withdraw(self, identity: int) -> None:
         """Take back an attempt that is nobody's fault."""
@@ -226,6 +227,7 @@ def open_study(url: str, name: str, begin: Callable[[], Beginning], prune: bool)
     from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
     try:
+        url = _with_driver(url)
         with _one_at_a_time(url):
             storage = _storage(url)
             if name not in (summary.study_name for summary in storage.get_all_studies()):
@@ -236,6 +238,16 @@ def open_study(url: str, name: str, begin: Callable[[], Beginning], prune: bool)
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise RequestError(f"--storage {hidden(url)}: {reason}") from error
     return Study(study, storage, prune)
+
+
+def _with_driver(url: str) -> str:
+    """PostgreSQL by the driver that comes with ``equipoise[tune]``, where none is named."""
+    from sqlalchemy import make_url
+
+    place = make_url(url)
+    if place.drivername != "postgresql":
+        return url
+    return place.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
 
 
 def in_folder(folder: Path) -> str:

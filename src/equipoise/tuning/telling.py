@@ -147,7 +147,8 @@ def _table(found: Found, one: Round) -> Iterator[str]:
     width = max(len(words) for words, _ in rows) + 2
     names = "".join(f"{name:>12}" for name in question.names())
     state = "" if one.is_decided else "   (not decided yet)"
-    yield f"{one.path or 'all knobs together'}{state}"
+    kept = ", ".join(f"{path}={show(value)}" for path, value in one.present.settings.items() if path != one.path)
+    yield f"{one.path or 'all knobs together'}{f', with {kept}' if kept else ''}{state}"
     yield f"  {'':<{width}}{names}   seeds   less the present one, 95 %"
     for words, tried in rows:
         means = "".join(f"{_number(tried.mean(at)):>12}" for at in range(len(question.objectives)))
