@@ -133,6 +133,7 @@ def test_a_study_that_goes_on_must_be_the_one_that_is_asked_for(
         (["--objective", "beauty"], "there are quality, diversity, no-collapse"),
         (["--seeds", "1"], "at least 2"),
         (["--horizon", "0"], "at least 1"),
+        (["--horizon", "40", "--warm-up", "0"], "at least 1"),
         (["--storage", "sqlite:////nowhere/at/all.db"], "there is no folder"),
         (["--storage", "oracle.x"], "--storage oracle.x"),
         (["--data", "somewhere"], "brings its own data"),

@@ -134,6 +134,8 @@ def test_a_budget_is_divided_so_that_everything_fits() -> None:
     knobs = tuned(recipes.load("sprites_small"), ["lr_g=1e-5,1e-3", "n_critic=3,7"])
     found = lengths("one", knobs, 3, TuningBudget("steps", 16_000), 0.1, 10_000, None, None)
     assert found.warm_up == found.horizon == 16_000 // (1 + 2 * (2 + 4) + 3)
+    with pytest.raises(RequestError, match="the recipe itself has about 40 steps"):
+        lengths("one", knobs, 3, TuningBudget("trials", 40), 0.1, 40, None, None)
     with pytest.raises(RequestError, match="100 are the fewest"):
         lengths("one", knobs, 3, TuningBudget("seconds", 60.0), 0.1, 10_000, None, None)
 

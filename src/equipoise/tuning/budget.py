@@ -116,6 +116,8 @@ def lengths(
             whole = budget.amount * FOR_STEPS / step_seconds if budget.unit == "seconds" else budget.amount
             steps = (whole - (warm_up or 0)) / (shares + (warm_up is None))
         horizon = math.floor(min(steps, recipe_steps / 2))
+        if recipe_steps / 2 < FEWEST_STEPS:
+            raise RequestError(f"the recipe itself has about {recipe_steps:.0f} steps: say --horizon, in steps")
         if horizon < FEWEST_STEPS:
             raise RequestError(
                 f"this budget is enough for {shares} trials of {max(horizon, 0)} steps, and {FEWEST_STEPS} are the "

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal, Self, get_args, get_origin
 
-from equipoise.edit import Edit, apply
+from equipoise.edit import Edit, apply, show
 from equipoise.errors import RequestError
 from equipoise.recipe import Recipe, edited
 from equipoise.spec import Json, Knob, Part, Quantity, SpecError, flatten, hints, join, knob_of
@@ -47,6 +47,10 @@ class Tuned:
 
     def edit(self, value: Json) -> Edit:
         return Edit(self.path, "scale" if self.is_factor else "set", value)
+
+    def words(self, value: Json) -> str:
+        """A value as it is written after ``--knobs PATH=``."""
+        return f"x{value:g}" if self.is_factor and isinstance(value, int | float) else show(value)
 
     def to_json(self) -> dict[str, Json]:
         return {**asdict(self), "values": [*self.values]}

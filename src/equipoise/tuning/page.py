@@ -20,6 +20,8 @@ from equipoise.tuning.telling import Found, label, lines, recommendation, verdic
 
 MOST_DRAWN: Final = 10
 DOT: Final = 4
+SHORT: Final = 14
+"""Letters of a label below a column."""
 NAME: Final = "tune.html"
 
 
@@ -51,7 +53,8 @@ def page(found: Found, name: str) -> str:
 def _round(found: Found, one: Round) -> Html:
     shown = [one.present, *one.tried][:MOST_DRAWN]
     rows = [
-        (label(one, tried), len(tried.outcomes), "" if tried is one.present else verdict(one, tried)) for tried in shown
+        (label(found.question, one, tried), len(tried.outcomes), "" if tried is one.present else verdict(one, tried))
+        for tried in shown
     ]
     return tag(
         "section",
@@ -70,7 +73,7 @@ def _dots(found: Found, one: Round, shown: list[Tried]) -> Html:
     room = 0.08 * (high - low) or 0.5
     up = Axis(low - room, high + room, HEIGHT - BOTTOM, TOP)
     gap = (WIDTH - LEFT - RIGHT) / len(shown)
-    columns = [_column(one, tried, LEFT + gap * (at + 0.5), gap, up) for at, tried in enumerate(shown)]
+    columns = [_column(found, one, tried, LEFT + gap * (at + 0.5), gap, up) for at, tried in enumerate(shown)]
     caption = f"{found.question.names()[0]}: a dot for each seed, a line at their mean"
     return tag(
         "figure",
@@ -85,7 +88,7 @@ def _grid(up: Axis) -> Iterator[Html]:
         yield tag("text", f"{value:g}", x=LEFT - 6, y=float(y) + 4, text_anchor="end")
 
 
-def _column(one: Round, tried: Tried, x: float, gap: float, up: Axis) -> Html:
+def _column(found: Found, one: Round, tried: Tried, x: float, gap: float, up: Axis) -> Html:
     colour = "var(--good)" if one.is_decided and tried.settings == one.kept else "var(--line-1)"
     dots = []
     for outcome in tried.outcomes:
@@ -96,7 +99,7 @@ def _column(one: Round, tried: Tried, x: float, gap: float, up: Axis) -> Html:
     if mean is not None and math.isfinite(mean):
         y = float(up.at(np.asarray([mean]))[0])
         dots.append(tag("line", x1=x - gap / 4, x2=x + gap / 4, y1=y, y2=y, style=f"stroke:{colour};stroke-width:2"))
-    dots.append(tag("text", label(one, tried)[:14], x=x, y=HEIGHT - 8, text_anchor="middle"))
+    dots.append(tag("text", label(found.question, one, tried)[:SHORT], x=x, y=HEIGHT - 8, text_anchor="middle"))
     return tag("g", joined(dots))
 
 
@@ -111,7 +114,7 @@ def _trials(found: Found) -> Html:
     rows = [
         (
             str(outcome.number),
-            ", ".join(f"{path}={value}" for path, value in outcome.job.settings.items()) or "own",
+            found.question.in_words(outcome.job.settings),
             str(outcome.job.seed),
             ", ".join(f"{value:.4g}" for value in outcome.values),
             f"{outcome.state} {outcome.why}".strip(),

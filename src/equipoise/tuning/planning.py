@@ -14,10 +14,9 @@ A sampler::
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from equipoise.spec import Json
 from equipoise.tuning.intervals import CONTENDERS, Difference
 from equipoise.tuning.jobs import Job, Ledger, Outcome, Settings
 from equipoise.tuning.question import Question
@@ -198,8 +197,3 @@ def importance(question: Question, ledger: Ledger) -> dict[str, float]:
         spreads[one.path] = statistics.pvariance(values) if len(values) > 1 else 0.0
     whole = sum(spreads.values())
     return {path: spread / whole for path, spread in spreads.items()} if whole > 0.0 else {}
-
-
-def values_of(settings: Settings, paths: Mapping[str, Json]) -> dict[str, Json]:
-    """The values of all knobs: what is not set is the recipe's own."""
-    return {path: settings.get(path, own) for path, own in paths.items()}

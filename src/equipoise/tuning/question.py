@@ -58,6 +58,11 @@ class Question:
         words = {"quality": self.measure, "diversity": "diversity", "no-collapse": "collapses"}
         return tuple(words[objective] for objective in self.objectives)
 
+    def in_words(self, settings: Mapping[str, Json]) -> str:
+        """Tuned settings in one line; what they are where nothing was changed."""
+        said = [f"{knob.path}={knob.words(settings[knob.path])}" for knob in self.knobs if knob.path in settings]
+        return ", ".join(said) or "the recipe's own"
+
     def to_json(self) -> dict[str, Json]:
         return {
             "recipe": encode(self.recipe),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from equipoise.doctor.telling import as_words
-from equipoise.edit import Edit, show
+from equipoise.edit import Edit
 from equipoise.spec import Json
 from equipoise.terminal import clock
 from equipoise.tuning.intervals import Difference
@@ -102,11 +102,12 @@ def to_json(found: Found) -> dict[str, Json]:
     }
 
 
-def label(one: Round, tried: Tried) -> str:
+def label(question: Question, one: Round, tried: Tried) -> str:
     """What was tried, in a word or two: the value of the knob, or all that was drawn."""
-    if one.path:
-        return show(tried.settings[one.path]) if one.path in tried.settings else "own"
-    return ", ".join(f"{path}={show(value)}" for path, value in tried.settings.items()) or "own"
+    knob = next((knob for knob in question.knobs if knob.path == one.path), None)
+    if knob is None:
+        return question.in_words(tried.settings)
+    return knob.words(tried.settings[knob.path]) if knob.path in tried.settings else f"own ({knob.words(knob.own)})"
 
 
 def verdict(one: Round, tried: Tried) -> str:
@@ -141,14 +142,12 @@ def _done(found: Found) -> str:
 
 def _table(found: Found, one: Round) -> Iterator[str]:
     question = found.question
-    own = next((knob.own for knob in question.knobs if knob.path == one.path), None)
-    rows = [("present" if own is None else f"{label(one, one.present)} ({_present(one, own)})", one.present)]
-    rows += [(label(one, tried), tried) for tried in _shown(one)]
+    rows = [(label(question, one, tried), tried) for tried in (one.present, *_shown(one))]
     width = max(len(words) for words, _ in rows) + 2
     names = "".join(f"{name:>12}" for name in question.names())
     state = "" if one.is_decided else "   (not decided yet)"
-    kept = ", ".join(f"{path}={show(value)}" for path, value in one.present.settings.items() if path != one.path)
-    yield f"{one.path or 'all knobs together'}{f', with {kept}' if kept else ''}{state}"
+    kept = f", with {question.in_words(one.present.settings)}" if one.present.settings else ""
+    yield f"{one.path or 'all knobs together'}{kept}{state}"
     yield f"  {'':<{width}}{names}   seeds   less the present one, 95 %"
     for words, tried in rows:
         means = "".join(f"{_number(tried.mean(at)):>12}" for at in range(len(question.objectives)))
@@ -164,10 +163,6 @@ def _shown(one: Round) -> list[Tried]:
         return list(one.tried)
     finals = [tried for tried in one.tried if tried.differences]
     return [*finals, *[tried for tried in one.tried if not tried.differences]][:MOST_SHOWN]
-
-
-def _present(one: Round, own: Json) -> str:
-    return show(own) if one.path not in one.present.settings else "kept"
 
 
 def _reasons(tried: Tried) -> str:

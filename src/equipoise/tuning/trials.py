@@ -72,8 +72,8 @@ def name_of(question: Question, job: Job, number: int) -> str:
     """A folder's name: the number of the trial, the last knob that differs, and the seed."""
     if job.is_warm_up:
         return "warm-up"
-    changed = [knob.path for knob in question.knobs if knob.path in job.settings]
-    words = f"{changed[-1]}={job.settings[changed[-1]]}" if changed else "own"
+    changed = [knob for knob in question.knobs if knob.path in job.settings]
+    words = f"{changed[-1].path}={changed[-1].words(job.settings[changed[-1].path])}" if changed else "own"
     if question.strategy != "one" and changed:
         words = "drawn"
     return f"{number:04d}-{words}-seed{job.seed}"

@@ -19,7 +19,7 @@ from typing import Final
 from equipoise.errors import Fault, RequestError
 from equipoise.interrupt import StopRequest, stop_on_signal
 from equipoise.tuning.budget import TuningBudget
-from equipoise.tuning.jobs import Job, Ledger, Outcome
+from equipoise.tuning.jobs import Ledger, Outcome
 from equipoise.tuning.planning import Plan, plan
 from equipoise.tuning.question import Question
 from equipoise.tuning.study import Study, Trial
@@ -141,10 +141,6 @@ def _in_words(question: Question, outcome: Outcome) -> str:
     if outcome.job.is_warm_up:
         return f"warm-up: {question.warm_up_steps} steps in {outcome.seconds:.0f} s"
     named = ", ".join(f"{name} {value:.4g}" for name, value in zip(question.names(), outcome.values, strict=True))
-    what = settings_in_words(outcome.job)
+    what = question.in_words(outcome.job.settings)
     why = f"; {outcome.state}: {outcome.why}" if outcome.state != "done" else ""
     return f"trial {outcome.number}: {what}, seed {outcome.job.seed}: {named}{why}"
-
-
-def settings_in_words(job: Job) -> str:
-    return ", ".join(f"{path}={value}" for path, value in job.settings.items()) or "the recipe's own"
