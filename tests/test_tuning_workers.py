@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import two_tuners
-from equipoise.tuning import study
+from equipoise.tuning import storage as storing
 from equipoise.tuning.telling import Found
 
 pytest.importorskip("optuna", reason="the tuner is an extra")
@@ -29,8 +29,8 @@ SERVERS = Path("/usr/lib/postgresql")
 @pytest.fixture(autouse=True)
 def usual_heartbeats(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put back what the script makes quick."""
-    monkeypatch.setattr(study, "HEARTBEAT_S", study.HEARTBEAT_S)
-    monkeypatch.setattr(study, "GRACE_S", study.GRACE_S)
+    monkeypatch.setattr(storing, "HEARTBEAT_S", storing.HEARTBEAT_S)
+    monkeypatch.setattr(storing, "GRACE_S", storing.GRACE_S)
 
 
 def one_is_killed(folder: Path, other: Path, storage: str) -> Found:

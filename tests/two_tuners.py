@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import tiny
 from equipoise.run import Where
-from equipoise.tuning import study
+from equipoise.tuning import storage as storing
 from equipoise.tuning.budget import TuningBudget
 from equipoise.tuning.knobs import tuned
 from equipoise.tuning.question import Asked
@@ -26,7 +26,7 @@ KNOBS = ("r1.weight=0.2,0.4", "d_optim.lr=2e-3,5e-3")
 
 def work(folder: Path, storage: str, say: Say) -> Found:
     """All that is left of a small study."""
-    study.HEARTBEAT_S, study.GRACE_S = QUICK_HEARTBEAT_S, QUICK_GRACE_S
+    storing.HEARTBEAT_S, storing.GRACE_S = QUICK_HEARTBEAT_S, QUICK_GRACE_S
     recipe = tiny.points()
     asked = Asked(recipe, tuned(recipe, KNOBS), num_seeds=2, warm_up_steps=4, horizon_steps=8)
     return tune(asked, Where(device="cpu"), folder, TuningBudget("trials", 40), say, storage=storage, name="shared")

@@ -14,7 +14,7 @@ from equipoise.recipe import BestBy, Budget, Recipe, Span
 from equipoise.run import Where, prepare
 from equipoise.tuning.budget import Lengths, TuningBudget, lengths, phase_at, phase_ends, refuse_unreached
 from equipoise.tuning.question import Asked, Objective, Question
-from equipoise.tuning.study import Beginning
+from equipoise.tuning.storage import Beginning
 from equipoise.tuning.trials import for_trials
 
 

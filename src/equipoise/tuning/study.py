@@ -7,49 +7,23 @@ lost and do it again.
 from __future__ import annotations
 
 import contextlib
-import os
-import re
 import threading
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from equipoise.errors import RequestError
-from equipoise.randomness import mix
 from equipoise.spec import Json
 from equipoise.tuning.jobs import Job, Ledger, Outcome, State
 from equipoise.tuning.knobs import Tuned
 from equipoise.tuning.question import Question
+from equipoise.tuning.storage import BEGUN_WITH, QUESTION, WORST, Beginning, opened, own_heartbeats
 
 if TYPE_CHECKING:
     import optuna
     from optuna.storages import RDBStorage
     from optuna.trial import FrozenTrial
-    from sqlalchemy import Connection
 
-QUESTION, JOB, OUTCOME, BEGUN_WITH, WORST = "question", "job", "outcome", "begun_with", "worst"
-"""Names of attributes in the storage."""
-HEARTBEAT_S, GRACE_S = 10, 45
-"""A worker that is silent for so long is dead: its heartbeats come from a thread of their own."""
-LOCK: Final = ".lock"
-BUSY_S: Final = 60
-"""Others may hold the file for so long; an answer takes milliseconds."""
-FIRST_RANDOM: Final = 8
-"""Trials before a sampler learns from them (Optuna's own default is 10, for longer studies)."""
-_PASSWORD: Final = re.compile(r"(?<=:)[^:/@]+(?=@)")
-
-
-@dataclass(frozen=True, slots=True)
-class Beginning:
-    """What the worker that begins a study writes down for all."""
-
-    question: Question
-    begun_with: str
-    """The digest of the recipe as it was asked for."""
-    worst: tuple[float, ...]
-    """What a trial counts as that has nothing to show: one value for each objective."""
+JOB, OUTCOME = "job", "outcome"
+"""Names of a trial's attributes."""
 
 
 class Study:
@@ -66,7 +40,7 @@ class Study:
         """Everything known now.  Trials of workers that are silent are declared lost first."""
         from optuna.storages import fail_stale_trials
 
-        with _own_heartbeats():
+        with own_heartbeats():
             fail_stale_trials(self._study)
         found = (_outcome(trial) for trial in self._study.get_trials(deepcopy=False))
         return Ledger(tuple(outcome for outcome in found if outcome is not None), self.worst)
@@ -89,7 +63,7 @@ class Study:
 
     def propose(self, knobs: Sequence[Tuned], anew: bool) -> Trial | None:
         """Let the sampler choose the next, and take it; None where it gave one that another worker has."""
-        with _own_heartbeats():
+        with own_heartbeats():
             trial = self._study.ask()
         self._storage.record_heartbeat(trial._trial_id)  # one that dies before it has its job is no trial
         fixed = trial.user_attrs.get(JOB)
@@ -164,10 +138,11 @@ class Trial:
         """Send heartbeats while it lasts."""
         over = threading.Event()
         storage, identity = self._study._storage, self._identity
+        interval = storage.get_heartbeat_interval()
         storage.record_heartbeat(identity)
 
         def beat() -> None:
-            while not over.wait(HEARTBEAT_S):
+            while not over.wait(interval):
                 storage.record_heartbeat(identity)
             storage.remove_session()
 
@@ -219,146 +194,8 @@ class Trial:
 
 
 def open_study(url: str, name: str, begin: Callable[[], Beginning], prune: bool) -> Study:
-    """The study of that name; begun, where there is none.  `prune` asks Optuna's median pruner for its opinion.
-
-    Raises `RequestError` where the storage cannot be used.
-    """
-    optuna = _optuna()
-    from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
-
-    try:
-        url = _with_driver(url)
-        with _one_at_a_time(url):
-            storage = _storage(url)
-            if name not in (summary.study_name for summary in storage.get_all_studies()):
-                _begin(storage, name, begin())
-        question = Question.from_json(storage.get_study_user_attrs(storage.get_study_id_from_name(name))[QUESTION])
-        study = optuna.load_study(study_name=name, storage=storage, sampler=_sampler(question), pruner=_pruner(prune))
-    except (DBAPIError, ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise RequestError(f"--storage {hidden(url)}: {reason}") from error
-    return Study(study, storage, prune)
-
-
-def _with_driver(url: str) -> str:
-    """PostgreSQL by the driver that comes with ``equipoise[tune]``, where none is named."""
-    from sqlalchemy import make_url
-
-    place = make_url(url)
-    if place.drivername != "postgresql":
-        return url
-    return place.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
-
-
-def in_folder(folder: Path) -> str:
-    """The storage of a study that is all in one folder."""
-    return f"sqlite:///{folder.absolute() / 'study.db'}"
-
-
-def hidden(url: str) -> str:
-    """An address without its password."""
-    return _PASSWORD.sub("...", url)
-
-
-def _optuna() -> Any:
-    try:
-        import optuna
-    except ModuleNotFoundError:
-        raise RequestError('tune needs Optuna: pip install "equipoise[tune]"') from None
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna
-
-
-def _storage(url: str) -> RDBStorage:
-    from optuna.storages import RDBStorage
-
-    patience = {"connect_args": {"timeout": BUSY_S}} if url.startswith("sqlite") else {}
-    with _own_heartbeats():
-        return RDBStorage(url, patience, heartbeat_interval=HEARTBEAT_S, grace_period=GRACE_S)
-
-
-def _begin(storage: RDBStorage, name: str, beginning: Beginning) -> None:
-    """Make the study, with everything in it before it has its name: half a study would be found by others."""
-    from optuna.study import StudyDirection
-
-    question = beginning.question
-    directions = [StudyDirection.MAXIMIZE if sign < 0 else StudyDirection.MINIMIZE for sign in question.signs]
-    identity = storage.create_new_study(directions, study_name=name)
-    storage.set_study_user_attr(identity, BEGUN_WITH, beginning.begun_with)
-    storage.set_study_user_attr(identity, WORST, [*beginning.worst])
-    storage.set_study_user_attr(identity, QUESTION, question.to_json())
-
-
-@contextlib.contextmanager
-def _one_at_a_time(url: str) -> Iterator[None]:
-    """Let one worker at a time make tables and studies, which two at once get wrong.
-
-    The lock goes with its process, however that ends.
-    """
-    from sqlalchemy import make_url
-
-    place = make_url(url)
-    backend = place.get_backend_name()
-    if backend == "sqlite" and place.database:
-        path = Path(place.database)
-        if not path.parent.is_dir():
-            raise RequestError(f"--storage {url}: there is no folder {path.parent}")
-        with _locked(path.with_name(f"{path.name}{LOCK}")):
-            yield
-    elif backend == "postgresql":
-        with _advised(url):
-            yield
-    else:
-        yield
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("a+b") as file:
-        if os.name == "nt":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined]
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-@contextlib.contextmanager
-def _advised(url: str) -> Iterator[None]:
-    """An advisory lock of PostgreSQL."""
-    from sqlalchemy import create_engine, text
-
-    engine = create_engine(url)
-    try:
-        with engine.connect() as connection:
-            _execute(connection, text("SELECT pg_advisory_lock(:key)"))
-            yield
-    finally:
-        engine.dispose()
-
-
-def _execute(connection: Connection, statement: Any) -> None:
-    connection.execute(statement, {"key": mix("equipoise", "tuning")})
-
-
-def _sampler(question: Question) -> Any:
-    """Workers must not draw the same, so none has a seed."""
-    import optuna
-
-    if question.strategy == "tpe":
-        return optuna.samplers.TPESampler(n_startup_trials=FIRST_RANDOM, constant_liar=True)
-    if question.strategy == "nsga":
-        return optuna.samplers.NSGAIISampler(population_size=FIRST_RANDOM)
-    return optuna.samplers.RandomSampler()
-
-
-def _pruner(prune: bool) -> Any:
-    import optuna
-
-    return optuna.pruners.MedianPruner() if prune else optuna.pruners.NopPruner()
+    """The study of that name; begun, where there is none.  Raises `RequestError` where the storage cannot be used."""
+    return Study(*opened(url, name, begin, prune), prune)
 
 
 def _suggest(trial: optuna.Trial, knob: Tuned) -> Json:
@@ -388,14 +225,3 @@ def _outcome(trial: FrozenTrial) -> Outcome | None:
         return Outcome(_job(trial), trial.number, state)
     values = tuple(float(value) for value in kept["values"])
     return Outcome(_job(trial), trial.number, state, values, kept["why"], kept["run"], kept["seconds"], kept["steps"])
-
-
-@contextlib.contextmanager
-def _own_heartbeats() -> Iterator[None]:
-    """Optuna calls heartbeats experimental, and expects them from its own loop; ours has a thread for them."""
-    from optuna.exceptions import ExperimentalWarning
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        warnings.filterwarnings("ignore", "Heartbeat of storage", UserWarning)
-        yield

@@ -15,7 +15,8 @@ from equipoise.tuning.beginning import begin, data_digest
 from equipoise.tuning.budget import TuningBudget
 from equipoise.tuning.planning import importance
 from equipoise.tuning.question import Asked
-from equipoise.tuning.study import Beginning, Study, in_folder, open_study
+from equipoise.tuning.storage import Beginning, in_folder
+from equipoise.tuning.study import Study, open_study
 from equipoise.tuning.telling import Found, to_json
 from equipoise.tuning.trials import Place
 from equipoise.tuning.working import Say, Sitting, work
