@@ -44,6 +44,11 @@ READING_SIDE = (
     "report.writing",
     "attempts.telling",
     "attempts.page",
+    "tuning.knobs",
+    "tuning.planning",
+    "tuning.budget",
+    "tuning.telling",
+    "tuning.page",
     "cli",
 )
 HEAVY = {"torch", "sklearn", "scipy", "matplotlib"}

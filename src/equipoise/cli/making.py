@@ -1,4 +1,4 @@
-"""Verbs that make runs: recipes, check, train, resume, demo."""
+"""Verbs that make runs: recipes, check, train, resume, tune, demo."""
 
 from __future__ import annotations
 
@@ -159,6 +159,72 @@ def resume(
             run_folder, edits, accept_changes=accept_changes, where=where, budget=budget, listeners=listeners, why=why
         )
     return _carry_out(session, view)
+
+
+@app.command
+def tune(
+    recipe: str,
+    *,
+    budget: Annotated[str, Parameter(name="--budget", help="of all trials together: 2h, 40trials or 20000steps")],
+    knobs: Annotated[
+        list[str] | None,
+        Parameter(name="--knobs", negative=(), help="settings: a,b, with ranges a=1e-5..1e-3 or choices b=3,5"),
+    ] = None,
+    data: Data = None,
+    out: Annotated[Path | None, Parameter(name="--out", help="the study's folder; default runs/tune-RECIPE")] = None,
+    changes: Set = None,
+    strategy: Annotated[
+        Literal["one", "random", "tpe", "nsga"], Parameter(name="--strategy", help="one knob at a time, or a sampler")
+    ] = "one",
+    objective: Annotated[
+        list[str] | None,
+        Parameter(name="--objective", negative=(), help="quality, diversity, no-collapse; the first decides"),
+    ] = None,
+    seeds: Annotated[int, Parameter(name="--seeds", help="with which the best values are tried")] = 3,
+    warm_up: Annotated[
+        int | None, Parameter(name="--warm-up", help="steps that all trials share; default as long as a trial")
+    ] = None,
+    horizon: Annotated[int | None, Parameter(name="--horizon", help="steps of a trial; default what fits")] = None,
+    median: Annotated[bool, flag("--median", "give up trials that are worse than the median on the way")] = False,
+    storage: Annotated[
+        str | None, Parameter(name="--storage", help="a database for several machines: postgresql://...")
+    ] = None,
+    study: Annotated[str | None, Parameter(name="--study", help="its name there; default that of the folder")] = None,
+    workers: Workers = 1,
+    device: Device = "auto",
+    json_: AsJson = False,
+) -> int:
+    """Look for better settings, one change at a time; the same command goes on, and several work together."""
+    from equipoise import asked, run, showing
+    from equipoise.tuning import budget as costs
+    from equipoise.tuning import knobs as settings
+    from equipoise.tuning import question, telling
+    from equipoise.tuning.tune import tune as work
+
+    for option, number, least in (("--seeds", seeds, 2), ("--warm-up", warm_up, 1), ("--horizon", horizon, 1)):
+        if number is not None and number < least:
+            raise RequestError(f"{option} {number}: at least {least}")
+    length = costs.TuningBudget.parse(budget)
+    subject = asked.as_set(asked.find_recipe(recipe), changes or [])
+    request = question.Asked(
+        recipe=subject,
+        knobs=settings.tuned(subject, knobs or []),
+        strategy=strategy,
+        objectives=question.objectives(objective or ["quality"]),
+        num_seeds=seeds,
+        warm_up_steps=warm_up,
+        horizon_steps=horizon,
+    )
+    folder = out if out is not None else Path("runs") / f"tune-{_stem(recipe)}"
+    with reading_bar() as progress:
+        where = run.Where(data, device=device, progress=progress, readers=_readers(workers))
+        say = (lambda line: None) if json_ else (lambda line: showing.lines([line]))
+        found = work(request, where, folder, length, say, storage=storage, name=study, prune=median)
+    if json_:
+        print_json(telling.to_json(found))
+    else:
+        showing.lines(["", *telling.lines(found), "", f"the whole of it: {folder / 'tune.html'}"])
+    return OK
 
 
 @app.command

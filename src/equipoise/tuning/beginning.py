@@ -1,0 +1,77 @@
+"""Beginning a study: the recipe is fitted, its pace measured, and the length of trials decided, once for all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from equipoise.engine.beginning import begun
+from equipoise.engine.pace import step_seconds
+from equipoise.engine.plan import Plan
+from equipoise.engine.score import Score
+from equipoise.errors import RequestError
+from equipoise.recipe import BestBy, Budget, Recipe, Span
+from equipoise.run import Where, prepare
+from equipoise.tuning.budget import Lengths, TuningBudget, lengths, phase_at, phase_ends, refuse_unreached
+from equipoise.tuning.question import Asked, Objective, Question
+from equipoise.tuning.storage import Beginning
+from equipoise.tuning.trials import for_trials
+
+
+def begin(asked: Asked, where: Where, budget: TuningBudget) -> Beginning:
+    """Everything that a study needs before its first trial.  Raises `RequestError` where it cannot be done as asked."""
+    corpus, plan = prepare(asked.recipe, where)
+    if plan.world.size > 1:
+        raise RequestError(
+            "each trial is trained by one process: leave torchrun away and start the command several times"
+        )
+    found = _lengths(asked, plan, budget)
+    steps = found.warm_up + found.horizon
+    if asked.recipe.tailor is not None:  # which fits schedules to the length of a trial
+        _, plan = prepare(asked.recipe, where, Budget(span=Span(steps, "steps")))
+    refuse_unreached(plan.recipe, asked.knobs, plan.num_samples, found)
+    phase = phase_at(plan.recipe, plan.num_samples, steps)
+    best_by = plan.recipe.phases[phase].best_by or plan.recipe.best_by
+    score = Score.for_plan(plan, corpus, corpus.split(plan.recipe.held_out))
+    question = Question(
+        recipe=for_trials(plan.recipe, found.horizon),
+        knobs=asked.knobs,
+        strategy=asked.strategy,
+        objectives=asked.objectives,
+        measure=score.measure(best_by),
+        num_seeds=asked.num_seeds,
+        warm_up_steps=found.warm_up,
+        horizon_steps=found.horizon,
+        data=corpus.digest,
+    )
+    return Beginning(question, asked.digest, tuple(_untrained(plan, score, best_by)[one] for one in asked.objectives))
+
+
+def data_digest(recipe: Recipe, where: Where) -> str:
+    """Of the corpus that this worker has."""
+    return prepare(recipe, where)[0].digest
+
+
+def _lengths(asked: Asked, plan: Plan, budget: TuningBudget) -> Lengths:
+    recipe_steps = list(phase_ends(plan.recipe, plan.num_samples).values())[-1]
+    pace = step_seconds(plan, plan.recipe) if budget.unit == "seconds" and asked.horizon_steps is None else math.nan
+    return lengths(
+        asked.strategy,
+        asked.knobs,
+        asked.num_seeds,
+        budget,
+        pace,
+        recipe_steps,
+        asked.warm_up_steps,
+        asked.horizon_steps,
+    )
+
+
+def _untrained(plan: Plan, score: Score, best_by: BestBy) -> Mapping[Objective, float]:
+    """What a generator is worth that has learned nothing."""
+    _, state, _ = begun(plan)
+    encoder = state.encoder.module if state.encoder is not None else None
+    found = score(state.average, plan.device, best_by, encoder=encoder)
+    if not math.isfinite(found.value):
+        raise RequestError("the untrained generator's samples are not finite: nothing can be tuned from there")
+    return {"quality": found.value, "diversity": 0.0, "no-collapse": 1.0}

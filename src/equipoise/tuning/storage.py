@@ -1,0 +1,197 @@
+"""The database of a study: opened, or begun by the first worker that finds none, and the sampler that belongs to it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from equipoise.errors import RequestError
+from equipoise.randomness import mix
+from equipoise.tuning.question import Question
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.storages import RDBStorage
+    from sqlalchemy import Connection
+
+QUESTION, BEGUN_WITH, WORST = "question", "begun_with", "worst"
+"""Names of a study's attributes."""
+HEARTBEAT_S, GRACE_S = 10, 45
+"""A worker that is silent for so long is dead: its heartbeats come from a thread of their own."""
+LOCK: Final = ".lock"
+BUSY_S: Final = 60
+"""Others may hold the file for so long; an answer takes milliseconds."""
+FIRST_RANDOM: Final = 8
+"""Trials before a sampler learns from them (Optuna's own default is 10, for longer studies)."""
+_PASSWORD: Final = re.compile(r"(?<=:)[^:/@]+(?=@)")
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What the worker that begins a study writes down for all."""
+
+    question: Question
+    begun_with: str
+    """The digest of the recipe as it was asked for."""
+    worst: tuple[float, ...]
+    """What a trial counts as that has nothing to show: one value for each objective."""
+
+
+def opened(url: str, name: str, begin: Callable[[], Beginning], prune: bool) -> tuple[optuna.Study, RDBStorage]:
+    """The study of that name and its storage; begun, where there is none.  `prune`: ask Optuna's median pruner.
+
+    Raises `RequestError` where the storage cannot be used.
+    """
+    _need_optuna()
+    from optuna import load_study
+    from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+    try:
+        url = _with_driver(url)
+        with _one_at_a_time(url):
+            storage = _storage(url)
+            if name not in (summary.study_name for summary in storage.get_all_studies()):
+                _begin(storage, name, begin())
+        question = Question.from_json(storage.get_study_user_attrs(storage.get_study_id_from_name(name))[QUESTION])
+        study = load_study(study_name=name, storage=storage, sampler=_sampler(question), pruner=_pruner(prune))
+    except (DBAPIError, ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise RequestError(f"--storage {hidden(url)}: {reason}") from error
+    return study, storage
+
+
+def _with_driver(url: str) -> str:
+    """PostgreSQL by the driver that comes with ``equipoise[tune]``, where none is named."""
+    from sqlalchemy import make_url
+
+    place = make_url(url)
+    if place.drivername != "postgresql":
+        return url
+    return place.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+
+
+def in_folder(folder: Path) -> str:
+    """The storage of a study that is all in one folder."""
+    return f"sqlite:///{folder.absolute() / 'study.db'}"
+
+
+def hidden(url: str) -> str:
+    """An address without its password."""
+    return _PASSWORD.sub("...", url)
+
+
+def _need_optuna() -> None:
+    try:
+        import optuna
+    except ModuleNotFoundError:
+        raise RequestError('tune needs Optuna: pip install "equipoise[tune]"') from None
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+def _storage(url: str) -> RDBStorage:
+    from optuna.storages import RDBStorage
+
+    patience = {"connect_args": {"timeout": BUSY_S}} if url.startswith("sqlite") else {}
+    with own_heartbeats():
+        return RDBStorage(url, patience, heartbeat_interval=HEARTBEAT_S, grace_period=GRACE_S)
+
+
+def _begin(storage: RDBStorage, name: str, beginning: Beginning) -> None:
+    """Make the study, with everything in it before it has its name: half a study would be found by others."""
+    from optuna.study import StudyDirection
+
+    question = beginning.question
+    directions = [StudyDirection.MAXIMIZE if sign < 0 else StudyDirection.MINIMIZE for sign in question.signs]
+    identity = storage.create_new_study(directions, study_name=name)
+    storage.set_study_user_attr(identity, BEGUN_WITH, beginning.begun_with)
+    storage.set_study_user_attr(identity, WORST, [*beginning.worst])
+    storage.set_study_user_attr(identity, QUESTION, question.to_json())
+
+
+@contextlib.contextmanager
+def _one_at_a_time(url: str) -> Iterator[None]:
+    """Let one worker at a time make tables and studies, which two at once get wrong.
+
+    The lock goes with its process, however that ends.
+    """
+    from sqlalchemy import make_url
+
+    place = make_url(url)
+    backend = place.get_backend_name()
+    if backend == "sqlite" and place.database:
+        path = Path(place.database)
+        if not path.parent.is_dir():
+            raise RequestError(f"--storage {url}: there is no folder {path.parent}")
+        with _locked(path.with_name(f"{path.name}{LOCK}")):
+            yield
+    elif backend == "postgresql":
+        with _advised(url):
+            yield
+    else:
+        yield
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("a+b") as file:
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined]
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def _advised(url: str) -> Iterator[None]:
+    """An advisory lock of PostgreSQL."""
+    from sqlalchemy import create_engine, text
+
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            _execute(connection, text("SELECT pg_advisory_lock(:key)"))
+            yield
+    finally:
+        engine.dispose()
+
+
+def _execute(connection: Connection, statement: Any) -> None:
+    connection.execute(statement, {"key": mix("equipoise", "tuning")})
+
+
+def _sampler(question: Question) -> Any:
+    """Workers must not draw the same, so none has a seed."""
+    import optuna
+
+    if question.strategy == "tpe":
+        return optuna.samplers.TPESampler(n_startup_trials=FIRST_RANDOM, constant_liar=True)
+    if question.strategy == "nsga":
+        return optuna.samplers.NSGAIISampler(population_size=FIRST_RANDOM)
+    return optuna.samplers.RandomSampler()
+
+
+def _pruner(prune: bool) -> Any:
+    import optuna
+
+    return optuna.pruners.MedianPruner() if prune else optuna.pruners.NopPruner()
+
+
+@contextlib.contextmanager
+def own_heartbeats() -> Iterator[None]:
+    """Optuna calls heartbeats experimental, and expects them from its own loop; ours has a thread for them."""
+    from optuna.exceptions import ExperimentalWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        warnings.filterwarnings("ignore", "Heartbeat of storage", UserWarning)
+        yield

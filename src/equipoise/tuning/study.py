@@ -1,0 +1,227 @@
+"""Where a study's trials lie: an Optuna storage, a file or a server, that any number of workers share.
+
+The database alone says who does what.  A worker that dies stops sending heartbeats; the others then find its trial
+lost and do it again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from equipoise.spec import Json
+from equipoise.tuning.jobs import Job, Ledger, Outcome, State
+from equipoise.tuning.knobs import Tuned
+from equipoise.tuning.question import Question
+from equipoise.tuning.storage import BEGUN_WITH, QUESTION, WORST, Beginning, opened, own_heartbeats
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.storages import RDBStorage
+    from optuna.trial import FrozenTrial
+
+JOB, OUTCOME = "job", "outcome"
+"""Names of a trial's attributes."""
+
+
+class Study:
+    """One study, as one worker sees it."""
+
+    def __init__(self, study: optuna.Study, storage: RDBStorage, prunes: bool) -> None:
+        self._study, self._storage, self.prunes = study, storage, prunes
+        attributes = study.user_attrs
+        self.question = Question.from_json(attributes[QUESTION])
+        self.begun_with = str(attributes[BEGUN_WITH])
+        self.worst = tuple(attributes[WORST])
+
+    def ledger(self) -> Ledger:
+        """Everything known now.  Trials of workers that are silent are declared lost first."""
+        from optuna.storages import fail_stale_trials
+
+        with own_heartbeats():
+            fail_stale_trials(self._study)
+        found = (_outcome(trial) for trial in self._study.get_trials(deepcopy=False))
+        return Ledger(tuple(outcome for outcome in found if outcome is not None), self.worst)
+
+    def claim(self, jobs: Sequence[Job]) -> Trial | None:
+        """Take one of these jobs that nobody has, if there is one.
+
+        Two workers may put the same job down at the same moment: the attempt with the lower number counts, and the
+        other is withdrawn by whoever claims it.
+        """
+        for job in self.ledger().missing(jobs):
+            self._study.enqueue_trial({}, user_attrs={JOB: job.to_json()})
+        for job in jobs:
+            for trial in self._with(job):
+                if trial.state.name == "WAITING" and self._take(trial):
+                    taken = self._first_of(job, trial.number, trial._trial_id)
+                    if taken is not None:
+                        return taken
+        return None
+
+    def propose(self, knobs: Sequence[Tuned], anew: bool) -> Trial | None:
+        """Let the sampler choose the next, and take it; None where it gave one that another worker has."""
+        with own_heartbeats():
+            trial = self._study.ask()
+        self._storage.record_heartbeat(trial._trial_id)  # one that dies before it has its job is no trial
+        fixed = trial.user_attrs.get(JOB)
+        if fixed is not None:  # one that waited for somebody
+            return self._first_of(Job.from_json(fixed), trial.number, trial._trial_id)
+        drawn = {knob.path: _suggest(trial, knob) for knob in knobs}
+        settings = {knob.path: drawn[knob.path] for knob in knobs if drawn[knob.path] != knob.own}
+        job = Job(settings, 0, anew)
+        trial.set_user_attr(JOB, job.to_json())
+        return Trial(self, job, trial.number, trial._trial_id)
+
+    def importance(self) -> dict[str, float]:
+        """Of each knob by fANOVA (Hutter et al. 2014), over the ranks of what the sampler proposed: a failed trial is
+        the last and no more.  Empty where that is little."""
+        from optuna.importance import FanovaImportanceEvaluator, get_param_importances
+
+        done = [trial for trial in self._study.get_trials(deepcopy=False) if trial.params and trial.values]
+        ranked = sorted({trial.values[0] for trial in done})
+        if len(ranked) < 2:
+            return {}
+        found = get_param_importances(
+            self._study,
+            evaluator=FanovaImportanceEvaluator(seed=0),
+            target=lambda trial: float(ranked.index(trial.values[0])) if trial.params else 0.0,
+        )
+        return {path: float(share) for path, share in found.items()}
+
+    def close(self) -> None:
+        self._storage.remove_session()
+        self._storage.engine.dispose()
+
+    def _with(self, job: Job) -> list[FrozenTrial]:
+        trials = self._study.get_trials(deepcopy=False)
+        return [trial for trial in trials if JOB in trial.user_attrs and _job(trial).key == job.key]
+
+    def _take(self, trial: FrozenTrial) -> bool:
+        """Whether this worker is the one that got it."""
+        from optuna.exceptions import UpdateFinishedTrialError
+        from optuna.trial import TrialState
+
+        self._storage.record_heartbeat(trial._trial_id)  # before it is taken: one without any is never declared lost
+        try:
+            return self._storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING)
+        except UpdateFinishedTrialError:
+            return False
+
+    def _first_of(self, job: Job, number: int, identity: int) -> Trial | None:
+        """The attempt that was taken, unless there is an earlier one that is not lost."""
+        others = [_outcome(other) for other in self._with(job) if other.number < number]
+        if any(other is not None and other.state != "lost" for other in others):
+            self.withdraw(identity)
+            return None
+        return Trial(self, job, number, identity)
+
+    def withdraw(self, identity: int) -> None:
+        """Take back an attempt that is nobody's fault."""
+        from optuna.trial import TrialState
+
+        self._storage.set_trial_user_attr(identity, OUTCOME, {"state": "withdrawn"})
+        self._storage.set_trial_state_values(identity, TrialState.FAIL)
+
+
+class Trial:
+    """A job that this worker has."""
+
+    def __init__(self, study: Study, job: Job, number: int, identity: int) -> None:
+        self.job, self.number = job, number
+        self._study, self._identity = study, identity
+
+    @contextlib.contextmanager
+    def alive(self) -> Iterator[None]:
+        """Send heartbeats while it lasts."""
+        over = threading.Event()
+        storage, identity = self._study._storage, self._identity
+        interval = storage.get_heartbeat_interval()
+        storage.record_heartbeat(identity)
+
+        def beat() -> None:
+            while not over.wait(interval):
+                storage.record_heartbeat(identity)
+            storage.remove_session()
+
+        thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    def is_hopeless(self, step: int, value: float) -> bool:
+        """Note a value on the way; whether it is worse than the median of others at this step (Golovin et al. 2017).
+
+        Only where one objective is asked for: of several there is no median.
+        """
+        import optuna
+
+        trial = optuna.Trial(self._study._study, self._identity)
+        trial.report(value, step)
+        return trial.should_prune()
+
+    def finish(self, outcome: Outcome) -> None:
+        """Write down what came of it; nothing, where this worker was silent for so long that another has it now."""
+        from optuna.trial import TrialState
+
+        storage = self._study._storage
+        if storage.get_trial(self._identity).state is not TrialState.RUNNING:
+            return
+        document: dict[str, Json] = {
+            "state": outcome.state,
+            "values": [*outcome.values],
+            "why": outcome.why,
+            "run": outcome.run,
+            "seconds": round(outcome.seconds, 3),
+            "steps": outcome.steps,
+        }
+        storage.set_trial_user_attr(self._identity, OUTCOME, document)
+        if self.job.is_warm_up:
+            storage.set_trial_state_values(self._identity, TrialState.PRUNED)  # complete ones have values
+        elif outcome.state == "given up":
+            self._study._study.tell(self.number, state=TrialState.PRUNED)
+        else:
+            self._study._study.tell(self.number, list(outcome.values))
+
+    def put_back(self) -> None:
+        """Leave it to others, or to a later sitting: this worker is asked to stop."""
+        self._study.withdraw(self._identity)
+
+
+def open_study(url: str, name: str, begin: Callable[[], Beginning], prune: bool) -> Study:
+    """The study of that name; begun, where there is none.  Raises `RequestError` where the storage cannot be used."""
+    return Study(*opened(url, name, begin, prune), prune)
+
+
+def _suggest(trial: optuna.Trial, knob: Tuned) -> Json:
+    if knob.low is None or knob.high is None:
+        choices: list[Any] = [knob.own, *knob.values]
+        found: Json = trial.suggest_categorical(knob.path, choices)
+        return found
+    if knob.whole:
+        return trial.suggest_int(knob.path, round(knob.low), round(knob.high), log=knob.log)
+    return float(f"{trial.suggest_float(knob.path, knob.low, knob.high, log=knob.log):.4g}")
+
+
+def _job(trial: FrozenTrial) -> Job:
+    return Job.from_json(trial.user_attrs[JOB])
+
+
+def _outcome(trial: FrozenTrial) -> Outcome | None:
+    """None of a trial that is none: withdrawn, or its worker died before it knew what to do."""
+    if JOB not in trial.user_attrs:
+        return None
+    kept: Mapping[str, Any] = trial.user_attrs.get(OUTCOME, {})
+    states: Mapping[str, State] = {"WAITING": "waiting", "RUNNING": "running", "FAIL": "lost"}
+    state = states.get(trial.state.name) or kept["state"]
+    if kept.get("state") == "withdrawn":
+        return None
+    if state not in ("done", "failed", "given up"):
+        return Outcome(_job(trial), trial.number, state)
+    values = tuple(float(value) for value in kept["values"])
+    return Outcome(_job(trial), trial.number, state, values, kept["why"], kept["run"], kept["seconds"], kept["steps"])

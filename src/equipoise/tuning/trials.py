@@ -1,0 +1,218 @@
+"""Training the runs of a study: the warm-up, and the trials that go on from copies of it with one change."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from equipoise.doctor.examining import examine
+from equipoise.doctor.readers.runs import read_run
+from equipoise.edit import Edit
+from equipoise.errors import Fault, RequestError
+from equipoise.folder import RunFolder
+from equipoise.interrupt import StopRequest
+from equipoise.journal import Event, Measured
+from equipoise.recipe import Budget, Recipe, Span, edited
+from equipoise.run import Where, resume, start
+from equipoise.session import Session
+from equipoise.spec import Json, SpecError
+from equipoise.tuning.jobs import Job, Outcome, State
+from equipoise.tuning.knobs import TUNED, with_settings
+from equipoise.tuning.question import Question
+
+RUNS: Final = "runs"
+LOOKS: Final = 4
+"""Scores in a trial: the doctor says nothing about samples before the third, and each takes time."""
+NO_CHECKPOINTS_S: Final = 1e6
+NOTHING_COMES_OF_IT: Final = frozenset(
+    {"not-finite", "exploding", "total-collapse", "late-collapse", "flat", "one-class", "dark-retreat"}
+)
+"""Symptoms that end a trial when the doctor is certain of one."""
+COLLAPSES: Final = NOTHING_COMES_OF_IT | {"partial-collapse", "comes-and-goes"}
+"""Symptoms without which a run is free of collapse."""
+
+Hopeless = Callable[[int, float], bool]
+"""Whether a trial with this score at this step shall be given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a worker's runs and data are."""
+
+    folder: Path
+    where: Where
+
+    def run(self, name: str) -> Path:
+        return self.folder / RUNS / name
+
+    @property
+    def warm_up(self) -> Path:
+        return self.run("warm-up")
+
+
+def for_trials(recipe: Recipe, horizon_steps: int) -> Recipe:
+    """The recipe with a cadence that suits short runs; nothing of it changes the training."""
+    cadence: dict[str, Json] = {
+        "sheet_steps": -(-horizon_steps // LOOKS),
+        "measuring_share": 1.0,
+        "checkpoint_steps": None,
+        "checkpoint_s": NO_CHECKPOINTS_S,
+        "keep_recent": 1,
+        "keep_best": 1,
+    }
+    edits = [Edit(f"cadence.{name}", value=value) for name, value in cadence.items()]
+    return edited(recipe, edits, f"looked at {LOOKS} times a trial")
+
+
+def name_of(question: Question, job: Job, number: int) -> str:
+    """A folder's name: the number of the trial, the last knob that differs, and the seed."""
+    if job.is_warm_up:
+        return "warm-up"
+    changed = [knob for knob in question.knobs if knob.path in job.settings]
+    words = f"{changed[-1].path}={changed[-1].words(job.settings[changed[-1].path])}" if changed else "own"
+    if question.strategy != "one" and changed:
+        words = "drawn"
+    return f"{number:04d}-{words}-seed{job.seed}"
+
+
+def carry_out(
+    question: Question,
+    job: Job,
+    place: Place,
+    number: int,
+    hopeless: Hopeless,
+    person: StopRequest,
+    worst: Sequence[float],
+) -> Outcome | None:
+    """Make one run; None where the person stopped it, of which nothing is kept.
+
+    What the settings do to the run is its outcome.  A machine that fails, as by a full disk, raises `Fault`; so does a
+    warm-up that breaks off, for nothing can be learned from trials that do not begin.
+    """
+    name = name_of(question, job, number)
+    folder = place.run(name)
+    began = time.monotonic()
+    watcher = _Watcher(folder, hopeless, person)
+    if not job.anew:
+        warm_up(question, place, watcher)
+    try:
+        if not job.is_warm_up and not person.asked:
+            _session(question, job, place, folder, watcher).train(watcher.stop)
+    except Fault as fault:
+        if isinstance(fault.__cause__, OSError):
+            raise
+        watcher.verdict = ("failed", str(fault))
+    except (RequestError, SpecError) as error:  # as where such networks cannot be built for these data
+        watcher.verdict = ("failed", str(error))
+    if person.asked and watcher.verdict is None:
+        shutil.rmtree(folder, ignore_errors=True)
+        return None
+    return _outcome(question, job, number, name, folder, time.monotonic() - began, watcher.verdict, worst)
+
+
+def warm_up(question: Question, place: Place, watcher: _Watcher) -> None:
+    """Train what all trials share, unless it lies here already; it appears whole or not at all."""
+    if place.warm_up.exists():
+        return
+    aside = place.run(f"warm-up-{time.monotonic_ns()}.unfinished")
+    length = Budget(span=Span(question.warm_up_steps, "steps"))
+    session = start(question.recipe, place.where, aside, length, [watcher])
+    session.train(watcher.stop)
+    if watcher.stop.asked:
+        shutil.rmtree(aside)
+        return
+    try:
+        aside.rename(place.warm_up)
+    except OSError:  # another worker on this folder was faster, and made the same
+        if not place.warm_up.exists():
+            raise
+        shutil.rmtree(aside)
+
+
+def _session(question: Question, job: Job, place: Place, folder: Path, watcher: _Watcher) -> Session:
+    seed = question.recipe.seed + job.seed
+    if job.anew:
+        recipe = with_settings(question.recipe, question.knobs, job.settings)
+        recipe = edited(recipe, [Edit("seed", value=seed)], TUNED)
+        return start(recipe, place.where, folder, Budget(span=Span(question.steps, "steps")), [watcher])
+    shutil.copytree(place.warm_up, folder)
+    edits = [knob.edit(job.settings[knob.path]) for knob in question.knobs if knob.path in job.settings]
+    if job.seed:
+        edits.append(Edit("seed", value=seed))
+    horizon = Budget(span=Span(question.horizon_steps, "steps"))
+    return resume(folder, edits, where=place.where, budget=horizon, listeners=[watcher])
+
+
+class _Watcher:
+    """Listens to a run, and ends it when the doctor is certain, when others are plainly better, or on request."""
+
+    def __init__(self, folder: Path, hopeless: Hopeless, person: StopRequest) -> None:
+        self.stop = StopRequest()
+        self.verdict: tuple[State, str] | None = None
+        self._folder, self._hopeless, self._person = folder, hopeless, person
+
+    def __call__(self, event: Event) -> None:
+        if self._person.asked:
+            self.stop.asked = True
+        if isinstance(event, Measured) and self.verdict is None and self._folder.exists():
+            self.verdict = self._judged(event)
+            self.stop.asked = self.stop.asked or self.verdict is not None
+
+    def _judged(self, event: Measured) -> tuple[State, str] | None:
+        found = sure_of(self._folder, NOTHING_COMES_OF_IT)
+        if found:
+            return "failed", f"{found[0]} at step {event.step}"
+        if self._hopeless(event.step, event.value):
+            return "given up", f"worse than the median at step {event.step}"
+        return None
+
+
+def sure_of(folder: Path, keys: Iterable[str]) -> list[str]:
+    """Which of these symptoms the doctor is certain of."""
+    wanted = frozenset(keys)
+    found = examine(read_run(folder)).diagnoses
+    return [diagnosis.symptom.key for diagnosis in found if diagnosis.is_certain and diagnosis.symptom.key in wanted]
+
+
+def _outcome(
+    question: Question,
+    job: Job,
+    number: int,
+    name: str,
+    folder: Path,
+    seconds: float,
+    verdict: tuple[State, str] | None,
+    worst: Sequence[float],
+) -> Outcome:
+    state, why = verdict or ("done", "")
+    steps = question.warm_up_steps if job.is_warm_up else question.steps if job.anew else question.horizon_steps
+    if job.is_warm_up:
+        return Outcome(job, number, state, (), why, name, seconds, steps)
+    values = measured(question, folder) if folder.exists() else None
+    if state == "failed" or values is None:
+        values = _as_failed(question, values, worst)
+    return Outcome(job, number, state, values, why, name, seconds, steps)
+
+
+def measured(question: Question, folder: Path) -> tuple[float, ...] | None:
+    """The objectives of a run by its last score; none where it has no score."""
+    events = RunFolder(folder).read_journal().events
+    last = next((event for event in reversed(events) if isinstance(event, Measured)), None)
+    if last is None:
+        return None
+    beside: Mapping[str, float] = last.beside
+    collapsed = float(bool(sure_of(folder, COLLAPSES)))
+    known = {"quality": last.value, "diversity": beside.get("diversity", 0.0), "no-collapse": collapsed}
+    return tuple(known[objective] for objective in question.objectives)
+
+
+def _as_failed(question: Question, values: tuple[float, ...] | None, worst: Sequence[float]) -> tuple[float, ...]:
+    """No better than a generator that has learned nothing."""
+    if values is None:
+        return tuple(worst)
+    triples = zip(values, worst, question.signs, strict=True)
+    return tuple(sign * max(sign * value, sign * bad) for value, bad, sign in triples)

@@ -1,0 +1,108 @@
+"""``equipoise tune``: begin or join a study, work in it, and write down what it found."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Final
+
+from equipoise.errors import RequestError
+from equipoise.files import write_whole
+from equipoise.run import Where
+from equipoise.tuning import page
+from equipoise.tuning.beginning import begin, data_digest
+from equipoise.tuning.budget import TuningBudget
+from equipoise.tuning.planning import importance
+from equipoise.tuning.question import Asked
+from equipoise.tuning.storage import Beginning, in_folder
+from equipoise.tuning.study import Study, open_study
+from equipoise.tuning.telling import Found, to_json
+from equipoise.tuning.trials import Place
+from equipoise.tuning.working import Say, Sitting, work
+
+TABLE: Final = "tune.json"
+
+
+def tune(
+    asked: Asked,
+    where: Where,
+    folder: Path,
+    budget: TuningBudget,
+    say: Say,
+    *,
+    storage: str | None = None,
+    name: str | None = None,
+    prune: bool = False,
+) -> Found:
+    """Work in a study until its budget is spent or all is decided; ``tune.json`` and ``tune.html`` say what it found.
+
+    Without `storage` it is a file in the folder.  Raises `RequestError` when it cannot be done as asked, `Fault` when
+    it broke off.
+    """
+    name = name or folder.name
+    _refuse_other_study(folder, name)
+    is_new = not folder.exists()
+    begun: list[Beginning] = []
+
+    def beginning() -> Beginning:
+        begun.append(begin(asked, where, budget))
+        return begun[0]
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RequestError(f"--out {folder} cannot be made: {error.strerror or error}") from error
+    try:
+        study = open_study(storage or in_folder(folder), name, beginning, prune)
+    except BaseException:  # Ctrl-C too: what has no study is nothing
+        if is_new:
+            shutil.rmtree(folder)
+        raise
+    try:
+        if not begun:
+            _refuse_mismatch(study, asked, where)
+        sitting = work(study, Place(folder, where), budget, say)
+        found = _found(study, sitting)
+    finally:
+        study.close()
+    write(found, folder, name)
+    return found
+
+
+def write(found: Found, folder: Path, name: str) -> None:
+    """The table for a machine, and the page."""
+    text = json.dumps({"study": name, **to_json(found)}, indent=1) + "\n"
+    write_whole(folder / TABLE, text.encode())
+    page.write_page(found, folder / page.NAME)
+
+
+def _found(study: Study, sitting: Sitting) -> Found:
+    question = study.question
+    moved = importance(question, sitting.ledger) if question.strategy == "one" else study.importance()
+    return Found(question, sitting.ledger, sitting.plan, moved, sitting.ended)
+
+
+def _refuse_mismatch(study: Study, asked: Asked, where: Where) -> None:
+    """Raise `RequestError` where a study that goes on is not the one that is asked for."""
+    if study.begun_with != asked.digest:
+        raise RequestError(
+            "this study was begun with another recipe: begin one for this recipe with another --out or --study"
+        )
+    study.question.refuse_other(asked)
+    if data_digest(study.question.recipe, where) != study.question.data:
+        raise RequestError(
+            f"the data in {where.data} is not what this study began with: its trials could not be compared"
+        )
+
+
+def _refuse_other_study(folder: Path, name: str) -> None:
+    """Raise `RequestError` for a folder that holds something else: names of runs would be the same."""
+    if not folder.exists():
+        return
+    kept = folder / TABLE
+    known = json.loads(kept.read_text(encoding="utf-8")).get("study") if kept.is_file() else None
+    if known is not None and known != name:
+        raise RequestError(f"{folder} holds the study {known!r}: choose another --out")
+    if (folder / "recipe.json").exists():
+        raise RequestError(f"{folder} is a run: choose another --out")

@@ -1,0 +1,209 @@
+"""``equipoise tune`` as a person meets it: small studies of a ring of points, from command to recommendation."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from equipoise.cli import run_command
+from equipoise.folder import RunFolder
+from equipoise.interrupt import StopRequest
+from equipoise.journal import Resumed, Started
+from equipoise.tuning import trials, working
+
+pytest.importorskip("optuna", reason="the tuner is an extra")
+
+POINTS = f"{Path(__file__).with_name('tiny.py')}:points"
+SLOW = ["--set", "g_optim.lr=1e-6", "--set", "d_optim.lr=1e-2"]
+"""A recipe whose generator stands still."""
+SHORT = {"--warm-up": "10", "--horizon": "40", "--device": "cpu"}
+
+
+def tune(out: Path, *words: str) -> int:
+    short = [word for option, value in SHORT.items() if option not in words for word in (option, value)]
+    return run_command(["tune", POINTS, "--out", str(out), *short, *words])
+
+
+def table(out: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((out / "tune.json").read_text())
+    return found
+
+
+def runs(out: Path) -> list[Path]:
+    return sorted(path for path in (out / "runs").iterdir() if path.name != "warm-up")
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A rate that lets the generator move, and a penalty that breaks every run."""
+    out = tmp_path_factory.mktemp("tuning") / "ring"
+    knobs = ["--knobs", "g_optim.lr=1e-2,r1.weight=1e30"]
+    assert tune(out, *SLOW, *knobs, "--budget", "30trials") == 0
+    return out
+
+
+def test_a_better_value_is_found_and_recommended(study: Path) -> None:
+    found = table(study)
+    assert found["edits"] == [{"path": "g_optim.lr", "op": "set", "value": 0.01}]
+    assert found["recommended"] == "--set 'g_optim.lr=0.01'"
+    (tried,) = found["rounds"][1]["tried"]
+    mean, low, high = tried["less_is_better"][0]
+    assert low < mean < high < 0
+    assert tried["verdict"] == "better, kept"
+    assert [one["seed"] for one in tried["by_seed"]] == [0, 1, 2]
+
+
+def test_a_value_that_breaks_a_run_counts_as_failed_and_not_as_missing(study: Path) -> None:
+    found = table(study)
+    (failed,) = [trial for trial in found["trials"] if trial["state"] == "failed"]
+    assert failed["settings"] == {"phases.main.terms.r1.weight": 1e30}
+    assert "not finite" in failed["why"] or "overflows" in failed["why"]
+    own = found["rounds"][0]["present"]["by_seed"][0]["values"][0]
+    assert failed["values"][0] >= own, "no better than a generator that has learned nothing"
+    assert found["rounds"][0]["kept"] == {}
+
+
+def test_every_trial_is_a_run_with_one_change_from_the_same_warm_up(study: Path) -> None:
+    folders = runs(study)
+    assert len(folders) == 1 + 1 + 1 + 4
+    for folder in folders:
+        events = RunFolder(folder).read_journal().events
+        assert isinstance(events[0], Started)
+        (resumed,) = [event for event in events if isinstance(event, Resumed)]
+        assert resumed.step == 10
+        assert len({change.path for change in resumed.changes} - {"seed"}) <= 1
+    assert run_command(["doctor", str(folders[0])]) in (0, 1)
+    assert sum(1 for folder in folders if (folder / "checkpoints").exists()) == 1, "the best one's"
+
+
+def test_the_same_command_goes_on_and_a_finished_study_only_tells(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.stat().st_mtime_ns for path in (study / "runs").rglob("*")}
+    assert tune(study, *SLOW, "--knobs", "g_optim.lr=1e-2,r1.weight=1e30", "--budget", "30trials") == 0
+    assert {path: path.stat().st_mtime_ns for path in (study / "runs").rglob("*")} == before
+    out = capsys.readouterr().out
+    assert "recommended: --set 'g_optim.lr=0.01'" in out
+    assert "better, kept" in out and "1 of 1 failed" in out
+
+
+def test_the_page_needs_nothing_but_itself(study: Path) -> None:
+    text = (study / "tune.html").read_text()
+    assert "<svg" in text and "g_optim.lr=0.01" in text and "better, kept" in text
+    assert "http" not in text.replace("http-equiv", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--knobs", "g_optim.lr=1e-3"], "begun with other --knobs"),
+        (["--knobs", "g_optim.lr=1e-2,r1.weight=1e30", "--seeds", "4"], "begun with other --seeds"),
+        (["--knobs", "g_optim.lr=1e-2,r1.weight=1e30", "--set", "batch=16"], "begun with another recipe"),
+        (["--knobs", "g_optim.lr=1e-2,r1.weight=1e30", "--study", "b"], "holds the study 'ring'"),
+    ],
+)
+def test_a_study_that_goes_on_must_be_the_one_that_is_asked_for(
+    study: Path, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tune(study, *SLOW, "--budget", "30trials", *words) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--knobs", "lr_q"], "no such setting; did you mean"),
+        (["--knobs", "lr"], "could be"),
+        (["--knobs", "width"], "generator.width or critic.width"),
+        (["--knobs", "phases.main.length.amount"], "--budget and --horizon say how long"),
+        (["--knobs", "source.std"], "change the samples"),
+        (["--knobs", "g_optim"], "no number"),
+        (["--knobs", "g_optim.clip_norm"], "is off: say what to try"),
+        (["--knobs", "g_optim.lr=2..3"], "it must be at least 0 and at most 1"),
+        (["--knobs", "g_optim.lr=1..0"], "is empty"),
+        (["--knobs", "g_optim.lr=1e-3"], "nothing to try"),
+        (["--knobs", "lr_g,lr_g"], "twice"),
+        (["--budget", "soon"], "write 2h, 40trials or 20000steps"),
+        (["--budget", "3epochs"], "write 2h, 40trials or 20000steps"),
+        (["--objective", "beauty"], "there are quality, diversity, no-collapse"),
+        (["--seeds", "1"], "at least 2"),
+        (["--horizon", "0"], "at least 1"),
+        (["--horizon", "40", "--warm-up", "0"], "at least 1"),
+        (["--storage", "sqlite:////nowhere/at/all.db"], "there is no folder"),
+        (["--storage", "oracle.x"], "--storage oracle.x"),
+        (["--data", "somewhere"], "brings its own data"),
+    ],
+)
+def test_a_wrong_request_is_one_line_and_leaves_nothing(
+    tmp_path: Path, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    budget = [] if "--budget" in words else ["--budget", "9trials"]
+    assert tune(tmp_path / "out", *budget, *words) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_optuna_one_line_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    assert tune(tmp_path / "out", "--budget", "9trials") == 2
+    assert capsys.readouterr().err == 'equipoise: tune needs Optuna: pip install "equipoise[tune]"\n'
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_doctor_ends_a_trial_that_has_collapsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def sure(folder: Path, keys: object) -> list[str]:
+        return ["total-collapse"] if RunFolder(folder).read_recipe().g_optim.lr == 1e-2 else []
+
+    monkeypatch.setattr(trials, "sure_of", sure)
+    words = ["--knobs", "g_optim.lr=1e-2", "--objective", "no-collapse,quality,diversity", "--budget", "9trials"]
+    assert tune(tmp_path / "out", *words) == 0
+    own, collapsed = table(tmp_path / "out")["trials"][1:]
+    assert collapsed["state"] == "failed" and collapsed["why"] == "total-collapse at step 20"
+    assert collapsed["values"][0] == 1.0 and collapsed["values"][2] == 0.0
+    assert own["state"] == "done" and own["values"][0] == 0.0
+    assert RunFolder(runs(tmp_path / "out")[1]).read_journal().events[-1].step == 20
+
+
+def test_ctrl_c_puts_the_trial_back_and_the_same_command_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carry_out = working.carry_out
+
+    def interrupted(*words: Any) -> Any:
+        person: StopRequest = words[5]
+        person.asked = not words[1].is_warm_up
+        return carry_out(*words)
+
+    out = tmp_path / "out"
+    words = ["--knobs", "g_optim.lr=1e-2", "--budget", "2trials"]
+    monkeypatch.setattr(working, "carry_out", interrupted)
+    assert tune(out, *words) == 0
+    assert runs(out) == [] and table(out)["ended"].startswith("stopped as asked")
+    monkeypatch.setattr(working, "carry_out", carry_out)
+    assert tune(out, *words) == 0
+    assert [trial["state"] for trial in table(out)["trials"]] == ["done"] * 3
+    assert table(out)["undecided"] in ([], ["g_optim.lr"])
+
+
+@pytest.mark.parametrize("strategy", ["tpe", "nsga"])
+def test_a_sampler_explores_and_its_best_is_judged_by_other_seeds(tmp_path: Path, strategy: str) -> None:
+    out = tmp_path / "out"
+    words = ["--knobs", "g_optim.lr=1e-3..1e-1,critic.width=8,32", "--strategy", strategy, "--seeds", "2"]
+    objective = ["--objective", "quality,diversity"] if strategy == "nsga" else ["--median"]
+    assert tune(out, *SLOW, *words, *objective, "--budget", "9trials", "--horizon", "8", "--warm-up", "2") == 0
+    found = table(out)
+    explored = [trial for trial in found["trials"] if trial["seed"] == 0 and trial["settings"]]
+    assert len(explored) == 9 - 6 - 1
+    assert all(trial["anew"] for trial in explored), "a width is among the knobs"
+    judged = [trial for trial in found["trials"] if trial["seed"] in (1, 2)]
+    (one,) = found["rounds"]
+    assert one["knob"] is None and one["is_decided"]
+    assert bool(judged) == any(tried["less_is_better"] for tried in one["tried"])

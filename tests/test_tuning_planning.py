@@ -1,0 +1,159 @@
+"""The tuner's decisions, without a run: what is tried next, what is kept, and how often it is fooled by noise."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import pytest
+
+import tiny
+from equipoise import recipes
+from equipoise.errors import RequestError
+from equipoise.spec import Json
+from equipoise.tuning.budget import Lengths, TuningBudget, lengths, refuse_unreached
+from equipoise.tuning.intervals import Difference, student
+from equipoise.tuning.jobs import MOST_LOST, Job, Ledger, Outcome
+from equipoise.tuning.knobs import tuned, with_settings
+from equipoise.tuning.planning import Plan, importance, plan
+from equipoise.tuning.question import Question
+
+Cost = Callable[[Mapping[str, Json], int], float]
+
+
+def question(*words: str, num_seeds: int = 3) -> Question:
+    recipe = recipes.load("sprites_small")
+    return Question(recipe, tuned(recipe, words), "one", ("quality",), "kernel", num_seeds, 100, 100, "")
+
+
+def done(job: Job, number: int, cost: Cost) -> Outcome:
+    values = () if job.is_warm_up else (cost(job.settings, job.seed),)
+    return Outcome(job, number, "done", values, seconds=1.0, steps=100)
+
+
+def carried_out(asked: Question, cost: Cost, most: int = 1000) -> tuple[Plan, Ledger]:
+    """A study by a worker that needs no time, and stops after so many runs."""
+    ledger = Ledger((), (9.0,))
+    while not (found := plan(asked, ledger)).is_over and len(ledger.outcomes) < most:
+        job = ledger.missing(found.jobs)[0]
+        ledger = replace(ledger, outcomes=(*ledger.outcomes, done(job, len(ledger.outcomes), cost)))
+    return found, ledger
+
+
+def noisy(seed: int, settings: Mapping[str, Json]) -> float:
+    return random.Random(f"{seed} {sorted(settings.items())}").gauss(0.0, 0.01)
+
+
+def only_noise(study: int) -> Cost:
+    return lambda settings, seed: random.Random(f"{study} {settings} {seed}").gauss(0.0, 1.0)
+
+
+def test_what_is_better_is_kept_and_the_next_knob_goes_on_from_there() -> None:
+    asked = question("lr_g=1e-5,1e-3", "n_critic=3,7", "lambda_gp=5,20")
+
+    def cost(settings: Mapping[str, Json], seed: int) -> float:
+        gain = 0.3 * (settings.get("phases.main.d_updates") == 7) + 0.3 * (settings.get("g_optim.lr") == 1e-3)
+        return 1.0 - gain + 0.1 * seed + noisy(seed, settings)
+
+    found, ledger = carried_out(asked, cost)
+    assert found.best == {"phases.main.d_updates": 7, "g_optim.lr": 1e-3}
+    assert [one.path.rpartition(".")[2] for one in found.rounds] == ["weight", "d_updates", "lr"], "the notes' order"
+    changed = [set(outcome.job.settings) for outcome in ledger.outcomes if "g_optim.lr" in outcome.job.settings]
+    assert all(names == {"g_optim.lr", "phases.main.d_updates"} for names in changed)
+    tuned_recipe = with_settings(asked.recipe, asked.knobs, found.best)
+    assert tuned_recipe.reasons["g_optim.lr"] == "tuned"
+
+
+def test_all_values_have_one_seed_and_the_best_two_have_all() -> None:
+    asked = question("lr_g=1e-5,2e-5,5e-4,1e-3", num_seeds=4)
+    ranks = {1e-5: 3.0, 2e-5: 2.0, 5e-4: 1.0, 1e-3: 0.0}
+    _, ledger = carried_out(asked, lambda settings, seed: ranks.get(settings.get("g_optim.lr"), 2.5) + seed)  # type: ignore[arg-type]
+    seeds = {value: [o.job.seed for o in ledger.outcomes if o.job.settings == {"g_optim.lr": value}] for value in ranks}
+    assert seeds == {1e-5: [0], 2e-5: [0], 5e-4: [0, 1, 2, 3], 1e-3: [0, 1, 2, 3]}
+
+
+def test_where_nothing_beats_the_recipe_no_more_seeds_are_spent() -> None:
+    found, ledger = carried_out(question("lr_g=1e-5,1e-3"), lambda settings, seed: float(bool(settings)))
+    assert found.best == {}
+    assert len(ledger.outcomes) == 1 + 3
+
+
+def test_noise_alone_is_seldom_taken_for_a_gain() -> None:
+    """Four values of one knob, none of which does anything: below 5 % in the long run."""
+    asked = question("lr_g=1e-5,2e-5,5e-4,1e-3")
+    fooled = sum(bool(carried_out(asked, only_noise(study))[0].best) for study in range(150))
+    assert fooled / 150 < 0.06
+
+
+def test_a_value_that_fails_is_never_kept() -> None:
+    asked = question("lr_g=1e-3")
+    outcomes = [Outcome(Job(is_warm_up=True), 0, "done")]
+    for seed in range(3):
+        outcomes.append(Outcome(Job({}, seed), 10 + seed, "done", (5.0,)))
+        outcomes.append(Outcome(Job({"g_optim.lr": 1e-3}, seed), 20 + seed, "done" if seed else "failed", (1.0,)))
+    found = plan(asked, Ledger(tuple(outcomes), (9.0,)))
+    assert found.is_over
+    assert found.best == {}
+
+
+def test_a_job_that_takes_workers_with_it_fails_in_the_end() -> None:
+    job = Job({"g_optim.lr": 1e-3})
+    lost = [Outcome(job, number, "lost") for number in range(MOST_LOST)]
+    assert Ledger(tuple(lost[1:]), (9.0,)).missing([job]) == [job]
+    counted = Ledger(tuple(lost), (9.0,)).of(job)
+    assert counted is not None and counted.state == "failed" and counted.values == (9.0,)
+
+
+def test_networks_of_another_shape_begin_anew_and_are_tuned_last() -> None:
+    asked = question("generator.latent=64", "lr_g=1e-3")
+    _, ledger = carried_out(asked, lambda settings, seed: 1.0)
+    trials = [outcome.job for outcome in ledger.outcomes if not outcome.job.is_warm_up]
+    assert [job.anew for job in trials] == [False, False, True, True]
+    assert trials[2].settings == {} and trials[3].settings == {"generator.latent": 64}
+
+
+def test_importance_is_the_share_of_each_knob() -> None:
+    asked = question("lr_g=1e-3", "n_critic=3")
+    cost = {"g_optim.lr": 2.0, "phases.main.d_updates": 1.0}
+    _, ledger = carried_out(asked, lambda settings, seed: 5.0 + sum(cost[path] for path in settings))
+    assert importance(asked, ledger) == pytest.approx({"g_optim.lr": 0.8, "phases.main.d_updates": 0.2})
+
+
+def test_an_interval_by_hand() -> None:
+    """-1, -2, -3: mean -2, standard error 1 / sqrt(3), and t of 2 degrees of freedom beyond 1.25 % is 6.205."""
+    found = Difference.of([-1.0, -2.0, -3.0])
+    assert student(2) == pytest.approx(6.2053, abs=1e-3)
+    assert (found.mean, found.high) == pytest.approx((-2.0, -2.0 + 6.2053 / 3**0.5), abs=1e-3)
+    assert not found.is_less
+    assert Difference.of([-1.0, -1.1, -0.9]).is_less
+    assert not Difference.of([-1.0]).is_less
+
+
+def test_a_budget_is_divided_so_that_everything_fits() -> None:
+    knobs = tuned(recipes.load("sprites_small"), ["lr_g=1e-5,1e-3", "n_critic=3,7"])
+    found = lengths("one", knobs, 3, TuningBudget("steps", 16_000), 0.1, 10_000, None, None)
+    assert found.warm_up == found.horizon == 16_000 // (1 + 2 * (2 + 4) + 3)
+    with pytest.raises(RequestError, match="the recipe itself has about 40 steps"):
+        lengths("one", knobs, 3, TuningBudget("trials", 40), 0.1, 40, None, None)
+    with pytest.raises(RequestError, match="100 are the fewest"):
+        lengths("one", knobs, 3, TuningBudget("seconds", 60.0), 0.1, 10_000, None, None)
+
+
+def test_a_knob_of_a_phase_that_no_trial_reaches_is_refused() -> None:
+    recipe = recipes.load("landscapes")
+    knobs = tuned(recipe, ["phases.play.terms.r1.weight"])
+    with pytest.raises(RequestError, match=r"phase play begins at about step .* say --warm-up"):
+        refuse_unreached(recipe, knobs, 200, Lengths(10, 10))
+
+
+def test_a_schedule_is_multiplied() -> None:
+    recipe = recipes.load("ring")
+    (knob,) = tuned(recipe, ["lr_g=x0.5,x2"])
+    assert str(knob.edit(2.0)) == "g_optim.lr *= 2.0"
+    assert with_settings(recipe, [knob], {"g_optim.lr": 2.0}).g_optim.lr == recipe.g_optim.lr.scaled(2.0)  # type: ignore[union-attr]
+
+
+def test_a_range_is_tried_from_end_to_end() -> None:
+    (knob,) = tuned(tiny.points(), ["g_optim.lr=1e-5..1e-2"])
+    assert knob.values == (1e-5, 1e-4, 1e-2), "in ratios, and without the recipe's own 1e-3"

@@ -1,0 +1,118 @@
+"""Several workers, one study: they share its trials, and one that is killed takes none of them with it."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import two_tuners
+from equipoise.tuning import storage as storing
+from equipoise.tuning.telling import Found
+
+pytest.importorskip("optuna", reason="the tuner is an extra")
+
+SCRIPT = Path(two_tuners.__file__)
+PORT = 54329
+SERVERS = Path("/usr/lib/postgresql")
+
+
+@pytest.fixture(autouse=True)
+def usual_heartbeats(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put back what the script makes quick."""
+    monkeypatch.setattr(storing, "HEARTBEAT_S", storing.HEARTBEAT_S)
+    monkeypatch.setattr(storing, "GRACE_S", storing.GRACE_S)
+
+
+def one_is_killed(folder: Path, other: Path, storage: str) -> Found:
+    """A worker begins, is joined by this process after its warm-up, and is killed in the middle of a trial."""
+    words = [sys.executable, str(SCRIPT), str(other), storage]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("trial"):
+                break
+        said: list[str] = []
+
+        def kill_after_two(line: str) -> None:
+            said.append(line)
+            if len(said) == 2:
+                process.send_signal(signal.SIGKILL)
+
+        found = two_tuners.work(folder, storage, kill_after_two)
+        assert process.wait(60) == -signal.SIGKILL
+    return found
+
+
+def nothing_is_lost(found: Found) -> None:
+    over = Counter(outcome.job.key for outcome in found.ledger.outcomes if outcome.is_over)
+    assert set(over.values()) == {1}, "no trial was made twice"
+    assert found.undecided == []
+    lost = [outcome for outcome in found.ledger.outcomes if outcome.state == "lost"]
+    assert len(lost) <= 1
+    assert all(over[outcome.job.key] == 1 for outcome in lost), "it was made again"
+    assert not any(outcome.state in ("running", "waiting") for outcome in found.ledger.outcomes)
+
+
+def test_two_workers_on_one_file_and_one_is_killed(tmp_path: Path) -> None:
+    folder = tmp_path / "shared"
+    storage = f"sqlite:///{tmp_path / 'study.db'}"
+    found = one_is_killed(folder, folder, storage)
+    nothing_is_lost(found)
+    kept = {outcome.run for outcome in found.ledger.outcomes if outcome.is_over}
+    assert {path.name for path in (folder / "runs").iterdir()} == kept, "what the killed worker left is gone"
+    said: list[str] = []
+    assert two_tuners.work(folder, storage, said.append).plan == found.plan
+    assert said == [], "whoever comes late finds the same and has nothing to do"
+
+
+def server_programs() -> Path | None:
+    found = sorted(SERVERS.glob("*/bin/initdb"))
+    return found[-1].parent if found else None
+
+
+@pytest.fixture
+def postgresql() -> Iterator[str]:
+    """A server of our own in a temporary folder, by a user who is not root: it refuses to serve root."""
+    programs = server_programs()
+    if programs is None:
+        pytest.skip(f"no PostgreSQL server is installed ({SERVERS}; Debian: apt install postgresql)")
+    place = Path(tempfile.mkdtemp(prefix="equipoise-pg-"))
+    someone: list[str] = []
+    if os.getuid() == 0:
+        nobody = pwd.getpwnam("nobody")
+        os.chown(place, nobody.pw_uid, nobody.pw_gid)
+        someone = ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"]
+
+    def run(name: str, *words: str) -> None:
+        subprocess.run(
+            [*someone, str(programs / name), *words], check=True, capture_output=True, cwd=place, timeout=120
+        )
+
+    data, log = str(place / "data"), str(place / "log")
+    options = f"-p {PORT} -k {place} -c listen_addresses=127.0.0.1 -c fsync=off"
+    try:
+        run("initdb", "-D", data, "-A", "trust", "-U", "equipoise", "--no-sync")
+        run("pg_ctl", "-D", data, "-l", log, "-w", "-o", options, "start")
+        try:
+            run("createdb", "-h", "127.0.0.1", "-p", str(PORT), "-U", "equipoise", "tuning")
+            yield f"postgresql://equipoise@127.0.0.1:{PORT}/tuning"
+        finally:
+            run("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+    finally:
+        shutil.rmtree(place)
+
+
+@pytest.mark.slow
+def test_two_workers_on_one_server_and_one_is_killed(tmp_path: Path, postgresql: str) -> None:
+    """On two machines each has a folder of its own; here, two folders."""
+    nothing_is_lost(one_is_killed(tmp_path / "one", tmp_path / "other", postgresql))
