@@ -60,6 +60,10 @@ class SelfTested(Event):
     numbers: Mapping[str, float]
     """Of the measure: ``floor``, of other real samples, and ``untrained``, of the generator before it learns."""
     seconds: float
+    data_faults: tuple[str, ...] = ()
+    """Why the data should not be trained on as they are."""
+    data_doubts: tuple[str, ...] = ()
+    """What of the data may make a run fail in ways that look like something else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +180,8 @@ _FREEZE: Mapping[str, Callable[[Any], object]] = {
     "faults": tuple,
     "doubts": tuple,
     "checked": tuple,
+    "data_faults": tuple,
+    "data_doubts": tuple,
 }
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from equipoise.data.glance import glance
 from equipoise.doctor.lint import lint
 from equipoise.engine import checkpoint
 from equipoise.engine.pace import step_seconds
@@ -23,7 +24,7 @@ from equipoise.errors import RequestError
 from equipoise.goal import Goal
 from equipoise.interrupt import StopRequest
 from equipoise.journal import Event, Measured, Tick
-from equipoise.recipe import Budget, Phase, Recipe, Span, stretched
+from equipoise.recipe import Budget, Phase, Recipe, Span, home_of, stretched
 from equipoise.run import Where, prepare, start
 from equipoise.sampling import open_run
 from equipoise.schedule import Progress, value_at
@@ -115,7 +116,8 @@ def outline(recipe: Recipe, where: Where, budget: Budget | None = None) -> Outli
     corpus, plan = prepare(recipe, where, budget)
     networks = initial_networks(plan)
     sizes = _count(networks.generator), _count(networks.critic)
-    warnings = tuple(finding.line for finding in lint(plan.recipe, plan.space, plan.num_samples))
+    of_data = [f"the data: {finding.title}: {finding.advice}" for finding in glance(corpus, home_of(recipe.source))]
+    warnings = (*of_data, *(finding.line for finding in lint(plan.recipe, plan.space, plan.num_samples)))
     return Outline(len(corpus), str(corpus.space), len(corpus.left_out), corpus.notes, *sizes, plan.recipe, warnings)
 
 

@@ -53,6 +53,10 @@ class View:
             case Started() | Resumed():
                 self._begin(event)
             case SelfTested():
+                for fault in event.data_faults:
+                    self._say(f"warning: these data should not be trained on as they are: {fault}")
+                for doubt in event.data_doubts:
+                    self._say(f"warning: the data: {doubt}")
                 for fault in event.faults:
                     self._say(f"warning: self-test: {fault}")
                 for doubt in event.doubts:

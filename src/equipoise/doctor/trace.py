@@ -157,7 +157,8 @@ class Trace:
     faults: tuple[str, ...] = ()
     """What its own self-tests and its end said of data, plumbing and measures that cannot be trusted.
 
-    Each begins with `OF_DATA`, `OF_PLUMBING` or `OF_MEASURE`, or is the fault that ended the run in its own words.
+    Each begins with `OF_DATA`, `OF_DATA_MAYBE`, `OF_PLUMBING` or `OF_MEASURE`, or is the fault that ended the run in
+    its own words.
     """
 
     @property
@@ -201,6 +202,7 @@ class Trace:
 
 
 OF_DATA: Final = "data:"
+OF_DATA_MAYBE: Final = "data, perhaps:"
 OF_PLUMBING: Final = "plumbing:"
 OF_MEASURE: Final = "measure:"
 FEWEST_STEPS: Final = 200.0

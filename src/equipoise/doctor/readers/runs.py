@@ -16,7 +16,7 @@ from equipoise.doctor.readers.meaning import game_named
 from equipoise.doctor.readers.ours import our_names
 from equipoise.doctor.readers.phases import UNITS, Stretch, played, settings_of
 from equipoise.doctor.readers.steps import that_count
-from equipoise.doctor.trace import OF_MEASURE, OF_PLUMBING, SIGNALS, Floats, Series, Trace
+from equipoise.doctor.trace import OF_DATA, OF_DATA_MAYBE, OF_MEASURE, OF_PLUMBING, SIGNALS, Floats, Series, Trace
 from equipoise.errors import RequestError
 from equipoise.journal import Event, Faulted, Measured, Resumed, SelfTested, Skipped, Started, Tick, Watched
 from equipoise.spec import Json, did_you_mean
@@ -177,6 +177,8 @@ def _faults(events: Sequence[Event]) -> tuple[str, ...]:
     found: tuple[str, ...] = ()
     if tested is not None:
         found = (
+            *(f"{OF_DATA} {fault}" for fault in tested.data_faults),
+            *(f"{OF_DATA_MAYBE} {doubt}" for doubt in tested.data_doubts),
             *(f"{OF_PLUMBING} {fault}" for fault in tested.faults),
             *(f"{OF_MEASURE} {doubt}" for doubt in tested.doubts),
         )
