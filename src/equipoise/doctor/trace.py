@@ -71,6 +71,7 @@ SIGNALS: Final[Mapping[str, str]] = {
     "banding": "energy along rows or columns over that of real samples",
     "crosses": "energy along the diagonals over that of real samples",
     "one_class": "largest share of one class among fakes less that among real samples",
+    "twins": "share of fakes that lie less than half as far from a real sample as that one lies from any other",
     "psnr": "decibels, of fakes and the real samples that they should be: higher is better",
     # in pictures' place, from other people's logs
     "fid": "Frechet distance on Inception's features: lower is better",
@@ -161,6 +162,15 @@ class Trace:
     its own words.
     """
 
+    at_once: frozenset[str] = frozenset()
+    """Signals that were measured once, on samples of which nobody says when they were made: their steps mean nothing,
+    and their values are those of parts of the samples."""
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether samples are all there is."""
+        return bool(self.at_once) and self.at_once == self.signals.keys()
+
     @property
     def last_step(self) -> float:
         return max((float(series.steps[-1]) for series in self.signals.values() if len(series)), default=0.0)
@@ -201,6 +211,8 @@ class Trace:
         return apart * min(ROWS_OF_A_MEDIAN, len(losses) // PARTS)
 
 
+NO_SAMPLES: Final = "no measure of samples"
+"""How a gap begins that samples would fill."""
 OF_DATA: Final = "data:"
 OF_DATA_MAYBE: Final = "data, perhaps:"
 OF_PLUMBING: Final = "plumbing:"

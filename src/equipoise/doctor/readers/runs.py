@@ -16,7 +16,17 @@ from equipoise.doctor.readers.meaning import game_named
 from equipoise.doctor.readers.ours import our_names
 from equipoise.doctor.readers.phases import UNITS, Stretch, played, settings_of
 from equipoise.doctor.readers.steps import that_count
-from equipoise.doctor.trace import OF_DATA, OF_DATA_MAYBE, OF_MEASURE, OF_PLUMBING, SIGNALS, Floats, Series, Trace
+from equipoise.doctor.trace import (
+    NO_SAMPLES,
+    OF_DATA,
+    OF_DATA_MAYBE,
+    OF_MEASURE,
+    OF_PLUMBING,
+    SIGNALS,
+    Floats,
+    Series,
+    Trace,
+)
 from equipoise.errors import RequestError
 from equipoise.journal import Event, Faulted, Measured, Resumed, SelfTested, Skipped, Started, Tick, Watched
 from equipoise.spec import Json, did_you_mean
@@ -57,7 +67,7 @@ def read_run(folder: Path, loss: str | None = None, phase: str | None = None) ->
     signals = _ticked(stretch, settings, played_game)
     end = stretch.ticks[-1].step if stretch.ticks else stretch.begin
     measured = [event for event in _all(events, Measured) if stretch.begin < event.step <= end]
-    signals |= _measured(measured, stretch.begin)
+    signals |= signals_of(measured, stretch.begin)
     signals |= _skipped(list(_all(events, Skipped)), signals["waiting"].steps, stretch.begin)
     if watched is not None:
         signals = {name: series for name, series in signals.items() if name not in NOT_WATCHED}
@@ -67,7 +77,7 @@ def read_run(folder: Path, loss: str | None = None, phase: str | None = None) ->
         signals,
         game,
         settings,
-        _floors(measured),
+        floors_of(measured),
         steps_an_epoch=_steps_an_epoch(stretch.ticks),
         batch=batch if isinstance(batch, int) else None,
         source=_source(folder, stretch, len(stretches)),
@@ -128,7 +138,7 @@ def _penalties(settings: Mapping[str, Json], phase: str) -> list[str]:
     ]
 
 
-def _measured(events: Iterable[Measured], begin: int) -> dict[str, Series]:
+def signals_of(events: Iterable[Measured], begin: int = 0) -> dict[str, Series]:
     """What was measured of samples."""
     rows: dict[str, list[tuple[int, float]]] = {}
     for event in events:
@@ -142,7 +152,7 @@ def _measured(events: Iterable[Measured], begin: int) -> dict[str, Series]:
     return {name: _series(pairs, begin) for name, pairs in rows.items()}
 
 
-def _floors(events: Sequence[Measured]) -> dict[str, float]:
+def floors_of(events: Sequence[Measured]) -> dict[str, float]:
     """What the measures say of real samples, by the last that told."""
     floors: dict[str, float] = {}
     for event in events:
@@ -191,7 +201,7 @@ def _gaps(signals: Mapping[str, Series], game: Game | None, broken: int) -> list
     if game is None:
         gaps.append("no game is played in this phase: what is said is of its samples and gradients alone")
     if not {"distance", "psnr"} & set(signals):
-        gaps.append("nothing was measured yet: a collapse that leaves the losses as they are cannot be seen")
+        gaps.append(f"{NO_SAMPLES} yet: a collapse that leaves the losses as they are cannot be seen")
     if broken:
         gaps.append(f"{broken} broken lines of the journal were left out")
     return gaps
