@@ -168,6 +168,8 @@ class Finished(Event):
     """Of this sitting, spent on close looks at steps (`Cadence.probe_steps`)."""
     scoring_s: float = 0.0
     """Of this sitting, spent on scores."""
+    examining_s: float = 0.0
+    """Of this sitting, spent on what the doctor says while it trains."""
 
 
 EVENTS: Mapping[str, type[Event]] = {kind.__name__: kind for kind in Event.__subclasses__()}
