@@ -20,6 +20,7 @@ from equipoise.cli import run_command
 from equipoise.data import Corpus, glance
 from equipoise.data.glance import some
 from equipoise.data.split import identities
+from equipoise.doctor.readers.runs import read_run
 from equipoise.doctor.trace import SIGNALS
 from equipoise.engine import checkpoint, score
 from equipoise.engine.asking import any_batch
@@ -40,7 +41,7 @@ from equipoise.networks import EruCritic, EruGenerator, VaeEncoder
 from equipoise.networks.dcgan import DcganCritic
 from equipoise.proving import self_test
 from equipoise.randomness import mix
-from equipoise.recipe import Adam, Adaptive, Augment, Budget, Phase, Recipe, Span
+from equipoise.recipe import Adam, Adaptive, Augment, Average, Budget, Phase, Recipe, Span
 from equipoise.recipes import NAMES, load
 from equipoise.record import columns
 from equipoise.run import Where, carry_out, resume, start, train
@@ -401,6 +402,22 @@ def test_a_planted_bug_is_found_and_told(
     faults = self_test_of(out).faults
     assert [fault[: len(PLANTED[bug])] for fault in faults] == [PLANTED[bug]]
     assert f"warning: self-test: {PLANTED[bug]}" in capsys.readouterr().out
+
+
+def test_the_generator_that_learns_is_scored_beside_its_average(tmp_path: Path, digits_folder: Path) -> None:
+    """Now and then; where the average keeps nothing of the past, both are the same."""
+    recipe = replace(
+        tiny.images(18), average=Average(decay=0.0, ramp=False), cadence=replace(tiny.images().cadence, sheet_steps=3)
+    )
+    run = train(recipe, digits_folder, out=tmp_path / "run", device="cpu")
+    measured = [event for event in events_of(run, Measured) if isinstance(event, Measured)]
+    assert [event.step for event in measured if "frechet_raw" in event.beside] == [6, 18]
+    (event,) = (event for event in measured if event.step == 6)
+    assert event.beside["frechet_raw"] == pytest.approx(event.beside["frechet"], rel=1e-5)
+    assert event.beside["kernel_raw"] == pytest.approx(event.value, rel=1e-5)
+    trace = read_run(run)
+    assert trace.signals["distance_raw"].values[0] == event.beside["frechet_raw"]
+    assert trace.untrained == {"distance": self_test_of(run).numbers["untrained_frechet"]}
 
 
 def test_data_that_are_not_to_be_trained_on_are_told_and_gate_the_doctor(

@@ -58,7 +58,8 @@ class SelfTested(Event):
     checked: tuple[str, ...]
     """What was tried, in words."""
     numbers: Mapping[str, float]
-    """Of the measure: ``floor``, of other real samples, and ``untrained``, of the generator before it learns."""
+    """Of the measure: ``floor``, of other real samples, and ``untrained``, of the generator before it learns; by other
+    distances ``untrained_NAME``."""
     seconds: float
     data_faults: tuple[str, ...] = ()
     """Why the data should not be trained on as they are."""

@@ -61,6 +61,8 @@ from equipoise.view import Batch
 
 STOPPED = "stopped as asked"
 PLANE_SIDE, PAIRS_SHOWN = 8, 8
+RAW_EVERY, RAW_AT = 4, 2
+"""Of so many scores in a row one is of the raw generator too, which costs as much again; the second one first."""
 UNEVEN = 2.0
 """Times the share that was asked to be held out, beyond which a person is told."""
 
@@ -375,13 +377,15 @@ class Session:
         encoder = self.state.encoder.module if self.state.encoder is not None else None
         found = self._score(self.state.average, self.plan.device, self._best_by, encoder=encoder)
         floor = self._score.floor(self._best_by)
+        is_raw_due = self.step // self.plan.recipe.cadence.sheet_steps % RAW_EVERY == RAW_AT
+        raw = self._score.raw(self.state.generator.module, self.plan.device) if is_raw_due else {}
         took = time.monotonic() - began
         self._scoring_s += took
         self._scored_step = self.step
         if not math.isfinite(found.value):
             raise Fault(f"step {self.step}: samples are not finite; resume from an older checkpoint with a lower rate")
         is_best = self._choice.takes(found)
-        seconds, beside = round(took, 3), found.beside
+        seconds, beside = round(took, 3), {**found.beside, **raw}
         event = Measured(
             step=self.step,
             name=found.name,

@@ -149,6 +149,8 @@ class Trace:
     """Its recipe by path (`spec.flatten`); empty for a run of another program."""
     floors: Mapping[str, float] = field(default_factory=dict)
     """What a measure of samples says of real samples."""
+    untrained: Mapping[str, float] = field(default_factory=dict)
+    """What a measure said of the generator before its first step, by a few samples."""
     steps_an_epoch: float | None = None
     batch: int | None = None
     source: str = "numbers"

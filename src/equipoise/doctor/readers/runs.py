@@ -57,6 +57,7 @@ def read_run(folder: Path, loss: str | None = None, phase: str | None = None) ->
     reading = _journal(folder)
     sound = [event for event in reading.events if _is_sound(event)]
     events = journal.history(sound)
+    tested = next((event for event in reversed(events) if isinstance(event, SelfTested)), None)
     recipe = _recipe(folder, events)
     settings = settings_of(dict(recipe))
     watched = next(_all(events, Watched), None)
@@ -82,7 +83,8 @@ def read_run(folder: Path, loss: str | None = None, phase: str | None = None) ->
         batch=batch if isinstance(batch, int) else None,
         source=_source(folder, stretch, len(stretches)),
         unknown=tuple(unknown),
-        faults=_faults(events),
+        faults=_faults(events, tested),
+        untrained=_untrained(tested, measured) if stretch.begin == 0 else {},
     )
 
 
@@ -147,6 +149,8 @@ def signals_of(events: Iterable[Measured], begin: int = 0) -> dict[str, Series]:
         named = {name: value for name, value in named.items() if name in SIGNALS}
         distances = [values[name] for name in _DISTANCES if name in values]
         named |= {"distance": distances[0]} if distances else {}
+        raw = [values[f"{name}_raw"] for name in _DISTANCES if f"{name}_raw" in values and name in values]
+        named |= {"distance_raw": raw[0]} if raw else {}
         for name, value in named.items():
             rows.setdefault(name, []).append((event.step, value))
     return {name: _series(pairs, begin) for name, pairs in rows.items()}
@@ -181,9 +185,18 @@ def _steps_an_epoch(ticks: Sequence[Tick]) -> float | None:
     return ticks[-1].step / ticks[-1].epoch
 
 
-def _faults(events: Sequence[Event]) -> tuple[str, ...]:
+def _untrained(tested: SelfTested | None, measured: Sequence[Measured]) -> dict[str, float]:
+    """The distance before the first step, if the self-test took the one that was measured afterwards."""
+    if tested is None or not measured:
+        return {}
+    values = {measured[0].name: measured[0].value, **measured[0].beside}
+    name = next((name for name in _DISTANCES if name in values), "")
+    key = "untrained" if name == measured[0].name else f"untrained_{name}"
+    return {"distance": tested.numbers[key]} if key in tested.numbers else {}
+
+
+def _faults(events: Sequence[Event], tested: SelfTested | None) -> tuple[str, ...]:
     """What its self-test found, and how it ended, if it was by a fault that it has not been resumed from."""
-    tested = next((event for event in reversed(events) if isinstance(event, SelfTested)), None)
     found: tuple[str, ...] = ()
     if tested is not None:
         found = (
@@ -254,6 +267,8 @@ def _is_sound(event: Event) -> bool:
         numbers += [event.epoch, event.images, event.waiting, *_values(event.values)]
     if isinstance(event, Measured):
         numbers += [event.value, *_values(event.beside), *_values(event.floors)]
+    if isinstance(event, SelfTested):
+        numbers += _values(event.numbers)
     return _is_count(event.step) and all(isinstance(value, float) or _is_count(value) for value in numbers)
 
 
