@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 import tiny
-from equipoise.networks.dcgan import DcganGenerator
+from equipoise.data import Images
+from equipoise.networks.dcgan import DcganCritic, DcganGenerator
 from equipoise.networks.mlp import MlpCritic, MlpGenerator
 from equipoise.recipe import Adam, Recipe
 from equipoise.space import Space
@@ -89,6 +90,46 @@ class Wide(DcganGenerator):
 
     def build(self, space: Space) -> nn.Module:
         return Around(super().build(space), lambda samples: 1.5 * samples)
+
+
+@dataclass(frozen=True)
+class Squashed(DcganCritic):
+    """Its scores go through a sigmoid."""
+
+    def build(self, space: Space) -> nn.Module:
+        return nn.Sequential(super().build(space), nn.Sigmoid())
+
+
+@dataclass(frozen=True)
+class EndsInSigmoid(DcganGenerator):
+    """Samples from 0 to 1."""
+
+    def build(self, space: Space) -> nn.Module:
+        return nn.Sequential(super().build(space), nn.Sigmoid())
+
+
+@dataclass(frozen=True)
+class Uneven(DcganGenerator):
+    """Its last doubling has a kernel of 3 and a stride of 2."""
+
+    def build(self, space: Space) -> nn.Module:
+        half = Space(space.channels, space.height // 2, space.width // 2)
+        planes = space.shape[0]
+        return nn.Sequential(
+            super().build(half), nn.ConvTranspose2d(planes, planes, 3, stride=2, padding=1, output_padding=1), nn.Tanh()
+        )
+
+
+def squashed() -> Recipe:
+    return replace(tiny.images(), critic=Squashed(width=4, norm="layer"))
+
+
+def ends_in_sigmoid() -> Recipe:
+    return replace(tiny.images(), generator=EndsInSigmoid(latent=8, width=4))
+
+
+def uneven() -> Recipe:
+    return replace(tiny.images(), source=Images(size=32), generator=Uneven(latent=8, width=4))
 
 
 def frozen() -> Recipe:

@@ -104,9 +104,13 @@ def test_what_the_package_does_not_have_is_an_error() -> None:
         _ = equipoise.trian  # type: ignore[attr-defined]
 
 
+OPTIONAL = ("equipoise.lightning",)
+"""Modules that are for another package, which need not be installed; they hold no parts."""
+
+
 def all_modules() -> list[str]:
     found = pkgutil.walk_packages(equipoise.__path__, "equipoise.")
-    return [module.name for module in found if not module.name.endswith("__main__")]
+    return [module.name for module in found if not module.name.endswith(("__main__", *OPTIONAL))]
 
 
 def all_parts() -> list[type[Part]]:

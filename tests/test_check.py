@@ -12,7 +12,7 @@ from equipoise.data.check import examine
 from equipoise.data.statistics import measure
 from equipoise.edit import apply
 from equipoise.finding import Finding
-from equipoise.space import Channel, Space
+from equipoise.space import Channel, Condition, Space
 
 COLOURS = ("red", "green", "blue")
 
@@ -75,6 +75,59 @@ def test_duplicates_are_named() -> None:
     finding = found(corpus_of(samples), "duplicates")
     assert finding.evidence == ("40.png = 7.png",)
     assert apply(Images(drop_duplicates=False), [_inside(finding)]).drop_duplicates
+
+
+def test_many_duplicates_mislead_and_most_are_a_fault() -> None:
+    samples = pictures()
+    samples[:5] = samples[5]
+    few = found(corpus_of(samples), "5 of 120 samples are duplicates")
+    assert (few.severity, few.misleads) == ("warning", False)
+    samples[:10] = samples[10]
+    assert found(corpus_of(samples), "duplicates").misleads
+    samples[:40] = samples[40]
+    assert found(corpus_of(samples), "duplicates").severity == "fault"
+
+
+FACE = (Condition("valence", 1, 7),)
+
+
+def rated(order: slice | NDArray[np.intp] = slice(None), count: int = 400) -> Corpus:
+    """Pictures whose condition is how bright they are, with noise, in another order than theirs."""
+    source = np.random.default_rng(3)
+    valence = source.uniform(0, 1, count)
+    samples = (pictures(count, channels=1) * (0.5 + 0.5 * valence[:, None, None, None])).astype(np.uint8)
+    noisy = (valence + source.normal(0, 0.1, count)).clip(0, 1).astype(np.float32)
+    return Corpus(Space((Channel("grey"),), 16, 16, conditions=FACE), samples, conditions=noisy[order][:, None])
+
+
+def test_conditions_that_belong_to_other_samples() -> None:
+    assert [finding.severity for finding in examine(rated())] == ["note"]
+    mixed = found(rated(np.random.default_rng(0).permutation(400)), "nothing to do with the pictures")
+    assert (mixed.severity, mixed.misleads) == ("warning", True)
+    assert "linear probe" in mixed.evidence[0]
+
+
+def test_conditions_that_are_all_the_same() -> None:
+    assert found(rated(np.zeros(400, np.intp)), "hardly varies").severity == "fault"
+
+
+def paired(shift: int = 0, columns: int = 0) -> Corpus:
+    """Pictures and their halves; `shift` puts them in another order, `columns` beside their place."""
+    large = pictures(60, channels=1, side=64)
+    small = large.reshape(60, 1, 32, 2, 32, 2).mean((3, 5)).astype(np.uint8)
+    given = np.roll(np.roll(small, shift, axis=0), columns, axis=3)
+    half = Space((Channel("grey"),), 32, 32)
+    return Corpus(Space((Channel("grey"),), 64, 64, given=half), large, given=given)
+
+
+def test_pairs_that_do_not_belong_together() -> None:
+    assert [finding for finding in examine(paired()) if "small picture" in finding.title] == []
+    assert found(paired(shift=1), "closer to the small picture of another").severity == "fault"
+    assert found(paired(columns=1), "beside the large ones").severity == "fault"
+
+
+def test_a_range_that_is_far_beyond_the_files() -> None:
+    assert found(corpus_of(pictures() // 20), "red is dark").severity == "fault"
 
 
 def _inside(finding: Finding) -> Any:

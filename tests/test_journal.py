@@ -58,7 +58,15 @@ ONE_OF_EACH: list[Event] = [
     Started(
         recipe={"part": "x", "list": [1, 2]}, digest="ab", data={"path": None}, machine={"cores": 2}, goal={"steps": 9}
     ),
-    SelfTested(faults=("a", "b"), doubts=("c",), checked=(), numbers={"floor": 0.25}, seconds=0.5),
+    SelfTested(
+        faults=("a", "b"),
+        doubts=("c",),
+        checked=(),
+        numbers={"floor": 0.25},
+        seconds=0.5,
+        data_faults=("d",),
+        data_doubts=("e", "f"),
+    ),
     tick(10, 1 / 3),
     Measured(step=10, name="kid", value=0.25, seconds=0.1),
     Skipped(step=3, culprit="the batch of real samples is NaN in the critic's update"),

@@ -11,6 +11,7 @@ import tiny
 from equipoise import recipes
 from equipoise.cli import run_command
 from equipoise.doctor import remedies
+from equipoise.doctor.game import GAMES
 from equipoise.doctor.remedies.paths import scaled
 from equipoise.doctor.symptom import Remedy, Settings
 from equipoise.doctor.symptoms import SYMPTOMS
@@ -51,6 +52,43 @@ def test_every_remedy_is_words_for_a_foreign_run() -> None:
         assert remedy.words
         assert remedy.effect
         assert remedy.edits == ()
+
+
+MAYBE = ("perceptual", "pixel loss", "penalty", "dropout", "modulation", "eps", "label", "classes", "scaler", "--ada")
+"""What a loop that is not ours may not have."""
+IF = (" if ", "if ", "where there", "with cross-entropy", " or ", "for a run of ours")
+
+
+def test_nothing_is_taken_for_granted_of_a_foreign_run() -> None:
+    """Of what a loop may not have it is said what to do where it has, or it is offered as an addition."""
+    for symptom in SYMPTOMS:
+        if symptom.key in ("perceptual-too-heavy", "auxiliary-dominates"):
+            continue  # they speak where that very term was seen
+        for remedy in symptom.remedies(Trace({})):
+            if any(name in remedy.words for name in MAYBE):
+                assert any(word in remedy.words for word in IF), f"{symptom.key}: {remedy.words}"
+
+
+def test_a_run_of_ours_is_not_offered_what_it_does_not_have() -> None:
+    digits = Trace({}, settings=flatten(recipes.load("digits")))
+    words = {remedy.words for symptom in SYMPTOMS for remedy in symptom.remedies(digits)}
+    said = " / ".join(words)
+    assert "pixel loss" not in said and "eps" not in said and "channels of classes" not in said
+    assert "cross-entropy, the critic's label" not in said
+    landscapes = Trace({}, settings=flatten(recipes.load("landscapes")))
+    detail = next(symptom for symptom in SYMPTOMS if symptom.key == "too-much-detail")
+    assert detail.remedies(landscapes)[0].words.startswith("the weight of perceptual times 0.5")
+    assert detail.remedies(digits)[0].words.startswith("bound the critic's slope")
+
+
+def test_labels_are_smoothed_for_cross_entropy_alone() -> None:
+    def words(game: str | None) -> str:
+        trace = Trace({}, GAMES[game] if game else None)
+        (wins,) = (symptom for symptom in SYMPTOMS if symptom.key == "critic-wins")
+        return " / ".join(remedy.words for remedy in wins.remedies(trace))
+
+    assert "label" in words("bce") and "label" in words(None)
+    assert "label" not in words("hinge")
 
 
 @pytest.mark.parametrize(

@@ -188,8 +188,9 @@ def noisy_scores(monkeypatch: pytest.MonkeyPatch, values: list[float]) -> None:
 def test_a_run_keeps_the_later_of_generators_that_scores_cannot_tell_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Through a stop and a resume; its checkpoint is kept as well.  The first score is that of the self-test."""
-    noisy_scores(monkeypatch, [9.0, 1.0, 1.01, 1.02, 1.5, 1.03, 9.0, 9.0])
+    """Through a stop and a resume; its checkpoint is kept as well.  The first score is that of the
+    self-test, those of 0 are of the raw generator, which choose nothing."""
+    noisy_scores(monkeypatch, [9.0, 1.0, 1.01, 0.0, 1.02, 1.5, 1.03, 9.0, 0.0, 9.0])
     recipe = tiny.points(100)
     recipe = replace(recipe, cadence=replace(recipe.cadence, keep_recent=1))
     run = train(recipe, out=tmp_path / "run", device="cpu", budget="60steps")

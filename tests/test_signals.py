@@ -17,8 +17,10 @@ import broken
 import tiny
 from equipoise.augment import Flip, Noise
 from equipoise.cli import run_command
-from equipoise.data import Corpus
+from equipoise.data import Corpus, glance
+from equipoise.data.glance import some
 from equipoise.data.split import identities
+from equipoise.doctor.readers.runs import read_run
 from equipoise.doctor.trace import SIGNALS
 from equipoise.engine import checkpoint, score
 from equipoise.engine.asking import any_batch
@@ -39,7 +41,7 @@ from equipoise.networks import EruCritic, EruGenerator, VaeEncoder
 from equipoise.networks.dcgan import DcganCritic
 from equipoise.proving import self_test
 from equipoise.randomness import mix
-from equipoise.recipe import Adam, Adaptive, Augment, Budget, Phase, Recipe, Span
+from equipoise.recipe import Adam, Adaptive, Augment, Average, Budget, Phase, Recipe, Span
 from equipoise.recipes import NAMES, load
 from equipoise.record import columns
 from equipoise.run import Where, carry_out, resume, start, train
@@ -375,7 +377,7 @@ def test_a_sound_run_passes(recipe: Callable[[], Recipe], tmp_path: Path, digits
     session.close()
     found = self_test_of(tmp_path / "run")
     assert (found.faults, found.doubts) == ((), ())
-    assert len(found.checked) == 3
+    assert len(found.checked) == 4
     assert found.numbers["floor"] < 0.5 * found.numbers["untrained"]
 
 
@@ -400,6 +402,56 @@ def test_a_planted_bug_is_found_and_told(
     faults = self_test_of(out).faults
     assert [fault[: len(PLANTED[bug])] for fault in faults] == [PLANTED[bug]]
     assert f"warning: self-test: {PLANTED[bug]}" in capsys.readouterr().out
+
+
+def test_the_generator_that_learns_is_scored_beside_its_average(tmp_path: Path, digits_folder: Path) -> None:
+    """Now and then; where the average keeps nothing of the past, both are the same."""
+    recipe = replace(
+        tiny.images(18), average=Average(decay=0.0, ramp=False), cadence=replace(tiny.images().cadence, sheet_steps=3)
+    )
+    run = train(recipe, digits_folder, out=tmp_path / "run", device="cpu")
+    measured = [event for event in events_of(run, Measured) if isinstance(event, Measured)]
+    assert [event.step for event in measured if "frechet_raw" in event.beside] == [6, 18]
+    (event,) = (event for event in measured if event.step == 6)
+    assert event.beside["frechet_raw"] == pytest.approx(event.beside["frechet"], rel=1e-5)
+    assert event.beside["kernel_raw"] == pytest.approx(event.value, rel=1e-5)
+    trace = read_run(run)
+    assert trace.signals["distance_raw"].values[0] == event.beside["frechet_raw"]
+    assert trace.untrained == {"distance": self_test_of(run).numbers["untrained_frechet"]}
+
+
+def test_data_that_are_not_to_be_trained_on_are_told_and_gate_the_doctor(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, data = tmp_path / "run", tiny.coloured(tmp_path / "data", 60)
+    words = ["train", f"{Path(tiny.__file__)}:images", "--data", str(data), "--device", "cpu"]
+    assert run_command([*words, "--dry-run"]) == 0
+    assert "60 of 60 samples look like pure noise" in capsys.readouterr().out
+    assert run_command([*words, "--out", str(out), "--for", "3steps"]) == 0
+    said = capsys.readouterr().out
+    assert "warning: these data should not be trained on as they are: 60 of 60 samples look like pure noise" in said
+    assert run_command(["doctor", str(out)]) == 1
+    said = capsys.readouterr().out
+    assert said.startswith("ILL: the data are not what they should be")
+    assert "seen: 60 of 60 samples look like pure noise" in said
+    assert "2. " not in said, "nothing else is diagnosed beside it"
+
+
+def test_sound_data_are_not_suspected(tmp_path: Path, digits_folder: Path) -> None:
+    start(tiny.images(), Where(digits_folder, device="cpu"), tmp_path / "run").close()
+    found = self_test_of(tmp_path / "run")
+    assert (found.data_faults, found.data_doubts) == ((), ())
+    assert found.checked[0].endswith("in at most 48 of 48 samples")
+
+
+def test_a_large_corpus_is_looked_at_in_blocks() -> None:
+    """What lies side by side, such as copies, is seen together."""
+    corpus = Corpus(COLOURED, np.zeros((9000, 3, 32, 32), np.uint8), tuple(map(str, range(9000))))
+    looked_at = some(corpus)
+    assert len(looked_at) == glance.MOST
+    places = np.asarray(looked_at.names, np.intp)
+    assert (places[0], places[-1]) == (0, 8999)
+    assert (np.diff(places) == 1).mean() > 0.98
 
 
 def test_a_loss_without_a_graph_is_refused_before_there_is_a_run(

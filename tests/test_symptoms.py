@@ -258,3 +258,11 @@ def test_what_was_learned_before_a_late_first_measuring_counts(first: int, fires
     steps = np.arange(first, 7001, 690)
     run = Trace({"distance": Series.of(steps, np.linspace(0.88, 0.79, len(steps)))}, floors={"distance": 0.1})
     assert ("not-learning" in keys(run)) == fires
+
+
+@pytest.mark.parametrize(("untrained", "fires"), [(0.95, True), (3.0, False)])
+def test_where_the_first_measuring_came_late_the_self_test_is_the_beginning(untrained: float, fires: bool) -> None:
+    steps = np.arange(700, 7001, 690)
+    series = {"distance": Series.of(steps, np.linspace(0.88, 0.79, len(steps)))}
+    run = Trace(series, floors={"distance": 0.1}, untrained={"distance": untrained})
+    assert ("not-learning" in keys(run)) == fires

@@ -15,6 +15,7 @@ from equipoise.data.check import examine
 from equipoise.data.codec import from_stored
 from equipoise.doctor.lint import lint
 from equipoise.edit import Edit, apply
+from equipoise.engine.anatomy import anatomy_of
 from equipoise.errors import RequestError
 from equipoise.finding import Finding, worst_first
 from equipoise.recipe import Recipe, Source, home_of, source_fitted
@@ -71,7 +72,9 @@ def check(
     findings = [_possible(finding, source) for finding in examine(corpus, home_of(source))]
     if chosen is not None:
         num_seen = len(corpus.split(chosen.held_out).seen)
-        findings = worst_first([*findings, *_misfits(chosen, corpus), *lint(chosen, corpus.space, num_seen)])
+        misfits = list(_misfits(chosen, corpus))
+        built = None if misfits else anatomy_of(chosen, corpus.space)
+        findings = worst_first([*findings, *misfits, *lint(chosen, corpus.space, num_seen, built)])
     shown = np.linspace(0, len(corpus) - 1, min(CONTACTS, len(corpus))).round().astype(int)
     sheet.parent.mkdir(parents=True, exist_ok=True)
     pictures.save(pictures.sheet(from_stored(corpus.samples[shown], corpus.space), corpus.space), sheet)

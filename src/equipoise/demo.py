@@ -13,9 +13,11 @@ import torch
 from numpy.typing import NDArray
 
 from equipoise import recipes
+from equipoise.attending import ending
 from equipoise.data.codec import to_world
 from equipoise.engine.look import draw, fixed_latents
 from equipoise.errors import RequestError
+from equipoise.journal import Diagnosed
 from equipoise.record import Listener
 from equipoise.run import Where, carry_out, start
 from equipoise.sampling import open_run
@@ -63,21 +65,25 @@ class Toured:
     folder: Path
     seconds: float
     verdict: Verdict
+    diagnosis: Diagnosed | None = None
+    """What the doctor said of the run at its end."""
 
     def lines(self) -> Iterator[str]:
         yield f"trained for {self.seconds:.0f} s on 1797 handwritten digits"
         yield from self.verdict.lines()
         yield f"look at {self.folder / 'samples'}: reals.png, fakes_init.png and the last sheet"
-        yield f"next: equipoise sample {self.folder}   or   equipoise train sprites_small --data YOUR_FOLDER"
+        otherwise = f"equipoise sample {self.folder}   or   equipoise train sprites_small --data YOUR_FOLDER"
+        yield from ending(self.diagnosis, self.folder, otherwise)
 
 
 def tour(folder: Path, listeners: Iterable[Listener]) -> Toured:
     """Train the recipe `digits` into a folder and judge it."""
     began = time.monotonic()
-    if carry_out(start(recipes.load("digits"), Where(), folder, None, listeners)) == STOPPED:
+    session = start(recipes.load("digits"), Where(), folder, None, listeners)
+    if carry_out(session) == STOPPED:
         raise RequestError(f"stopped before the end; go on with: equipoise resume {folder}")
     seconds = time.monotonic() - began
-    return Toured(folder, seconds, judge(generated_digits(folder)))
+    return Toured(folder, seconds, judge(generated_digits(folder)), session.diagnosis)
 
 
 def generated_digits(run: Path, count: int = JUDGED_SAMPLES, seed: int = 1) -> NDArray[np.float32]:

@@ -17,7 +17,8 @@ class Finding:
 
     A ``fault`` must be cured before training, a ``warning`` should be read, a ``note`` is for the record.
     `evidence` are the numbers or names it rests on, `advice` is what a person should do, and `remedies` are the
-    edits that would do it, best first.
+    edits that would do it, best first.  `misleads` says of a warning about data that a run on them may fail in ways
+    that look like something else; every fault does.
     """
 
     title: str
@@ -25,6 +26,7 @@ class Finding:
     evidence: tuple[str, ...] = ()
     advice: str = ""
     remedies: tuple[Edit, ...] = ()
+    misleads: bool = False
 
     @property
     def line(self) -> str:

@@ -62,8 +62,13 @@ class SelfTested(Event):
     checked: tuple[str, ...]
     """What was tried, in words."""
     numbers: Mapping[str, float]
-    """Of the measure: ``floor``, of other real samples, and ``untrained``, of the generator before it learns."""
+    """Of the measure: ``floor``, of other real samples, and ``untrained``, of the generator before it learns; by other
+    distances ``untrained_NAME``."""
     seconds: float
+    data_faults: tuple[str, ...] = ()
+    """Why the data should not be trained on as they are."""
+    data_doubts: tuple[str, ...] = ()
+    """What of the data may make a run fail in ways that look like something else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +175,8 @@ class Finished(Event):
     """Of this sitting, spent on close looks at steps (`Cadence.probe_steps`)."""
     scoring_s: float = 0.0
     """Of this sitting, spent on scores."""
+    examining_s: float = 0.0
+    """Of this sitting, spent on what the doctor says while it trains."""
 
 
 EVENTS: Mapping[str, type[Event]] = {kind.__name__: kind for kind in Event.__subclasses__()}
@@ -182,6 +189,8 @@ _FREEZE: Mapping[str, Callable[[Any], object]] = {
     "faults": tuple,
     "doubts": tuple,
     "checked": tuple,
+    "data_faults": tuple,
+    "data_doubts": tuple,
 }
 
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import nn
 
+from equipoise.data.glance import glance
 from equipoise.doctor.lint import lint
 from equipoise.engine import checkpoint
+from equipoise.engine.anatomy import anatomy
 from equipoise.engine.pace import step_seconds
 from equipoise.engine.plan import Plan
 from equipoise.engine.state import State, initial_networks
@@ -23,7 +24,7 @@ from equipoise.errors import RequestError
 from equipoise.goal import Goal
 from equipoise.interrupt import StopRequest
 from equipoise.journal import Event, Measured, Tick
-from equipoise.recipe import Budget, Phase, Recipe, Span, stretched
+from equipoise.recipe import Budget, Phase, Recipe, Span, home_of, stretched
 from equipoise.run import Where, prepare, start
 from equipoise.sampling import open_run
 from equipoise.schedule import Progress, value_at
@@ -114,8 +115,10 @@ def outline(recipe: Recipe, where: Where, budget: Budget | None = None) -> Outli
     """Read the data and build the networks, and tell their sizes.  Raises `RequestError`."""
     corpus, plan = prepare(recipe, where, budget)
     networks = initial_networks(plan)
-    sizes = _count(networks.generator), _count(networks.critic)
-    warnings = tuple(finding.line for finding in lint(plan.recipe, plan.space, plan.num_samples))
+    built = anatomy(networks.generator, networks.critic)
+    sizes = built.generator_parameters, built.critic_parameters
+    of_data = [f"the data: {finding.title}: {finding.advice}" for finding in glance(corpus, home_of(recipe.source))]
+    warnings = (*of_data, *(finding.line for finding in lint(plan.recipe, plan.space, plan.num_samples, built)))
     return Outline(len(corpus), str(corpus.space), len(corpus.left_out), corpus.notes, *sizes, plan.recipe, warnings)
 
 
@@ -227,10 +230,6 @@ def _full_length_s(plan: Plan, budget: Budget | None, rehearsed: Sequence[Rehear
     assert budget.span is not None
     first = next(iter(plan.recipe.phases.values()))
     return _steps_of(replace(first, length=budget.span), plan) * whole_s / sum(steps.values())
-
-
-def _count(module: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())
 
 
 def _weights(state: State) -> dict[str, torch.Tensor]:

@@ -17,6 +17,7 @@ from equipoise.data.octaves import octaves
 from equipoise.doctor.lint import lint
 from equipoise.edit import Change, Edit, diff
 from equipoise.engine import checkpoint
+from equipoise.engine.anatomy import anatomy
 from equipoise.engine.asking import lacking
 from equipoise.engine.beginning import begun
 from equipoise.engine.export import Sampler
@@ -116,6 +117,7 @@ def start(
     recipe = plan.recipe
     plan, state, measured = begun(plan)
     origin = _warm(state, kept, begin_from, plan) if kept is not None and begin_from is not None else {}
+    built = anatomy(state.generator.module, state.critic.module)
     goal = Goal.of(recipe, budget, {})
     folder = RunFolder(out)
     session = Session(folder, plan, state, corpus, goal, listeners)
@@ -133,7 +135,7 @@ def start(
                 data=describe_data(corpus, _absolute(where.data), recipe),
                 machine=_machine(plan, measured.seconds),
                 goal=goal.to_json(),
-                warnings=tuple(finding.line for finding in lint(recipe, plan.space, plan.num_samples)),
+                warnings=tuple(finding.line for finding in lint(recipe, plan.space, plan.num_samples, built)),
                 begun_from=origin,
                 asked=said.asked,
                 why=said.why,
@@ -227,17 +229,19 @@ def resume(
             machine=_machine(plan),
             goal=session.goal.to_json(),
             changes=tuple(diff(recorded, recipe)),
-            notices=(*notices, *_new_warnings(recorded, recipe, plan)),
+            notices=(*notices, *_new_warnings(recorded, recipe, session)),
             why=why,
         )
     )
     return session
 
 
-def _new_warnings(before: Recipe, after: Recipe, plan: Plan) -> Iterator[str]:
+def _new_warnings(before: Recipe, after: Recipe, session: Session) -> Iterator[str]:
     """What the changes brought that is known to do harm."""
-    known = {finding.title for finding in lint(before, plan.space, plan.num_samples)}
-    for finding in lint(after, plan.space, plan.num_samples):
+    plan, state = session.plan, session.state
+    built = anatomy(state.generator.module, state.critic.module)
+    known = {finding.title for finding in lint(before, plan.space, plan.num_samples, built)}
+    for finding in lint(after, plan.space, plan.num_samples, built):
         if finding.title not in known:
             yield f"warning: {finding.line}"
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from equipoise import pictures
+from equipoise.attending import Attendant, last_word
 from equipoise.data.codec import to_world
 from equipoise.data.corpus import Corpus
 from equipoise.data.feed import Feed
@@ -40,6 +41,7 @@ from equipoise.goal import Goal
 from equipoise.interrupt import StopRequest
 from equipoise.journal import (
     Checkpointed,
+    Diagnosed,
     Event,
     Faulted,
     Finished,
@@ -59,6 +61,8 @@ from equipoise.view import Batch
 
 STOPPED = "stopped as asked"
 PLANE_SIDE, PAIRS_SHOWN = 8, 8
+RAW_EVERY, RAW_AT = 4, 2
+"""Of so many scores in a row one is of the raw generator too, which costs as much again; the second one first."""
 UNEVEN = 2.0
 """Times the share that was asked to be held out, beyond which a person is told."""
 
@@ -109,6 +113,12 @@ class Session:
         self._checkpointer = checkpoint.Checkpointer(folder.checkpoints, cadence.keep_recent, cadence.keep_best)
         self._last_save, self._saved_step = time.monotonic(), -1
         self._pace = Pace()
+        self._attendant = Attendant(folder.path)
+
+    @property
+    def diagnosis(self) -> Diagnosed | None:
+        """What the doctor said of the run last."""
+        return self._attendant.last
 
     @property
     def step(self) -> int:
@@ -152,6 +162,8 @@ class Session:
                 self.plan, self.state, self._corpus, self._score, self._best_by, is_untrained=is_untrained
             )
             self._announce(tested)
+        else:
+            self._attendant = Attendant(self.folder.path, last_word(self.folder.read_journal().events))
         self._is_trusted = is_trusted(self.folder)
 
     def train(self, stop: StopRequest) -> str:
@@ -288,6 +300,8 @@ class Session:
         if looked:
             self._draw_sheet()
             measured = self._score_generator() if self._scores_are_affordable() else None
+            if measured is not None and self._attendant.is_affordable(self.seconds - self._seconds_before):
+                self._examine()
         due = looked or (cadence.checkpoint_steps is not None and self.step % cadence.checkpoint_steps == 0)
         if due or time.monotonic() - self._last_save > cadence.checkpoint_s:
             self._save(measured)
@@ -303,7 +317,12 @@ class Session:
         elif self._record is not None and self._saved_step != self.step:
             self._save()
         self._report(self._checkpointer.wait())
-        spent = {"probing_s": round(self._probes.seconds, 3), "scoring_s": round(self._scoring_s, 3)}
+        self._examine()
+        spent = {
+            "probing_s": round(self._probes.seconds, 3),
+            "scoring_s": round(self._scoring_s, 3),
+            "examining_s": round(self._attendant.seconds, 3),
+        }
         self._announce(Finished(step=self.step, reason=reason, seconds=round(self.seconds, 3), **spent))
 
     def _tick(self) -> None:
@@ -358,13 +377,15 @@ class Session:
         encoder = self.state.encoder.module if self.state.encoder is not None else None
         found = self._score(self.state.average, self.plan.device, self._best_by, encoder=encoder)
         floor = self._score.floor(self._best_by)
+        is_raw_due = self.step // self.plan.recipe.cadence.sheet_steps % RAW_EVERY == RAW_AT
+        raw = self._score.raw(self.state.generator.module, self.plan.device) if is_raw_due else {}
         took = time.monotonic() - began
         self._scoring_s += took
         self._scored_step = self.step
         if not math.isfinite(found.value):
             raise Fault(f"step {self.step}: samples are not finite; resume from an older checkpoint with a lower rate")
         is_best = self._choice.takes(found)
-        seconds, beside = round(took, 3), found.beside
+        seconds, beside = round(took, 3), {**found.beside, **raw}
         event = Measured(
             step=self.step,
             name=found.name,
@@ -381,6 +402,12 @@ class Session:
             if not self._is_last_phase:
                 self._keep_generator(self.folder.generator_of(self._phase_name, "best"), found.value)
         return event
+
+    def _examine(self) -> None:
+        """Ask the doctor, and write down what it says if that is new."""
+        said = self._attendant.look_if_it_can_be_read(self.step) if self._record is not None else None
+        if said is not None:
+            self._announce(said)
 
     def _fakes(self) -> NDArray[np.float32]:
         return to_world(look.draw(self.state.average, self._sheet_asked, self.plan.device), self.plan.space)

@@ -10,8 +10,10 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
+from equipoise.attending import NOT_WELL
 from equipoise.journal import (
     Checkpointed,
+    Diagnosed,
     Event,
     Faulted,
     Finished,
@@ -53,6 +55,10 @@ class View:
             case Started() | Resumed():
                 self._begin(event)
             case SelfTested():
+                for fault in event.data_faults:
+                    self._say(f"warning: these data should not be trained on as they are: {fault}")
+                for doubt in event.data_doubts:
+                    self._say(f"warning: the data: {doubt}")
                 for fault in event.faults:
                     self._say(f"warning: self-test: {fault}")
                 for doubt in event.doubts:
@@ -67,6 +73,9 @@ class View:
                 self._say(f"step {event.step}: {event.culprit}; this update was left out")
             case Pictured() if self._live is None:
                 self._console.print(f"sheet {event.path}", highlight=False)
+            case Diagnosed():
+                if event.verdict in NOT_WELL:
+                    self._say(f"step {event.step}: {event.verdict}: {event.why}")
             case Faulted():
                 self._bar.update(self._task, description="stopped by a fault")
             case Finished():

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -20,9 +20,8 @@ from typing import Final, Self
 import torch
 from torch import Tensor
 
-from equipoise.doctor.examining import examine
+from equipoise.attending import Attendant
 from equipoise.doctor.game import GAMES
-from equipoise.doctor.readers.runs import read_run
 from equipoise.doctor.symptom import Examination
 from equipoise.doctor.trace import SIGNALS
 from equipoise.engine.meter import Meter
@@ -30,7 +29,7 @@ from equipoise.engine.ranks import auc
 from equipoise.engine.score import Score
 from equipoise.engine.world import World
 from equipoise.errors import RequestError
-from equipoise.journal import Diagnosed, Journal, Measured, Tick, Watched
+from equipoise.journal import Journal, Measured, Tick, Watched
 from equipoise.losses import LossTable
 from equipoise.space import Channel, Space
 from equipoise.spec import did_you_mean
@@ -85,8 +84,7 @@ class Watch:
         self._began = time.monotonic()
         self._rows = 0
         self._fakes: list[Tensor] = []
-        self.examination: Examination | None = None
-        """What the doctor said last."""
+        self._attendant = Attendant(self.folder)
 
     def log(
         self,
@@ -123,6 +121,11 @@ class Watch:
             if self._rows % EXAMINED_EVERY == 0 or done % self._samples_every == 0:
                 return self._examine(done)
         return None
+
+    @property
+    def examination(self) -> Examination | None:
+        """What the doctor said last."""
+        return self._attendant.examination
 
     def close(self) -> None:
         self._journal.close()
@@ -179,13 +182,12 @@ class Watch:
         self._table.append(done, 0, 0.0, values)
 
     def _examine(self, done: int) -> Examination:
-        found = examine(read_run(self.folder))
-        before, self.examination = self.examination, found
-        if before is None or _gist(before) != _gist(found):
-            sure = {diagnosis.symptom.key: round(diagnosis.confidence, 3) for diagnosis in found.diagnoses}
-            self._journal.append(Diagnosed(step=done, verdict=found.verdict, why=found.why, symptoms=sure))
-            self._tell(f"step {done}: {found.verdict}: {found.why}")
-        return found
+        said = self._attendant.look(done)
+        if said is not None:
+            self._journal.append(said)
+            self._tell(f"step {done}: {said.verdict}: {said.why}")
+        assert self._attendant.examination is not None
+        return self._attendant.examination
 
     def _scaled(self, samples: Tensor) -> Samples:
         """Samples in the declared range, on the host, in [-1, 1].  Raises `RequestError` for others."""
@@ -206,9 +208,3 @@ def _score(real: Samples) -> Score:
     channels = tuple(Channel(f"channel {at}") for at in range(chosen.shape[1]))
     space = Space(channels, chosen.shape[2], chosen.shape[3])
     return Score(chosen[0::2], (), space=space, others=chosen[1::2])
-
-
-def _gist(examination: Examination) -> Mapping[str, object]:
-    """What has to change for the doctor to speak again."""
-    first = examination.diagnoses[0].symptom.key if examination.diagnoses else ""
-    return {"verdict": examination.verdict, "first": first}

@@ -19,18 +19,32 @@ def doctor(
     phase: Annotated[
         str | None, Parameter(name="--phase", help="another phase of a run than the last, or another pair of networks")
     ] = None,
+    samples: Annotated[
+        Path | None, Parameter(name="--samples", help="a folder of any generator's pictures, with or without a log")
+    ] = None,
+    real: Annotated[
+        Path | None, Parameter(name="--real", help="real pictures beside them; best ones not trained on")
+    ] = None,
     everything: Annotated[bool, flag("--all", "all that could be tried, for every diagnosis")] = False,
     page: Annotated[Path | None, Parameter(name="--page", help="also write this HTML file, with plots")] = None,
     json_: AsJson = False,
 ) -> int:
-    """Say what is wrong with a run, by its folder or by a log of any program, how that is known, and what to change."""
+    """Say what is wrong with a run, by its folder, any program's log or pictures, how that is known, what to change."""
     from equipoise.doctor import telling
     from equipoise.doctor.examining import examine
     from equipoise.doctor.readers import read_all
 
-    if not paths:
+    if (samples is None) != (real is None):
+        raise RequestError("--samples and --real go together: samples are judged beside real pictures")
+    if not paths and samples is None:
         raise RequestError("doctor needs a run's folder or a log: a table, a text, a notebook, TensorBoard's events")
-    trace = read_all(paths, loss, phase)
+    trace = read_all(paths, loss, phase) if paths else None
+    if samples is not None and real is not None:
+        from equipoise.sampled import trace_of
+
+        with reading_bar() as progress:
+            trace = trace_of(samples, real, trace, progress)
+    assert trace is not None
     examination = examine(trace)
     if json_:
         print_json(telling.to_json(examination, trace))
@@ -41,7 +55,8 @@ def doctor(
         from equipoise.report.page import Dossier
         from equipoise.report.writing import write_page
 
-        write_page(Dossier(", ".join(path.name for path in paths), trace, examination), page)
+        named = [*paths, samples] if samples is not None else paths
+        write_page(Dossier(", ".join(path.name for path in named), trace, examination), page)
     return NOT_WELL if examination.verdict in ("ill", "suspect") else OK
 
 

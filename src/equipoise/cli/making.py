@@ -244,6 +244,7 @@ def demo(*, out: Annotated[Path | None, Parameter(name="--out", help="default ru
 def _carry_out(session: Session, view: View) -> int:
     """Train with the view open, and say where things are."""
     from equipoise import run, showing
+    from equipoise.attending import ending
     from equipoise.engine.world import leave_world
     from equipoise.session import STOPPED
 
@@ -252,8 +253,9 @@ def _carry_out(session: Session, view: View) -> int:
     leave_world()
     if session.plan.world.leads:
         folder = session.folder.path
-        hint = "resume" if reason == STOPPED else "sample"
-        showing.lines([f"{reason} at step {session.step}; the run is in {folder}", f"next: equipoise {hint} {folder}"])
+        verb = "resume" if reason == STOPPED else "sample"
+        ended = f"{reason} at step {session.step}; the run is in {folder}"
+        showing.lines([ended, *ending(session.diagnosis, folder, f"equipoise {verb} {folder}")])
     return OK
 
 

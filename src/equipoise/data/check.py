@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from equipoise.data.conditions import conditions
 from equipoise.data.corpus import Corpus
+from equipoise.data.paired import pairs
 from equipoise.data.reading import DUPLICATE
 from equipoise.data.statistics import Statistics, measure
 from equipoise.edit import Edit
@@ -34,8 +35,14 @@ FLAT = 1.0 / 255.0
 """Share of a channel's range: less spread than this inside a sample is what rounding to 8 bits makes of one colour."""
 MANY_SHARE = 0.5
 """Beyond half, an oddity of samples is a fault of the data set."""
+SOME_SHARE = 0.05
+"""Beyond it, an oddity of samples may be why a run fails.  A guess."""
+MANY_DUPLICATES = 0.25
+"""Beyond it, what is learned is the weight of the copies.  A guess."""
 NARROW = 64.0 / 255.0
 """Share of the range that is reached at least by pictures that are merely dark: two bits of eight."""
+LOST = 16.0 / 255.0
+"""Below it the range is not that of the files: four bits of eight, or 12 of 16, are never used."""
 DOMINATING_SHARE = 0.9
 """Sprites on a plain ground show it in 50 to 80 % of their pixels; beyond 90 % a constant picture is nearly right."""
 MONOTONOUS_SHARE = 0.2
@@ -59,14 +66,26 @@ Look = Callable[[Corpus, Statistics, str], Iterator[Finding]]
 
 def examine(corpus: Corpus, home: str = "source") -> list[Finding]:
     """Everything that is wrong or worth knowing, the worst first."""
-    found = [*_too_few(corpus), *_left_out(corpus)]
-    if len(corpus) > 0:
-        statistics = measure(corpus)
-        for look in LOOKS:
-            found.extend(look(corpus, statistics, home))
-        found.extend(conditions(corpus))
+    found = [*of_files(corpus), *of_samples(corpus, home)]
     found += [Finding(note, "note") for note in corpus.notes]
     return worst_first(found)
+
+
+def of_files(corpus: Corpus) -> Iterator[Finding]:
+    """What is told without looking at a sample."""
+    yield from _too_few(corpus)
+    yield from _left_out(corpus)
+
+
+def of_samples(corpus: Corpus, home: str = "source") -> Iterator[Finding]:
+    """What takes a look at all of them."""
+    if len(corpus) == 0:
+        return
+    statistics = measure(corpus)
+    for look in LOOKS:
+        yield from look(corpus, statistics, home)
+    yield from conditions(corpus)
+    yield from pairs(corpus)
 
 
 def _too_few(corpus: Corpus) -> Iterator[Finding]:
@@ -144,7 +163,8 @@ def _unused_range(corpus: Corpus, seen: Statistics, home: str) -> Iterator[Findi
             yield Finding(f"channel {channel.name} is nearly black", "fault", evidence, advice)
         else:
             advice = f"if the files have 16 bits, set {home}.white to their true maximum; otherwise scale them"
-            yield Finding(f"channel {channel.name} is dark throughout", "warning", evidence, advice)
+            severity: Severity = "fault" if reached < LOST else "warning"
+            yield Finding(f"channel {channel.name} is dark throughout", severity, evidence, advice, misleads=True)
 
 
 def _stray_values(corpus: Corpus, seen: Statistics, home: str) -> Iterator[Finding]:
@@ -260,7 +280,10 @@ def _duplicates(corpus: Corpus, seen: Statistics, home: str) -> Iterator[Finding
         evidence = _some([f"{_name(corpus, later)} = {_name(corpus, first)}" for later, first in seen.duplicates])
         edits = (Edit(f"{home}.drop_duplicates", "set", True),) if corpus.names else ()
         advice = "the generator learns them more often than the rest; keep one of each"
-        yield Finding(f"{len(seen.duplicates)} samples are duplicates", "warning", evidence, advice, edits)
+        share = len(seen.duplicates) / len(corpus)
+        severity: Severity = "fault" if share > MANY_DUPLICATES else "warning"
+        title = f"{len(seen.duplicates)} of {len(corpus)} samples are duplicates"
+        yield Finding(title, severity, evidence, advice, edits, misleads=share > SOME_SHARE)
 
 
 LOOKS: tuple[Look, ...] = (
@@ -283,7 +306,8 @@ def _about_samples(what: str, marked: Marks, corpus: Corpus, advice: str) -> Ite
     if places:
         severity: Severity = "fault" if len(places) > MANY_SHARE * len(corpus) else "warning"
         evidence = _some([_name(corpus, at) for at in places])
-        yield Finding(f"{len(places)} of {len(corpus)} samples {what}", severity, evidence, advice)
+        title, misleads = f"{len(places)} of {len(corpus)} samples {what}", len(places) > SOME_SHARE * len(corpus)
+        yield Finding(title, severity, evidence, advice, misleads=misleads)
 
 
 def _ranges(corpus: Corpus) -> NDArray[np.float64]:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
-from equipoise.doctor.symptom import Diagnosis, Examination, Symptom, Verdict
+import numpy as np
+
+from equipoise.doctor.quality import NEAR
+from equipoise.doctor.symptom import Diagnosis, Evidence, Examination, Symptom, Verdict
 from equipoise.doctor.symptoms import SYMPTOMS
 from equipoise.doctor.trace import Trace
 
@@ -34,6 +38,8 @@ def examine(trace: Trace, symptoms: Sequence[Symptom] = SYMPTOMS) -> Examination
 
 
 def _where_nothing_is_wrong(trace: Trace) -> tuple[Verdict, str]:
+    if trace.is_snapshot:
+        return _of_a_snapshot(trace)
     measured = _evaluations(trace)
     if not any(len(series) for series in trace.signals.values()):
         return "unknown", "there are no numbers to judge by"
@@ -47,18 +53,40 @@ def _where_nothing_is_wrong(trace: Trace) -> tuple[Verdict, str]:
     return "healthy", "nothing of what the doctor knows is there"
 
 
+def _of_a_snapshot(trace: Trace) -> tuple[Verdict, str]:
+    """By how far the samples are from real ones, against how far other real ones are."""
+    distance, floor = trace.get("distance"), trace.floors.get("distance")
+    if distance is None or floor is None or floor <= 0:
+        return (
+            "unknown",
+            "nothing is wrong with the samples that the doctor has a name for, and no distance was measured",
+        )
+    times = float(np.median(distance.values)) / floor
+    apart = f"they are {times:.1f} times as far from the real pictures as other real ones are"
+    if times <= NEAR:
+        return "healthy", f"nothing of what the doctor knows is in the samples; {apart}"
+    return "unknown", f"nothing is wrong with the samples that the doctor has a name for, but {apart}"
+
+
 def diagnoses(trace: Trace, symptoms: Sequence[Symptom] = SYMPTOMS) -> list[Diagnosis]:
     """Every symptom that is seen, the surest first, the earlier of two as sure; consequences behind their causes.
 
     Where a bug explains everything, that bug alone.
     """
     seen = [(symptom, symptom.seen(trace)) for symptom in symptoms]
-    found = [Diagnosis(symptom, evidence, symptom.remedies(trace)) for symptom, evidence in seen if evidence]
+    found = [
+        Diagnosis(symptom, _undated(evidence, trace), symptom.remedies(trace)) for symptom, evidence in seen if evidence
+    ]
     ordered = sorted(
         found, key=lambda one: (_is_explained(one, found), not one.is_certain, -one.confidence, _begin(one))
     )
     bugs = [diagnosis for diagnosis in ordered if diagnosis.symptom.stops_others and diagnosis.is_certain]
     return bugs or ordered
+
+
+def _undated(evidence: Sequence[Evidence], trace: Trace) -> tuple[Evidence, ...]:
+    """Without an onset where nobody knows when samples were made."""
+    return tuple(replace(item, onset=None) if item.signal in trace.at_once else item for item in evidence)
 
 
 def _is_explained(diagnosis: Diagnosis, found: Sequence[Diagnosis]) -> bool:

@@ -38,7 +38,8 @@ def lines(examination: Examination, trace: Trace, *, everything: bool = False) -
         yield "   what to do about these: --all"
     yield ""
     game = f"; loss: {trace.game.title}" if trace.game is not None else ""
-    yield f"read: {trace.source}, up to step {trace.last_step:g}{game}"
+    until = "" if trace.is_snapshot else f", up to step {trace.last_step:g}"
+    yield f"read: {trace.source}{until}{game}"
     yield f"      {', '.join(examination.read) or 'no numbers'}"
     for fault in trace.faults:
         yield f"fault: {fault}"
@@ -54,7 +55,7 @@ def to_json(examination: Examination, trace: Trace) -> dict[str, Any]:
         "diagnoses": [_as_json(diagnosis) for diagnosis in examination.diagnoses],
         "source": trace.source,
         "loss": trace.game.key if trace.game is not None else None,
-        "last_step": trace.last_step,
+        "last_step": None if trace.is_snapshot else trace.last_step,
         "read": list(examination.read),
         "unknown": list(examination.unknown),
         "faults": list(trace.faults),

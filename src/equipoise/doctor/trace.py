@@ -71,6 +71,7 @@ SIGNALS: Final[Mapping[str, str]] = {
     "banding": "energy along rows or columns over that of real samples",
     "crosses": "energy along the diagonals over that of real samples",
     "one_class": "largest share of one class among fakes less that among real samples",
+    "twins": "share of fakes that lie less than half as far from a real sample as that one lies from any other",
     "psnr": "decibels, of fakes and the real samples that they should be: higher is better",
     # in pictures' place, from other people's logs
     "fid": "Frechet distance on Inception's features: lower is better",
@@ -148,6 +149,8 @@ class Trace:
     """Its recipe by path (`spec.flatten`); empty for a run of another program."""
     floors: Mapping[str, float] = field(default_factory=dict)
     """What a measure of samples says of real samples."""
+    untrained: Mapping[str, float] = field(default_factory=dict)
+    """What a measure said of the generator before its first step, by a few samples."""
     steps_an_epoch: float | None = None
     batch: int | None = None
     source: str = "numbers"
@@ -157,8 +160,18 @@ class Trace:
     faults: tuple[str, ...] = ()
     """What its own self-tests and its end said of data, plumbing and measures that cannot be trusted.
 
-    Each begins with `OF_DATA`, `OF_PLUMBING` or `OF_MEASURE`, or is the fault that ended the run in its own words.
+    Each begins with `OF_DATA`, `OF_DATA_MAYBE`, `OF_PLUMBING` or `OF_MEASURE`, or is the fault that ended the run in
+    its own words.
     """
+
+    at_once: frozenset[str] = frozenset()
+    """Signals that were measured once, on samples of which nobody says when they were made: their steps mean nothing,
+    and their values are those of parts of the samples."""
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether samples are all there is."""
+        return bool(self.at_once) and self.at_once == self.signals.keys()
 
     @property
     def last_step(self) -> float:
@@ -200,7 +213,10 @@ class Trace:
         return apart * min(ROWS_OF_A_MEDIAN, len(losses) // PARTS)
 
 
+NO_SAMPLES: Final = "no measure of samples"
+"""How a gap begins that samples would fill."""
 OF_DATA: Final = "data:"
+OF_DATA_MAYBE: Final = "data, perhaps:"
 OF_PLUMBING: Final = "plumbing:"
 OF_MEASURE: Final = "measure:"
 FEWEST_STEPS: Final = 200.0

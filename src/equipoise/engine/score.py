@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from equipoise.data.corpus import Corpus
 from equipoise.data.split import Split
 from equipoise.engine.asking import Arguments
+from equipoise.engine.average import averaged_copy
 from equipoise.engine.look import draw, fixed_arguments, reals, repeated
 from equipoise.engine.plan import Plan
 from equipoise.engine.rebuilding import Rebuilding
@@ -41,6 +42,9 @@ FEWEST_FOR_FEATURES = 4 * (NEIGHBOURS + 1)
 FALLBACK: BestBy = "sliced_wasserstein"
 OF_PAIRS = {"psnr": psnr, "ssim": ssim}
 """Measures of a fake and the real sample that it should be; higher is better."""
+DISTANCES = ("frechet", "kernel", "sliced_wasserstein")
+RAW = "_raw"
+"""Behind the name of a distance: of the generator that learns, where the others are of its average."""
 ONE_BY_ONE = frozenset({*OF_PAIRS, "rebuilt"})
 """Measures that compare each sample with one of its own, and have no floor."""
 
@@ -170,6 +174,12 @@ class Score:
         errors = self._rebuilding.errors(average, encoder, device)
         others = self.of(fake, "kernel")
         return Scored("rebuilt", float(errors.mean()), {**others.beside, others.name: others.value}, errors)
+
+    def raw(self, generator: nn.Module, device: torch.device) -> dict[str, float]:
+        """The distances of the generator that learns, by their names with `RAW` behind; none that is not finite."""
+        found = self(averaged_copy(generator), device, "kernel")
+        values = {found.name: found.value, **found.beside}
+        return {f"{name}{RAW}": values[name] for name in DISTANCES if math.isfinite(values.get(name, math.nan))}
 
     def of(self, fake: Samples, best_by: BestBy) -> Scored:
         """What is said of samples that are there; NaN, and nothing beside it, when one is not finite."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from equipoise.engine.score import ONE_BY_ONE, Score, Scored
+from equipoise.engine.score import DISTANCES, ONE_BY_ONE, Score, Scored
 from equipoise.recipe import BestBy
 
 FAR_BELOW = 0.5
@@ -33,7 +33,7 @@ class Trust:
     checked: tuple[str, ...]
     """What was looked at, in words."""
     numbers: dict[str, float] = field(default_factory=dict)
-    """``floor`` and ``untrained``, as far as there are such."""
+    """``floor`` and ``untrained``, and ``untrained_NAME`` of other distances, as far as there are such."""
 
 
 def trust(score: Score, average: nn.Module, device: torch.device, best_by: BestBy, *, is_untrained: bool) -> Trust:
@@ -47,7 +47,9 @@ def trust(score: Score, average: nn.Module, device: torch.device, best_by: BestB
     numbers = {"floor": floor.value}
     doubts = list(_of_floor(floor))
     if is_untrained and not doubts:
-        numbers["untrained"] = untrained = score(average, device, best_by, UNTRAINED).value
+        first = score(average, device, best_by, UNTRAINED)
+        numbers["untrained"] = untrained = first.value
+        numbers |= {f"untrained_{each}": first.beside[each] for each in DISTANCES if each in first.beside}
         if floor.value >= FAR_BELOW * untrained:
             doubts.append(
                 f"{name} says {floor.value:.4g} of real samples and {untrained:.4g} of an untrained generator: "

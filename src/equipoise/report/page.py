@@ -98,13 +98,14 @@ def _section(title: str, parts: Iterable[Html]) -> Html:
 
 def _verdict(dossier: Dossier) -> Html:
     found = dossier.examination
+    steps = "" if dossier.trace.is_snapshot else f"{dossier.trace.last_step:g} steps; "
     unknown = [tag("p", f"Could not be known: {'; '.join(found.unknown)}.", class_="aside")] if found.unknown else []
     return tag(
         "header",
         tag("h1", dossier.name),
         tag("p", tag("b", VERDICTS[found.verdict]), class_=f"verdict {found.verdict}"),
         tag("p", f"{found.why[:1].upper()}{found.why[1:]}."),
-        tag("p", f"{dossier.trace.last_step:g} steps; read from {dossier.trace.source}", class_="aside"),
+        tag("p", f"{steps}read from {dossier.trace.source}", class_="aside"),
         *unknown,
     )
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from equipoise.doctor.game import GAMES, Game
 from equipoise.doctor.readers.steps import Columns
-from equipoise.doctor.trace import Floats, Series, Trace
+from equipoise.doctor.trace import NO_SAMPLES, Floats, Series, Trace
 from equipoise.errors import RequestError
 from equipoise.spec import did_you_mean
 
@@ -185,7 +185,7 @@ def _gaps(series: Mapping[str, Series]) -> list[str]:
     """What is missing or contradictory, and what that hides."""
     gaps = []
     if not any(name in series for name in ("fid", "distance", "recall", "diversity", "psnr")):
-        gaps.append("no measure of samples: a collapse that leaves the losses as they are cannot be seen")
+        gaps.append(f"{NO_SAMPLES}: a collapse that leaves the losses as they are cannot be seen")
     if _are_swapped(series):
         gaps.append(
             "D(x) is low and D(G(z)) high while the critic's loss is low: real and fake seem to have each other's "

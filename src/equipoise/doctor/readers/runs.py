@@ -16,7 +16,17 @@ from equipoise.doctor.readers.meaning import game_named
 from equipoise.doctor.readers.ours import our_names
 from equipoise.doctor.readers.phases import UNITS, Stretch, played, settings_of
 from equipoise.doctor.readers.steps import that_count
-from equipoise.doctor.trace import OF_MEASURE, OF_PLUMBING, SIGNALS, Floats, Series, Trace
+from equipoise.doctor.trace import (
+    NO_SAMPLES,
+    OF_DATA,
+    OF_DATA_MAYBE,
+    OF_MEASURE,
+    OF_PLUMBING,
+    SIGNALS,
+    Floats,
+    Series,
+    Trace,
+)
 from equipoise.errors import RequestError
 from equipoise.journal import Event, Faulted, Measured, Resumed, SelfTested, Skipped, Started, Tick, Watched
 from equipoise.spec import Json, did_you_mean
@@ -47,6 +57,7 @@ def read_run(folder: Path, loss: str | None = None, phase: str | None = None) ->
     reading = _journal(folder)
     sound = [event for event in reading.events if _is_sound(event)]
     events = journal.history(sound)
+    tested = next((event for event in reversed(events) if isinstance(event, SelfTested)), None)
     recipe = _recipe(folder, events)
     settings = settings_of(dict(recipe))
     watched = next(_all(events, Watched), None)
@@ -57,7 +68,7 @@ def read_run(folder: Path, loss: str | None = None, phase: str | None = None) ->
     signals = _ticked(stretch, settings, played_game)
     end = stretch.ticks[-1].step if stretch.ticks else stretch.begin
     measured = [event for event in _all(events, Measured) if stretch.begin < event.step <= end]
-    signals |= _measured(measured, stretch.begin)
+    signals |= signals_of(measured, stretch.begin)
     signals |= _skipped(list(_all(events, Skipped)), signals["waiting"].steps, stretch.begin)
     if watched is not None:
         signals = {name: series for name, series in signals.items() if name not in NOT_WATCHED}
@@ -67,12 +78,13 @@ def read_run(folder: Path, loss: str | None = None, phase: str | None = None) ->
         signals,
         game,
         settings,
-        _floors(measured),
+        floors_of(measured),
         steps_an_epoch=_steps_an_epoch(stretch.ticks),
         batch=batch if isinstance(batch, int) else None,
         source=_source(folder, stretch, len(stretches)),
         unknown=tuple(unknown),
-        faults=_faults(events),
+        faults=_faults(events, tested),
+        untrained=_untrained(tested, measured) if stretch.begin == 0 else {},
     )
 
 
@@ -128,7 +140,7 @@ def _penalties(settings: Mapping[str, Json], phase: str) -> list[str]:
     ]
 
 
-def _measured(events: Iterable[Measured], begin: int) -> dict[str, Series]:
+def signals_of(events: Iterable[Measured], begin: int = 0) -> dict[str, Series]:
     """What was measured of samples."""
     rows: dict[str, list[tuple[int, float]]] = {}
     for event in events:
@@ -137,12 +149,14 @@ def _measured(events: Iterable[Measured], begin: int) -> dict[str, Series]:
         named = {name: value for name, value in named.items() if name in SIGNALS}
         distances = [values[name] for name in _DISTANCES if name in values]
         named |= {"distance": distances[0]} if distances else {}
+        raw = [values[f"{name}_raw"] for name in _DISTANCES if f"{name}_raw" in values and name in values]
+        named |= {"distance_raw": raw[0]} if raw else {}
         for name, value in named.items():
             rows.setdefault(name, []).append((event.step, value))
     return {name: _series(pairs, begin) for name, pairs in rows.items()}
 
 
-def _floors(events: Sequence[Measured]) -> dict[str, float]:
+def floors_of(events: Sequence[Measured]) -> dict[str, float]:
     """What the measures say of real samples, by the last that told."""
     floors: dict[str, float] = {}
     for event in events:
@@ -171,12 +185,23 @@ def _steps_an_epoch(ticks: Sequence[Tick]) -> float | None:
     return ticks[-1].step / ticks[-1].epoch
 
 
-def _faults(events: Sequence[Event]) -> tuple[str, ...]:
+def _untrained(tested: SelfTested | None, measured: Sequence[Measured]) -> dict[str, float]:
+    """The distance before the first step, if the self-test took the one that was measured afterwards."""
+    if tested is None or not measured:
+        return {}
+    values = {measured[0].name: measured[0].value, **measured[0].beside}
+    name = next((name for name in _DISTANCES if name in values), "")
+    key = "untrained" if name == measured[0].name else f"untrained_{name}"
+    return {"distance": tested.numbers[key]} if key in tested.numbers else {}
+
+
+def _faults(events: Sequence[Event], tested: SelfTested | None) -> tuple[str, ...]:
     """What its self-test found, and how it ended, if it was by a fault that it has not been resumed from."""
-    tested = next((event for event in reversed(events) if isinstance(event, SelfTested)), None)
     found: tuple[str, ...] = ()
     if tested is not None:
         found = (
+            *(f"{OF_DATA} {fault}" for fault in tested.data_faults),
+            *(f"{OF_DATA_MAYBE} {doubt}" for doubt in tested.data_doubts),
             *(f"{OF_PLUMBING} {fault}" for fault in tested.faults),
             *(f"{OF_MEASURE} {doubt}" for doubt in tested.doubts),
         )
@@ -189,7 +214,7 @@ def _gaps(signals: Mapping[str, Series], game: Game | None, broken: int) -> list
     if game is None:
         gaps.append("no game is played in this phase: what is said is of its samples and gradients alone")
     if not {"distance", "psnr"} & set(signals):
-        gaps.append("nothing was measured yet: a collapse that leaves the losses as they are cannot be seen")
+        gaps.append(f"{NO_SAMPLES} yet: a collapse that leaves the losses as they are cannot be seen")
     if broken:
         gaps.append(f"{broken} broken lines of the journal were left out")
     return gaps
@@ -242,7 +267,8 @@ def _is_sound(event: Event) -> bool:
     if isinstance(event, Faulted):
         words.append(event.message)
     if isinstance(event, SelfTested):
-        words += [*event.faults, *event.doubts]
+        words += [*event.faults, *event.doubts, *event.data_faults, *event.data_doubts]
+        numbers += _values(event.numbers)
     if isinstance(event, Tick):
         numbers += [event.epoch, event.images, event.waiting, *_values(event.values)]
     if isinstance(event, Measured):

@@ -31,7 +31,7 @@ from equipoise.doctor.remedies.generator import (
     softer_classes,
     tighter_modulation,
 )
-from equipoise.doctor.remedies.paths import scaled_weights
+from equipoise.doctor.remedies.paths import of_what_is_there, scaled_weights
 from equipoise.doctor.remedies.rates import (
     clip,
     faster_average,
@@ -88,6 +88,7 @@ __all__ = [
     "more_workers",
     "nearest_upsampling",
     "norm_free_of_batches",
+    "of_what_is_there",
     "other_measure",
     "scaled_weights",
     "see_batches",

@@ -26,12 +26,14 @@ def bound_the_slope(settings: Settings) -> Remedy:
     )
     if settings.get("critic.spectral_norm") is False:
         return replace(remedy, edits=(Edit("critic.spectral_norm", value=True),), anew=True)
-    return replace(remedy, edits=_penalties(settings, 4.0))
+    more = _penalties(settings, 4.0)
+    words = "bound the critic's slope more: four times the weight of its penalty"
+    return replace(remedy, words=words, edits=more) if more else remedy
 
 
 def less_bound(settings: Settings) -> Remedy:
     return Remedy(
-        "bound the critic less: a quarter of the penalty's weight, or less noise and dropout",
+        "bound the critic less, if something bounds it: a quarter of its penalty's weight, less noise, less dropout",
         "the critic learns to tell real from fake again",
         edits=_penalties(settings, 0.25) + scaled(settings, "critic.dropout", 0.25),
     )
@@ -65,7 +67,8 @@ def more_critic_updates(settings: Settings) -> Remedy:
 def smooth_labels(settings: Settings) -> Remedy:
     """For cross-entropy alone: no other loss has labels."""
     return Remedy(
-        f"the critic's label for real samples to {REAL_LABEL:g}, or drawn from 0.8 to 1; the generator's stays 1",
+        f"with cross-entropy, the critic's label for real samples to {REAL_LABEL:g}, or drawn from 0.8 to 1; the "
+        "generator's stays 1",
         "the critic pays for being sure; D(x) comes down from 1",
         edits=tuple(
             edit

@@ -53,7 +53,8 @@ def tighter_modulation(settings: Settings) -> Remedy:
     wide = is_number(clamp) and clamp > CLAMP  # type: ignore[operator]
     edits = put(settings, "generator.modulation.clamp", CLAMP) if wide else _narrower(settings)
     return Remedy(
-        f"clamp the base modulation to {CLAMP:g} on either side, multiply it by 0.8 to 1.2, scale beta by 2 and not 10",
+        f"if conditions modulate features: clamp the base modulation to {CLAMP:g} on either side, multiply it by "
+        "0.8 to 1.2, scale beta by 2 and not 10",
         "gamma stays between 0.4 and 1.8",
         edits=edits,
     )
@@ -70,7 +71,7 @@ def finer_eps(settings: Settings) -> Remedy:
     eps = settings.get("generator.eps")
     large = is_number(eps) and eps > HIGHEST_EPS  # type: ignore[operator]
     return Remedy(
-        f"the norms' eps to {USUAL_EPS:g}; a norm that keeps its shift (affine)",
+        f"the norms' eps to {USUAL_EPS:g} if it is larger; a norm that keeps its shift (affine)",
         "the absolute scale of the samples comes back",
         edits=put(settings, "generator.eps", USUAL_EPS) if large else (),
         anew=True,
@@ -80,7 +81,8 @@ def finer_eps(settings: Settings) -> Remedy:
 def softer_classes(settings: Settings) -> Remedy:
     """The classes of real samples away from exactly 0 and 1, those of fakes drawn less sharply."""
     return Remedy(
-        "soften the classes: pull and noise of real ones doubled, a higher temperature of the generator's",
+        "soften the classes, if there are channels of classes: pull real ones away from 0 and 1, twice as far as now, "
+        "and draw the generator's with a higher temperature",
         "a class that is never exactly 0 or 1 no longer gives the fakes away, and the rare ones have a gradient",
         edits=scaled(settings, "categories.pull", 2.0)
         + scaled(settings, "categories.noise", 2.0)

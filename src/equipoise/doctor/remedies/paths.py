@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from equipoise.doctor.game import game_of
-from equipoise.doctor.symptom import Settings
+from equipoise.doctor.symptom import Remedy, Settings
 from equipoise.edit import Edit
 from equipoise.spec import Json
 
@@ -60,6 +60,11 @@ def scaled_weights(settings: Settings, terms: Iterable[str], factor: float) -> t
     """The weights of terms, given by path, times `factor`; not of a game that is balanced by its share instead."""
     weighed = [term for term in terms if settings.get(f"{term}.share") is None]
     return tuple(edit for term in weighed for edit in scaled(settings, f"{term}.weight", factor))
+
+
+def of_what_is_there(settings: Settings, *offered: Remedy) -> tuple[Remedy, ...]:
+    """Without those that change what this recipe does not have; of an unknown run all, whose words say "if"."""
+    return tuple(remedy for remedy in offered if remedy.edits or not settings)
 
 
 def is_number(value: Json) -> bool:

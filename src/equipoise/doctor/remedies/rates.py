@@ -62,7 +62,7 @@ def faster_both(settings: Settings, factor: float = 3.0) -> Remedy:
 def less_momentum(settings: Settings) -> Remedy:
     """Zero, as in nearly all of the later papers."""
     return Remedy(
-        "Adam's beta1 to 0 for both networks",
+        "no momentum (Adam's beta1 to 0) for both networks",
         "updates no longer overshoot what the other network has answered meanwhile",
         edits=put(settings, "d_optim.beta1", 0.0) + put(settings, "g_optim.beta1", 0.0),
     )

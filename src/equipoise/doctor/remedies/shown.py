@@ -27,8 +27,8 @@ def instance_noise(settings: Settings) -> Remedy:
 def adapt_augmentation(settings: Settings) -> Remedy:
     """Adaptive augmentation where there is none; where there is, more of it, earlier."""
     return Remedy(
-        "adaptive discriminator augmentation (--ada), or DiffAugment: change real samples and fakes alike before the "
-        "critic sees them",
+        "adaptive discriminator augmentation (for a run of ours --ada), or DiffAugment: change real samples and fakes "
+        "alike before the critic sees them",
         "the critic can no longer know single samples; on 200 scenes recall rose from 0.26 to 0.49 (LAB.md)",
         look_again=2000.0,
         edits=_adaptive(settings),
@@ -39,7 +39,7 @@ def milder_colours(settings: Settings) -> Remedy:
     paths = [path for path, value in settings.items() if value == "equipoise.augment.ColourJitter"]
     names = ("brightness", "saturation", "hue")
     return Remedy(
-        "half of the augmentation's change of colours",
+        "if augmentation changes colours, half of that",
         "fakes take on the real samples' colours (notes on sprites: hue 0.02 to 0.01, the others 0.1 to 0.05)",
         edits=tuple(edit for path in paths for name in names for edit in scaled(settings, f"{path}.{name}", 0.5)),
     )

@@ -7,10 +7,11 @@ from equipoise.doctor.symptom import Remedy, Settings
 from equipoise.edit import Edit
 
 
-def lighter(settings: Settings, term: str, factor: float = 0.1) -> Remedy:
-    """A term of the generator by name, in all phases."""
+def lighter(settings: Settings, term: str, factor: float = 0.1, *, is_seen: bool = True) -> Remedy:
+    """A term of the generator by name, in all phases; `is_seen` says whether the run is known to have it."""
+    weight = f"the weight of {term}" if is_seen else f"if there is a {term} loss, its weight"
     return Remedy(
-        f"the weight of {term} times {factor:g}, or ramped up late, so that it makes 30 % of the gradient at most",
+        f"{weight} times {factor:g}, or ramped up late, so that it makes 30 % of the gradient at most",
         "the game leads again: its share of the generator's gradient rises",
         edits=scaled_weights(settings, terms_named(settings, term), factor),
     )
@@ -18,10 +19,11 @@ def lighter(settings: Settings, term: str, factor: float = 0.1) -> Remedy:
 
 def heavier(settings: Settings, kind: str, words: str, factor: float = 2.0) -> Remedy:
     """Terms of a kind, such as ``conditioning.Auxiliary``; `words` say what they are called."""
+    terms = terms_of(settings, kind)
     return Remedy(
-        f"the weight of {words} times {factor:g}",
+        f"the weight of {words} times {factor:g}" if terms else f"{words}: {factor:g} times the weight, or a first one",
         "the generator is paid more for it than for anything else",
-        edits=scaled_weights(settings, terms_of(settings, kind), factor),
+        edits=scaled_weights(settings, terms, factor),
     )
 
 
@@ -44,7 +46,7 @@ def lighter_pixels(settings: Settings, factor: float = 0.5) -> Remedy:
         if path.split(".")[1] in {phase for phase, _ in games(settings)}
     ]
     return Remedy(
-        f"the weight of the pixel loss times {factor:g}",
+        f"if there is a pixel loss, its weight times {factor:g}",
         "a mean of all that fits is blurred; the less it counts, the sharper",
         edits=scaled_weights(settings, paths, factor),
     )
@@ -62,7 +64,7 @@ def longer_before_the_game(settings: Settings, factor: float = 1.5) -> Remedy:
     played = {phase for phase, _ in games(settings)}
     before = [phase for phase in phases(settings) if phase not in played]
     return Remedy(
-        f"the phase before the game {factor:g} times as long",
+        f"the phase before the game, or the ramp into it, {factor:g} times as long",
         "the generator begins the game nearer to the data",
         edits=tuple(edit for phase in before for edit in scaled(settings, f"phases.{phase}.length.amount", factor)),
         anew=True,

@@ -70,7 +70,7 @@ class CriticWins(Symptom):
         return (
             remedies.bound_the_slope(settings),
             remedies.slower_critic(settings),
-            remedies.smooth_labels(settings),
+            *_of_cross_entropy(trace),
             remedies.instance_noise(settings),
             remedies.fewer_critic_updates(settings),
             remedies.adapt_augmentation(settings),
@@ -109,6 +109,12 @@ class OffTarget(Symptom):
             remedies.slower_critic(trace.settings, 0.5),
             remedies.less_momentum(trace.settings),
         )
+
+
+def _of_cross_entropy(trace: Trace) -> tuple[Remedy, ...]:
+    """No other loss has labels."""
+    has_labels = trace.game is None or trace.game.key == "bce"
+    return remedies.of_what_is_there(trace.settings, remedies.smooth_labels(trace.settings)) if has_labels else ()
 
 
 def _is_relativistic(trace: Trace) -> bool:

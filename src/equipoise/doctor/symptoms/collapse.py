@@ -84,6 +84,8 @@ class PartialCollapse(Symptom):
     reads: ClassVar[tuple[str, ...]] = (
         f"`recall` below {LOST_SOME:.0%} of its best in {FEW_MODES} evaluations in a row",
         LESS_DIVERSE.words,
+        f"where only pictures are known: `recall` below {LOST_HALF:.0%} of that of other real samples, while "
+        "`precision` is not",
     )
     explained_by: ClassVar[tuple[str, ...]] = (
         *("total-collapse", "comes-and-goes", "one-class", "not-finite", "saturated-flip", "critic-wins"),
@@ -95,7 +97,7 @@ class PartialCollapse(Symptom):
     )
 
     def seen(self, trace: Trace) -> tuple[Evidence, ...]:
-        return agreeing((LESS_DIVERSE.seen(trace), _less_recall(trace, LOST_SOME, 0.5)))
+        return agreeing((LESS_DIVERSE.seen(trace), _less_recall(trace, LOST_SOME, 0.5), _covers_little(trace)))
 
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
         settings = trace.settings
@@ -161,6 +163,20 @@ def _less_recall(trace: Trace, share: float, weight: float) -> Evidence | None:
         return None
     said = f"recall is {late.values[-1]:.2f}; it was {best:.2f}, and from {share * best:.2f} is well"
     return Evidence("samples", said, "recall", late.lasting(low, 0.0), weight)
+
+
+def _covers_little(trace: Trace) -> Evidence | None:
+    """Of samples without a history, which real ones take the place of: good ones, that leave out much."""
+    recall, precision = trace.get("recall"), trace.get("precision")
+    floors = [trace.floors.get(name) for name in ("recall", "precision")]
+    if recall is None or precision is None or not {"recall", "precision"} <= trace.at_once or None in floors:
+        return None
+    cover, could_be_real = (float(np.median(series.values)) for series in (recall, precision))
+    usual, usually_real = (float(floor or 0.0) for floor in floors)
+    if cover >= LOST_HALF * usual or could_be_real < LOST_HALF * usually_real:
+        return None
+    said = f"recall is {cover:.2f}, and {usual:.2f} of other real samples; precision is {could_be_real:.2f}"
+    return Evidence("samples", said, "recall", None, MODERATE)
 
 
 def _is_wasserstein(trace: Trace) -> bool:

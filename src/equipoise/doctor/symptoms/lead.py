@@ -64,7 +64,7 @@ class CriticBlind(Symptom):
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
         settings = trace.settings
         return (
-            remedies.less_bound(settings),
+            *remedies.of_what_is_there(settings, remedies.less_bound(settings)),
             remedies.faster_critic(settings),
             remedies.more_critic_updates(settings),
             remedies.bigger_critic(settings),

@@ -66,7 +66,7 @@ class NotFinite(Symptom):
             remedies.skip_the_batch(),
             remedies.clip(settings),
             remedies.slower_both(settings),
-            remedies.finer_eps(settings),
+            *remedies.of_what_is_there(settings, remedies.finer_eps(settings)),
             remedies.look_at_data(),
         )
 

@@ -107,7 +107,11 @@ class Banding(Symptom):
 
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
         settings = trace.settings
-        return (remedies.tighter_modulation(settings), remedies.clip(settings), remedies.slower_generator(settings))
+        return (
+            *remedies.of_what_is_there(settings, remedies.tighter_modulation(settings)),
+            remedies.clip(settings),
+            remedies.slower_generator(settings),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +162,8 @@ class Blur(Symptom):
         settings = trace.settings
         return (
             remedies.wait(),
-            remedies.lighter_pixels(settings),
-            remedies.less_bound(settings),
+            *remedies.of_what_is_there(settings, remedies.lighter_pixels(settings)),
+            *remedies.of_what_is_there(settings, remedies.less_bound(settings)),
             remedies.faster_critic(settings),
             remedies.slower_generator(settings),
             remedies.bigger_generator(settings),
@@ -189,7 +193,7 @@ class TooMuchDetail(Symptom):
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
         settings = trace.settings
         return (
-            remedies.lighter(settings, "perceptual", 0.5),
+            *remedies.of_what_is_there(settings, remedies.lighter(settings, "perceptual", 0.5, is_seen=bool(settings))),
             remedies.bound_the_slope(settings),
             remedies.slower_both(settings),
             remedies.nearest_upsampling(settings),

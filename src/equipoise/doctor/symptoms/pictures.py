@@ -104,7 +104,7 @@ class OneClass(Symptom):
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
         settings = trace.settings
         return (
-            remedies.softer_classes(settings),
+            *remedies.of_what_is_there(settings, remedies.softer_classes(settings)),
             remedies.look_at_data(),
             remedies.see_batches(settings),
             remedies.bound_the_slope(settings),
@@ -134,7 +134,7 @@ class WrongScale(Symptom):
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
         settings = trace.settings
         return (
-            remedies.finer_eps(settings),
+            *remedies.of_what_is_there(settings, remedies.finer_eps(settings)),
             remedies.look_at_data(),
             remedies.bound_the_slope(settings),
             remedies.slower_both(settings),
@@ -194,7 +194,7 @@ class ColourDrift(Symptom):
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
         settings = trace.settings
         return (
-            remedies.milder_colours(settings),
+            *remedies.of_what_is_there(settings, remedies.milder_colours(settings)),
             remedies.slower_critic(settings, 0.5),
             remedies.bound_the_slope(settings),
         )

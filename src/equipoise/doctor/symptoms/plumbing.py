@@ -9,11 +9,11 @@ from typing import ClassVar, Final
 import numpy as np
 
 from equipoise.doctor import remedies
-from equipoise.doctor.limits import WEAK, Limit
+from equipoise.doctor.limits import MODERATE, WEAK, Limit
 from equipoise.doctor.symptom import Evidence, Remedy, Symptom, agreeing
 from equipoise.doctor.symptoms.lead import AT_A_CLIP, CLIPS
 from equipoise.doctor.symptoms.wgan import is_flat
-from equipoise.doctor.trace import OF_DATA, OF_MEASURE, OF_PLUMBING, Trace
+from equipoise.doctor.trace import OF_DATA, OF_DATA_MAYBE, OF_MEASURE, OF_PLUMBING, Trace
 
 ROWS: Final = 10
 DIGITS: Final = 6
@@ -34,7 +34,10 @@ class DataBug(Symptom):
     looks_like: ClassVar[str] = "Anything: a run on noise, on constant or misaligned samples fails like any other."
     means: ClassVar[str] = "The program shows the critic something else than the data that a person looked at."
     confused_with: ClassVar[Mapping[str, str]] = {"not-learning": "what it looks like from outside"}
-    reads: ClassVar[tuple[str, ...]] = ("what the run's own check of the data said: a proof",)
+    reads: ClassVar[tuple[str, ...]] = (
+        "what the run's own check of the data said must not be trained on (see `equipoise check`): a proof",
+        "what it said may mislead, such as more than 5 % of copies: a suspicion",
+    )
     sources: ClassVar[tuple[str, ...]] = (
         "notes on super-resolution: trained on torch.randn for want of a file",
         "notes on terrain: vegetation codes 254 and 255 left in",
@@ -42,7 +45,7 @@ class DataBug(Symptom):
     stops_others: ClassVar[bool] = True
 
     def seen(self, trace: Trace) -> tuple[Evidence, ...]:
-        return _said_by_itself(trace, OF_DATA)
+        return (*_said_by_itself(trace, OF_DATA), *_said_by_itself(trace, OF_DATA_MAYBE, MODERATE))
 
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
         return (remedies.look_at_data(),)
@@ -129,9 +132,9 @@ class Starved(Symptom):
         return (remedies.more_workers(),)
 
 
-def _said_by_itself(trace: Trace, prefix: str) -> tuple[Evidence, ...]:
+def _said_by_itself(trace: Trace, prefix: str, weight: float = 1.0) -> tuple[Evidence, ...]:
     said = [fault.removeprefix(prefix).strip() for fault in trace.faults if fault.startswith(prefix)]
-    return tuple(Evidence("data", one, weight=1.0) for one in said)
+    return tuple(Evidence("data", one, weight=weight) for one in said)
 
 
 def _stands_still(trace: Trace, name: str) -> Evidence | None:

@@ -97,8 +97,8 @@ class NotLearning(Symptom):
         "plumbing-bug": "weights that do not move look exactly so",
     }
     reads: ClassVar[tuple[str, ...]] = (
-        f"`distance` or `fid`: best above {LEARNED:g} times the first, measured in the first {EARLY:.0%} of the run, "
-        f"after {LONG:g} steps and {FEWEST} evaluations",
+        f"`distance` or `fid`: best above {LEARNED:g} times the first, measured in the first {EARLY:.0%} of the run or "
+        f"before its first step, after {LONG:g} steps and {FEWEST} evaluations",
         f"`psnr`: best below {LEAST_PSNR:g} dB and risen by less than {LEAST_RISE:g} dB in {FEWEST} evaluations",
     )
     explained_by: ClassVar[tuple[str, ...]] = (
@@ -200,18 +200,21 @@ def _back(trace: Trace, name: str) -> Evidence | None:
 
 
 def _never(trace: Trace, name: str) -> Evidence | None:
-    """Where the first measuring came late, much may have been learned before it, and nothing can be said."""
+    """Where the first measuring came late, much may have been learned before it: then the self-test's counts, and
+    without one nothing can be said."""
     series = trace.get(name)
-    if series is None or len(series) < FEWEST or trace.last_step < LONG or series.values[0] <= 0:
+    if series is None or len(series) < FEWEST or trace.last_step < LONG:
         return None
-    if series.steps[0] > EARLY * trace.last_step:
+    is_late = series.steps[0] > EARLY * trace.last_step
+    first = trace.untrained.get(name) if is_late else float(series.values[0])
+    if first is None or first <= 0:
         return None
     unknown = LEARNED_FID if name == "fid" else 0.0
     best, near = best_so_far(series, higher=False), FAR * trace.floors[name] if name in trace.floors else unknown
-    if best <= LEARNED * series.values[0] or series.values[0] < near:
+    if best <= LEARNED * first or first < near:
         return None
-    said = f"{name} began at {series.values[0]:.3g} and has never been better than {best:.3g}"
-    return Evidence("samples", said, name, float(series.steps[0]), 0.8)
+    said = f"{name} began at {first:.3g} and has never been better than {best:.3g}"
+    return Evidence("samples", said, name, 0.0 if is_late else float(series.steps[0]), 0.8)
 
 
 def _low_psnr(trace: Trace) -> Evidence | None:

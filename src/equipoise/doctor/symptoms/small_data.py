@@ -25,6 +25,9 @@ WORSE: Final = 1.2
 COPIES: Final = Limit("memory", 0.3, plain=0.6, evaluations=2, kind="samples", less_floor=True)
 """Of fakes, beyond chance, whose nearest real sample is one of the training samples (to be tuned)."""
 
+TWINS: Final = Limit("twins", 0.3, plain=0.6, evaluations=2, kind="samples")
+"""By chance it is 0.01 at most; to be tuned."""
+
 
 @dataclass(frozen=True, slots=True)
 class Overfitting(Symptom):
@@ -83,11 +86,11 @@ class Memorisation(Symptom):
         "samples that were held out",
         "overfitting": "there the critic knows the samples; the generator need not",
     }
-    reads: ClassVar[tuple[str, ...]] = (COPIES.words,)
+    reads: ClassVar[tuple[str, ...]] = (COPIES.words, f"where only pictures are known: {TWINS.words}")
     sources: ClassVar[tuple[str, ...]] = ("Meehan et al. 2020, arXiv:2004.05675",)
 
     def seen(self, trace: Trace) -> tuple[Evidence, ...]:
-        return agreeing((COPIES.seen(trace),))
+        return agreeing((COPIES.seen(trace), TWINS.seen(trace)))
 
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
         settings = trace.settings

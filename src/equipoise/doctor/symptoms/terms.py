@@ -60,7 +60,7 @@ class AuxiliaryDominates(Symptom):
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
         return (
             remedies.lighter(trace.settings, _largest(trace)),
-            remedies.heavier(trace.settings, "adversarial.", "the game", 3.0),
+            remedies.heavier(trace.settings, "adversarial.", "the adversarial loss", 3.0),
         )
 
 

@@ -1,27 +1,23 @@
-"""Settings that are known to do harm, told before the first step: each with the reason and what cures it."""
+"""Settings that are known to do harm by themselves, from notes and public runs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
+from equipoise.doctor.lint.played import is_told
 from equipoise.edit import Edit
 from equipoise.finding import Finding
-from equipoise.recipe import Phase, Recipe, Term
+from equipoise.recipe import Recipe, Term
 from equipoise.space import Space
 from equipoise.spec import flatten
-
-Rule = Callable[[Recipe, Space, int], Iterator[Finding]]
-"""Shown a recipe, and of which kind and how many the samples are that there are to train on."""
 
 HIGHEST_EPS = 1e-2
 """Variances of features are around 1; the defaults of PyTorch and Keras are 1e-5 and 1e-3."""
 USUAL_EPS = 1e-5
 FEW_SAMPLES = 1000
-
-
-def lint(recipe: Recipe, space: Space, num_samples: int) -> list[Finding]:
-    """All warnings; none of them forbids training.  A recipe that fits itself is looked at as it is."""
-    return [finding for rule in RULES for finding in rule(recipe, space, num_samples)]
+FEWEST_STEPS = 20
+"""Of an epoch without augmentation (collected from public runs; a guess)."""
+FEWEST_IN_A_BATCH = 8
 
 
 def drowned_variances(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Finding]:
@@ -66,7 +62,7 @@ def unbounded_critic(recipe: Recipe, space: Space, num_samples: int) -> Iterator
     """Neither a penalty on the critic's slope nor spectral norm: the classic way to collapse."""
     rows = flatten(recipe)
     games = [phase for phase in recipe.phases.values() if phase.adversarial is not None]
-    played = [phase for phase in games if not _is_told(phase, recipe)]
+    played = [phase for phase in games if not is_told(phase, recipe)]
     penalised = [any(map(_penalises, phase.terms.values())) for phase in played]
     if all(penalised) or recipe.critic.bounds_slope or rows.get("critic.spectral_norm") is True:
         return
@@ -104,23 +100,16 @@ def learned_by_heart(recipe: Recipe, space: Space, num_samples: int) -> Iterator
             ("on 200 scenes a DCGAN reached a recall of 0.26, with adaptive augmentation 0.49 (LAB.md)",),
             "equipoise train ... --ada",
         )
-
-
-def _is_told(phase: Phase, recipe: Recipe) -> bool:
-    """Whether the generator is told what each of its samples should be; then it cannot collapse."""
-    return "pairs" in phase.needs and recipe.encoder is None
+    elif num_samples < FEWEST_STEPS * recipe.batch and recipe.augment is None and not space.is_points:
+        yield Finding(
+            f"an epoch is {num_samples / recipe.batch:.0f} steps, and the critic sees the samples as they are",
+            "warning",
+            (f"below {FEWEST_STEPS} it meets each sample again before it has forgotten it",),
+            "equipoise train ... --ada, or a smaller batch",
+            (Edit("batch", value=max(FEWEST_IN_A_BATCH, num_samples // FEWEST_STEPS)),),
+        )
 
 
 def _penalises(term: Term) -> bool:
     """Whether it bounds the critic's slope; one whose weight is always 0 does nothing."""
     return term.penalises_slope and term.weight != 0
-
-
-RULES: tuple[Rule, ...] = (
-    drowned_variances,
-    hard_classes,
-    classes_around_zero,
-    unbounded_critic,
-    ranges_of_held_out,
-    learned_by_heart,
-)

@@ -1,0 +1,117 @@
+"""Rates, momentum, batches and weights that are known to do harm in a game."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from equipoise.doctor.lint.played import played
+from equipoise.edit import Edit
+from equipoise.finding import Finding
+from equipoise.recipe import Adversarial, Recipe, Term
+from equipoise.schedule import Progress, Rate, Schedule, value_at
+from equipoise.space import Space
+from equipoise.spec import flatten
+
+HIGHEST_BETA1 = 0.5
+"""Radford et al. 2016 (DCGAN), section 4: 0.9 made training oscillate; later papers have 0."""
+WIDEST_RATES = 10.0
+"""Between the two networks' rates; two time scales are a factor of 4 (Heusel et al. 2017, arXiv:1706.08500)."""
+WIDEST_WEIGHTS = 1000.0
+"""Between the weights of two terms of the generator: the lighter one does nothing (notes, public logs)."""
+JUST = 1.0 + 1e-9
+"""A ratio of two decimal numbers is not exact."""
+FEWEST_IN_A_BATCH = 4
+"""A hinge over one or two samples is 0 as soon as they are apart; so is what samples of a batch differ by."""
+START = Progress(0, 0, 0.0)
+
+
+def momentum(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Finding]:
+    """Momentum goes on where the other network was."""
+    if not played(recipe):
+        return
+    for path, adam in (("g_optim", recipe.g_optim), ("d_optim", recipe.d_optim)):
+        if adam.beta1 > HIGHEST_BETA1:
+            yield Finding(
+                f"{path}.beta1 is {adam.beta1:g}",
+                "warning",
+                ("in a game momentum overshoots what the other network has answered (Gidel et al. 2019)",),
+                f"--set {path}.beta1=0, as in nearly all later papers; DCGAN has {HIGHEST_BETA1:g}",
+                (Edit(f"{path}.beta1", value=0.0),),
+            )
+
+
+def uneven_rates(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Finding]:
+    """At the beginning of each phase of a game."""
+    for name, phase in played(recipe).items():
+        of_g, of_d = _rate(recipe.g_optim.lr, phase.g_optim.lr), _rate(recipe.d_optim.lr, phase.d_optim.lr)
+        low, high = sorted((of_g, of_d))
+        if low > 0 and high > WIDEST_RATES * JUST * low:
+            faster = "g_optim" if of_g > of_d else "d_optim"
+            where = f"phases.{name}.{faster}" if getattr(phase, faster).lr is not None else faster
+            yield Finding(
+                f"phase {name}: the generator learns at {of_g:g} and the critic at {of_d:g}",
+                "warning",
+                (f"a factor of {high / low:.3g}; two time scales are a factor of 4 (Heusel et al. 2017)",),
+                f"--set {where}.lr*={4 * low / high:.2g}",
+                (Edit(f"{where}.lr", "scale", 4 * low / high),),
+            )
+
+
+def uneven_weights(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Finding]:
+    """At their largest; of terms that pull at the generator and are not balanced otherwise."""
+    for name, phase in played(recipe).items():
+        weights = {term: _largest(each.weight) for term, each in phase.terms.items() if _pulls(each)}
+        weights = {term: weight for term, weight in weights.items() if weight > 0}
+        if len(weights) < 2:
+            continue
+        light, heavy = min(weights, key=weights.__getitem__), max(weights, key=weights.__getitem__)
+        if weights[heavy] > WIDEST_WEIGHTS * JUST * weights[light]:
+            path = f"phases.{name}.terms.{light}"
+            yield Finding(
+                f"phase {name}: {heavy} weighs {weights[heavy]:g} and {light} {weights[light]:g}",
+                "warning",
+                ("unless their units differ as much, the lighter one does nothing (notes: 50 times too heavy)",),
+                f"see share.{light} after some hundred steps; --set 'drop {path}' if it is not meant",
+                (Edit(path, "drop"),) if path != f"phases.{name}.terms.{phase.game}" else (),
+            )
+
+
+def small_batches(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Finding]:
+    if played(recipe) and recipe.batch < FEWEST_IN_A_BATCH:
+        yield Finding(
+            f"batch is {recipe.batch}",
+            "warning",
+            ("so few samples say next to nothing of a distribution, and a hinge over them is soon 0",),
+            "--set batch=16",
+            (Edit("batch", value=16),),
+        )
+
+
+def idle_group(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Finding]:
+    """Minibatch standard deviation takes the largest group that divides the batch."""
+    group = flatten(recipe).get("critic.group")
+    if not isinstance(group, int) or group <= 1:
+        return
+    taken = next(size for size in range(min(group, recipe.batch), 0, -1) if recipe.batch % size == 0)
+    if taken == 1:
+        batch = recipe.batch + group - recipe.batch % group
+        yield Finding(
+            f"critic.group is {group}, and no group divides a batch of {recipe.batch}",
+            "warning",
+            ("each sample is alone in its group, so the critic sees no variation at all",),
+            f"--set batch={batch}",
+            (Edit("batch", value=batch),),
+        )
+
+
+def _rate(own: Rate, of_phase: Rate | None) -> float:
+    return value_at(own if of_phase is None else of_phase, START)
+
+
+def _largest(weight: Rate) -> float:
+    return weight.extremes()[1] if isinstance(weight, Schedule) else weight
+
+
+def _pulls(term: Term) -> bool:
+    is_balanced = isinstance(term, Adversarial) and term.share is not None
+    return "G" in term.sides and not is_balanced

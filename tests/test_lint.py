@@ -1,0 +1,169 @@
+"""What is told before the first step, item by item: each on a recipe that has it, and none on the recipes of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import broken
+import tiny
+from equipoise.cli import run_command
+from equipoise.doctor.lint import lint
+from equipoise.edit import Edit
+from equipoise.engine.anatomy import anatomy_of
+from equipoise.finding import Finding
+from equipoise.networks.dcgan import DcganCritic
+from equipoise.recipe import Phase, Recipe, Span, edited
+from equipoise.recipes import NAMES, load
+from equipoise.recipes.augmenting import with_ada
+from equipoise.schedule import Linear
+from equipoise.space import Channel, Class, Condition, Space
+from equipoise.spec import SpecError
+from equipoise.terms import BCE, Diversity
+
+MANY = 10_000
+GREY = Space((Channel("grey"),), 32, 32)
+RGB = tuple(map(Channel, ("red", "green", "blue")))
+COVER = Channel("cover", kind="categorical", classes=tuple(Class(code, str(code), (0, 0, 0)) for code in range(3)))
+OF_RECIPE = {
+    "terrain": Space((Channel("height"), COVER, Channel("trees")), 64, 64, "terrain"),
+    "landscapes": Space(RGB, 64, 64, conditions=(Condition("valence", 1, 7), Condition("arousal", 1, 7))),
+    "sentinel2_sr": Space(RGB, 64, 64, given=Space(RGB, 16, 16)),
+    "ring": Space((Channel("x"), Channel("y")), 1, 1),
+    "grid": Space((Channel("x"), Channel("y")), 1, 1),
+    "digits": Space((Channel("grey"),), 16, 16),
+}
+"""The samples that a recipe is for; pictures of 64 pixels for all others."""
+
+
+def found(recipe: Recipe, space: Space = GREY, samples: int = MANY) -> list[Finding]:
+    return lint(recipe, space, samples, anatomy_of(recipe, space))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_recipe_of_ours_has_any_of_it(name: str) -> None:
+    space = OF_RECIPE.get(name, Space(RGB, 64, 64))
+    assert [finding.title for finding in found(load(name), space)] == []
+
+
+def with_(*changes: str) -> Recipe:
+    return edited(tiny.images(), [Edit.parse(change) for change in changes])
+
+
+def with_terms(**terms: object) -> Recipe:
+    phase = tiny.images().phases["main"]
+    return replace(tiny.images(), phases={"main": replace(phase, terms={**phase.terms, **terms})})  # type: ignore[arg-type]
+
+
+def batch_normed(batch: int) -> Recipe:
+    """Without the penalty that batch norm would make meaningless."""
+    phase = Phase(Span(5), {"game": BCE()})
+    return replace(tiny.images(), critic=DcganCritic(width=4, spectral_norm=True), phases={"main": phase}, batch=batch)
+
+
+TOLD: dict[str, tuple[Callable[[], Recipe], str]] = {
+    "sigmoid before a loss": (broken.squashed, "the critic ends in Sigmoid"),
+    "another range than the data": (broken.ends_in_sigmoid, "the generator ends in Sigmoid"),
+    "kernel and stride": (broken.uneven, "generator.1 has a kernel that its stride does not divide"),
+    "batch norm of few": (lambda: batch_normed(7), "batch norm over a batch of 7"),
+    "momentum of g": (lambda: with_("g_optim.beta1=0.9"), "g_optim.beta1 is 0.9"),
+    "momentum of d": (lambda: with_("d_optim.beta1=0.9"), "d_optim.beta1 is 0.9"),
+    "rates": (
+        lambda: with_("g_optim.lr=0.0001", "d_optim.lr=0.0011"),
+        "phase main: the generator learns at 0.0001 and the critic at 0.0011",
+    ),
+    "rates of a phase": (
+        lambda: with_("phases.main.d_optim.lr=0.02"),
+        "phase main: the generator learns at 0.001 and the critic at 0.02",
+    ),
+    "small critic": (lambda: with_("generator.width=64"), "the generator has "),
+    "weights": (
+        lambda: with_terms(other=Diversity(weight=2000.0)),
+        "phase main: other weighs 2000 and game 1",
+    ),
+    "two samples": (lambda: with_("batch=2"), "batch is 2"),
+}
+
+
+@pytest.mark.parametrize("item", TOLD)
+def test_each_item_is_told_with_its_reason(item: str) -> None:
+    recipe, title = TOLD[item]
+    told = [finding for finding in found(recipe()) if finding.title.startswith(title)]
+    assert len(told) == 1
+    assert told[0].severity == "warning" and told[0].evidence and told[0].advice
+
+
+@pytest.mark.parametrize("item", TOLD)
+def test_its_edits_cure_it(item: str) -> None:
+    """Those that are repeated until it is, such as a network twice as wide."""
+    recipe, title = TOLD[item]
+    cured = recipe()
+    for _ in range(8):
+        told = [finding for finding in found(cured) if finding.title.startswith(title.split(" is ")[0])]
+        if not told or not told[0].remedies:
+            break
+        cured = edited(cured, told[0].remedies)
+    left = [finding for finding in found(cured) if finding.title.startswith(title)]
+    assert not [finding for finding in left if finding.remedies]
+
+
+def test_just_below_each_bound_nothing_is_told() -> None:
+    assert found(batch_normed(8)) == []
+    assert found(with_("g_optim.beta1=0.5", "d_optim.lr=0.01")) == []
+    assert found(edited(tiny.points(), [Edit("batch", value=4)]), OF_RECIPE["ring"]) == []
+    assert found(with_terms(other=Diversity(weight=1000.0))) == []
+    ramp = Linear(0.0, 2000.0, until=5)
+    assert [item.title for item in found(with_terms(other=Diversity(weight=ramp)))] == [
+        "phase main: other weighs 2000 and game 1"
+    ], "a schedule counts by its largest value"
+
+
+def test_short_epochs_ask_for_augmentation() -> None:
+    recipe = with_("batch=64")
+    (told,) = found(recipe, samples=1200)
+    assert told.title == "an epoch is 19 steps, and the critic sees the samples as they are"
+    assert found(edited(recipe, told.remedies), samples=1200) == []
+    assert found(with_ada(recipe), samples=1200) == []
+    assert found(recipe, samples=1280) == []
+
+
+def test_a_group_that_divides_no_batch() -> None:
+    recipe = edited(load("landscapes"), [Edit("batch", value=13), Edit("critic.group", value=4)])
+    told = [item for item in found(recipe, OF_RECIPE["landscapes"]) if "no group divides" in item.title]
+    assert [item.title for item in told] == ["critic.group is 4, and no group divides a batch of 13"]
+    assert found(edited(recipe, told[0].remedies), OF_RECIPE["landscapes"]) == []
+
+
+def test_a_generator_that_is_told_what_to_make_may_have_momentum() -> None:
+    """The pixel stage of super-resolution is no game."""
+    assert load("sentinel2_sr").g_optim.beta1 == 0.9
+
+
+def test_points_have_no_bounds() -> None:
+    space = OF_RECIPE["ring"]
+    built = replace(anatomy_of(tiny.points(), space), generator_end="Tanh")
+    assert [item.title for item in lint(tiny.points(), space, MANY, built)] == ["the generator ends in Tanh"]
+
+
+def test_what_a_recipe_cannot_even_say() -> None:
+    """Batch norm under a gradient penalty, and batches of one, are refused, not warned of."""
+    with pytest.raises(SpecError, match="critic that mixes samples makes meaningless"):
+        with_("critic.norm=batch")
+    with pytest.raises(SpecError, match="batch"):
+        with_("batch=1")
+
+
+def test_what_networks_are_made_of_is_told_at_every_door(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], digits_folder: Path
+) -> None:
+    recipe, words = f"{Path(broken.__file__)}:squashed", "warning: the critic ends in Sigmoid"
+    data = ["--data", str(digits_folder), "--device", "cpu"]
+    run_command(["check", str(digits_folder), "--recipe", recipe, "--sheet", str(tmp_path / "sheet.png")])
+    assert words in capsys.readouterr().out
+    assert run_command(["train", recipe, *data, "--dry-run"]) == 0
+    assert words in capsys.readouterr().out
+    assert run_command(["train", recipe, *data, "--out", str(tmp_path / "run"), "--for", "1steps"]) == 0
+    assert words in capsys.readouterr().out
