@@ -18,7 +18,7 @@ from equipoise.measures.standard import Better, Invalid, Number
 from equipoise.spec import Json
 
 SHOWN_CHANGES = 6
-UNIMPORTANT = ("reasons.", "cadence.", "summary")
+UNIMPORTANT = ("reasons.", "cadence.", "autopilot.", "summary")
 """Settings that change nothing in the samples."""
 
 Verdict = Literal["better", "worse", "higher", "lower", "cannot be told apart"]

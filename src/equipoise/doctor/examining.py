@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from equipoise.doctor.symptom import Diagnosis, Examination, Symptom, Verdict
@@ -18,9 +19,14 @@ FEWEST_EVALUATIONS: Final = 3
 """No rule about samples speaks after fewer in a row."""
 
 
-def examine(trace: Trace, symptoms: Sequence[Symptom] = SYMPTOMS) -> Examination:
+Blinds = Mapping[str, Collection[str]]
+"""By symptom: signals that its rule may not read."""
+NONE_BLIND: Final[Blinds] = MappingProxyType({})
+
+
+def examine(trace: Trace, symptoms: Sequence[Symptom] = SYMPTOMS, blinds: Blinds = NONE_BLIND) -> Examination:
     """What is wrong with a run, how that is known, and what would cure it."""
-    found = diagnoses(trace, symptoms)
+    found = diagnoses(trace, symptoms, blinds)
     read = tuple(name for name, series in trace.signals.items() if len(series))
     certain = [diagnosis for diagnosis in found if diagnosis.is_certain]
     if certain:
@@ -47,12 +53,12 @@ def _where_nothing_is_wrong(trace: Trace) -> tuple[Verdict, str]:
     return "healthy", "nothing of what the doctor knows is there"
 
 
-def diagnoses(trace: Trace, symptoms: Sequence[Symptom] = SYMPTOMS) -> list[Diagnosis]:
+def diagnoses(trace: Trace, symptoms: Sequence[Symptom] = SYMPTOMS, blinds: Blinds = NONE_BLIND) -> list[Diagnosis]:
     """Every symptom that is seen, the surest first, the earlier of two as sure; consequences behind their causes.
 
     Where a bug explains everything, that bug alone.
     """
-    seen = [(symptom, symptom.seen(trace)) for symptom in symptoms]
+    seen = [(symptom, symptom.seen(trace.without(blinds.get(symptom.key, ())))) for symptom in symptoms]
     found = [Diagnosis(symptom, evidence, symptom.remedies(trace)) for symptom, evidence in seen if evidence]
     ordered = sorted(
         found, key=lambda one: (_is_explained(one, found), not one.is_certain, -one.confidence, _begin(one))
