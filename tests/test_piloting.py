@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import piloted
 from equipoise import advising, files, session
@@ -22,6 +23,7 @@ from equipoise.cli import run_command
 from equipoise.engine import checkpoint
 from equipoise.engine.finite import NonFinite
 from equipoise.engine.plan import Plan
+from equipoise.engine.score import Scored
 from equipoise.engine.state import State
 from equipoise.engine.step import step
 from equipoise.errors import RequestError
@@ -42,7 +44,7 @@ from equipoise.journal import (
     read,
 )
 from equipoise.losses import read as read_losses
-from equipoise.piloting import Pilot
+from equipoise.piloting import Pilot, best_of
 from equipoise.record import Listener
 from equipoise.run import Where, resume, start
 from same_run import assert_same_run
@@ -123,6 +125,32 @@ def test_forks_differ_in_one_thing_and_are_judged_by_the_same_latents(rescued: P
     assert len({recipe.seed for recipe in recipes}) == 1
 
 
+def scored(value: float, spread: float = 0.1) -> Scored:
+    """The mean of four shares, two of which lie above it and two below."""
+    return Scored("kernel", value, shares=value + spread * torch.tensor([1.0, -1.0, 1.0, -1.0]))
+
+
+@pytest.mark.parametrize(
+    ("others", "chosen"),
+    [
+        ({"b": scored(0.5), "c": scored(0.4)}, "c"),
+        ({"b": scored(0.99, spread=-0.1), "c": scored(0.97, spread=-0.1)}, "a"),
+        ({"b": scored(1.5)}, "a"),
+        ({}, "a"),
+    ],
+    ids=["the best of those that are better", "better by less than the noise", "worse", "alone"],
+)
+def test_a_remedy_has_to_be_better_than_no_change_by_more_than_the_noise(
+    others: dict[str, Scored], chosen: str
+) -> None:
+    assert best_of({"a": scored(1.0), **others}, "a")[0] == chosen
+
+
+def test_where_no_change_breaks_off_the_best_of_the_others_goes_on() -> None:
+    assert best_of({"b": scored(0.5), "c": scored(0.4)}, "a")[0] == "c"
+    assert best_of({}, "a")[0] == ""
+
+
 def test_what_happens_is_said_as_it_happens(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["train", DOOMED, "--out", str(tmp_path / "run"), "--autopilot", "advise", *CPU]) == 0
     said = capsys.readouterr().out
@@ -133,7 +161,8 @@ def test_what_happens_is_said_as_it_happens(tmp_path: Path, capsys: pytest.Captu
 def test_a_healthy_run_is_left_alone(tmp_path: Path) -> None:
     for mode in ("act", "off"):
         words = ["--set", f"g_optim.lr={piloted.SOUND}", "--set", "cadence.measuring_share=1.0", "--autopilot", mode]
-        assert run_command(["train", DOOMED, "--out", str(tmp_path / mode), *words, *CPU]) == 0
+        length = ["--set", "epoch_batches=10", "--for", "3epochs"]
+        assert run_command(["train", DOOMED, "--out", str(tmp_path / mode), *words, *length, *CPU]) == 0
     assert (tmp_path / "act" / "losses.csv").read_bytes() == (tmp_path / "off" / "losses.csv").read_bytes()
     assert done(tmp_path / "act") == []
     assert not (tmp_path / "act" / "forks").exists()

@@ -147,8 +147,10 @@ class Session:
         return self._in_steps(self.goal.amount, self.goal.unit)
 
     def _in_steps(self, amount: float, unit: GoalUnit) -> float:
-        """At the pace of the steps so far."""
-        return amount if unit == "steps" else amount * self.step / self.done[unit]
+        """At the pace of the steps so far; 0 where there were none."""
+        if unit == "steps" or not self.step:
+            return amount if unit == "steps" else 0.0
+        return amount * self.step / self.done[unit]
 
     def restore(self, snapshot: dict[str, Any]) -> None:
         """Take over everything a checkpoint holds.  Raises `RuntimeError` when the weights do not fit."""
@@ -193,7 +195,7 @@ class Session:
         self._pace.reset(self.state.counters.images, self._feed.waited_s)
         held_out = self._next_held_out if self._held_out_feed else None
         try:
-            if self.adviser is not None and self.adviser.acts:
+            if self.adviser is not None and self.adviser.acts and self.step:
                 self._ask(self.adviser)  # again, if the run was ended between a score and what follows from it
             while (reason := self._reason_to_end(stop)) is None:
                 counted = replace(self.state.counters) if not self._is_read_back else None
