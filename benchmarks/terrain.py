@@ -1,9 +1,11 @@
 """Terrain: does recipe ``terrain`` keep heights, slopes and classes, and what does each of the notes' settings do?
 
-    python benchmarks/terrain.py --shared FOLDER [--minutes 15] [--seeds 3] [--only recipe notes ...] [--work FOLDER]
+    python benchmarks/terrain.py --shared FOLDER [--minutes 15] [--short 6] [--seeds 3]
+        [--only recipe notes ...] [--work FOLDER]
 
-FOLDER is the folder of real data; the rasters are ``terrain/rhino``.  The recipe is trained with each seed; then, as
-long, but with the first seed alone, the notes' own game and each of their settings that failed, one at a time.  All are
+FOLDER is the folder of real data; the rasters are ``terrain/rhino``.  The recipe is trained with each seed; then,
+for the shorter time and with the first seed alone, the notes' own game and each of their settings that failed, one at a
+time.  All are
 measured against the run's own data, held-out blocks first, and the shares of the classes against all tiles.  Stopped
 and started again, it goes on where it was.
 """
@@ -57,8 +59,10 @@ def of_notes(**settings: Json) -> Callable[[], Recipe]:
     def make() -> Recipe:
         recipe = recipes.load("terrain")
         game: dict[str, Json] = {
+            "generator.upsampling": "nearest",
             "generator.norm": "instance",
-            "generator.smooth": [],
+            "generator.smooth": {},
+            "generator.speckle": 0.0,
             "augment.operations.2.sigma.start": 0.1,
             "batch": 32,
             "critic.spectral_norm": True,
@@ -106,10 +110,10 @@ MEANING = {
 }
 
 
-def trial(who: str, seed: int, options: argparse.Namespace) -> Verdict:
+def trial(who: str, seed: int, minutes: float, options: argparse.Namespace) -> Verdict:
     data = options.shared / PLACE
-    recipe, budget = replace(CONTENDERS[who](), seed=seed), Budget(seconds=60.0 * options.minutes)
-    folder = options.work / f"{who}-{seed}"
+    recipe, budget = replace(CONTENDERS[who](), seed=seed), Budget(seconds=60.0 * minutes)
+    folder = options.work / f"{who}-{minutes:g}-{seed}"
 
     def make() -> Verdict:
         found = trained(recipe, Where(data, device="cpu"), folder, budget)
@@ -164,16 +168,17 @@ def rows_of(who: str, verdicts: list[Verdict]) -> Iterable[Result]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, required=True, help="folder of the real data")
-    parser.add_argument("--minutes", type=float, default=15.0, help="of training for each")
+    parser.add_argument("--minutes", type=float, default=15.0, help="of training for each seed of the recipe")
+    parser.add_argument("--short", type=float, default=6.0, help="minutes of training for each of the others")
     parser.add_argument("--seeds", type=int, default=3, help="of the recipe; the others have one")
     parser.add_argument("--only", choices=CONTENDERS, nargs="+", default=list(CONTENDERS))
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "equipoise-terrain")
     options = parser.parse_args()
     for who in options.only:
-        seeds = options.seeds if who == "recipe" else 1
-        verdicts = [trial(who, seed, options) for seed in range(seeds)]
+        seeds, minutes = (options.seeds, options.minutes) if who == "recipe" else (1, options.short)
+        verdicts = [trial(who, seed, minutes, options) for seed in range(seeds)]
         rows = list(rows_of(MEANING[who], verdicts))
-        report(f"Terrain, {MEANING[who]}, {options.minutes:g} minutes, {seeds} seeds", rows)
+        report(f"Terrain, {MEANING[who]}, {minutes:g} minutes, {seeds} seeds", rows)
 
 
 if __name__ == "__main__":

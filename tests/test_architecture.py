@@ -24,6 +24,7 @@ READING_SIDE = (
     "schedule",
     "space",
     "finding",
+    "differing",
     "journal",
     "losses",
     "recipe",
@@ -41,6 +42,8 @@ READING_SIDE = (
     "doctor.telling",
     "doctor.diagnosing",
     "report.writing",
+    "attempts.telling",
+    "attempts.page",
     "cli",
 )
 HEAVY = {"torch", "sklearn", "scipy", "matplotlib"}
@@ -74,6 +77,7 @@ def test_reading_and_judging_never_import_torch() -> None:
         ("recipes sprites_small", 0),
         ("recipes sprites_small --json", 0),
         ("recipes sprite_small", 2),
+        ("journal no_such_folder", 2),
     ],
 )
 def test_verbs_that_only_read_never_import_torch(words: str, code: int) -> None:

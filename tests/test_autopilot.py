@@ -99,6 +99,16 @@ def test_a_certain_and_lasting_diagnosis_is_acted_upon_from_before_it_began() ->
     assert (found.end, found.review_at, found.score_before) == (2500, 3000, 0.7)
 
 
+def test_a_forks_name_says_what_differs_in_it() -> None:
+    names = [trial.name for trial in prescribed(decide(now(), Past(), LAW, admits)).trials]
+    assert names == ["001-0-no-change", "001-1-a-times-0.5", "001-2-b-times-0.5", "001-3-c-times-0.5"]
+    part = Edit("phases.main.terms.r1", "add", {"part": "equipoise.terms.penalties.R1", "weight": 0.01})
+    cures = (Remedy("R1", "", edits=(part,)), Remedy("slower", "", edits=(Edit("d_optim.lr", "scale", 0.25),)))
+    seen = Examination("ill", "made up", (replace(ill().diagnoses[0], remedies=cures),))
+    names = [trial.name for trial in prescribed(decide(now(seen), Past(), LAW, admits)).trials[1:]]
+    assert names == ["001-1-r1-plus-R1", "001-2-d.lr-times-0.25"]
+
+
 def test_the_origin_is_the_runs_beginning_where_nothing_was_good_before() -> None:
     assert prescribed(decide(now(ill(onset=600.0)), Past(), LAW, admits)).origin == 0
 
@@ -135,6 +145,14 @@ def test_forks_are_shorter_or_fewer_where_steps_are_few_and_then_none() -> None:
     assert (len(fewer.trials), fewer.end) == (3, 2300)
     none = decide(now(), Past(), replace(LAW, extra=0.02), admits)
     assert isinstance(none, GaveUp) and "used up" in none.why and none.left == tuple(cure.words for cure in CURES)
+
+
+def test_a_fork_is_as_long_as_the_remedies_need_that_are_tried_in_it() -> None:
+    cures = (remedy("a"), remedy("b"), remedy("c", look_again=800.0), remedy("d", look_again=2000.0))
+    seen = Examination("ill", "made up", (replace(ill().diagnoses[0], remedies=cures),))
+    found = prescribed(decide(now(seen), Past(), LAW, admits))
+    assert (found.end, found.review_at) == (2800, 4000)
+    assert prescribed(decide(now(seen), Past(), replace(LAW, horizon=300), admits)).end == 2300
 
 
 def test_steps_of_lost_forks_count() -> None:

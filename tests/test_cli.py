@@ -16,7 +16,7 @@ import tiny
 from equipoise import files, recipes
 from equipoise.cli import SHORT_SPIN, main, run_command
 from equipoise.folder import RunFolder
-from equipoise.journal import read
+from equipoise.journal import Resumed, Started, read
 
 TINY = str(Path(__file__).with_name("tiny.py"))
 
@@ -53,6 +53,14 @@ def test_a_run_folder_holds_what_it_should(trained: Path) -> None:
         "best/generator.safetensors",
     } <= names
     assert [type(event).__name__ for event in read(trained).events][-1] == "Finished"
+
+
+def test_a_run_keeps_the_words_with_which_it_was_begun(tmp_path: Path) -> None:
+    out = str(tmp_path / "run")
+    assert train(f"{TINY}:points", "--out", out, "--for", "5steps", "--why", "a first look") == 0
+    assert run_command(["resume", out, "--for", "5steps", "--why", "longer", "--device", "cpu"]) == 0
+    events = [event for event in read(Path(out)).events if isinstance(event, Started | Resumed)]
+    assert [event.why for event in events] == ["a first look", "longer"]
 
 
 def test_train_on_images_then_sample(tmp_path: Path, digits_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -371,16 +379,38 @@ def test_two_runs_are_compared_by_the_same_reals(
     assert (tmp_path / "compare.png").exists()
     assert f"{longer} is better by" in shown
     assert "one setting differs: average.decay" in shown
+    assert "the other has trained 30 times as long, which may be all that a difference comes from" in shown
     assert run_command(["compare", longer, str(trained), "--n", "400", "--device", "cpu", "--json"]) == 0
     (other,) = json.loads(capsys.readouterr().out)["others"]
     assert other["verdicts"]["diversity"] == "worse"
+    assert other["one_setting"] == "average.decay" and not other["several_at_once"]
+    (setting,) = other["settings"]
+    assert (setting["path"], setting["before"]) == ("average.decay", 0.9)
     mean, low, high = other["worse_by"]["diversity"]
     assert 0 < low < mean < high
     assert run_command(["compare", longer, longer, twin, "--n", "100", "--device", "cpu"]) == 0
     shown = capsys.readouterr().out
-    assert "no setting differs" in shown
+    assert "no setting differs\n" in shown
     assert "these runs cannot be told apart" in shown
-    assert "one setting differs: seed: 0 -> 1" in shown
+    assert "no setting differs but the seed" in shown
+
+
+def test_several_settings_that_differ_are_no_ones_merit(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["--set", "phases.main.terms.r1.weight=1", "--set", "batch=16", "--set", "seed=3"]
+    assert train(f"{TINY}:points", "--out", "other", "--for", "20steps", *words) == 0
+    capsys.readouterr()
+    asked = ["compare", str(trained), "other", "--n", "50", "--device", "cpu"]
+    assert run_command(asked) == 0
+    shown = capsys.readouterr().out
+    assert "2 settings differ, and the seed, so nothing can be laid to any one of them: " in shown
+    assert "times as long" not in shown
+    assert run_command([*asked, "--json"]) == 0
+    (other,) = json.loads(capsys.readouterr().out)["others"]
+    assert other["several_at_once"] and other["another_seed"] and other["one_setting"] is None
+    assert {row["path"] for row in other["settings"]} == {"phases.main.terms.r1.weight", "batch"}
 
 
 def test_what_cannot_be_compared_is_refused(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -83,7 +83,7 @@ ONE_OF_EACH: list[Event] = [
         evidence="it collapsed",
         trials=(
             Trial("001-0-no-change", ("course = 1",), "chance"),
-            Trial("001-1-x", ("a *= 2", "b = 1"), "good", True),
+            Trial("001-1-x", ("a *= 2", "b = 1"), "good", 500, True),
         ),
         left=(Trial("y", (), "none"),),
         by_hand=("look",),
@@ -94,7 +94,7 @@ ONE_OF_EACH: list[Event] = [
     ),
     Forked(step=9, number=1, name="001-1-x", score=None, fault="it broke off"),
     Judged(step=9, number=1, scores={"001-0-no-change": 0.5}, chosen="001-0-no-change", why="alone", lost_steps=4),
-    Adopting(step=5, number=1, name="001-0-no-change", why="alone"),
+    Adopting(step=5, number=1, name="001-0-no-change", why="alone", changes=(Change("course", 0, 1),)),
     Adopted(step=9, number=1, name="001-0-no-change", lost_steps=6),
     Reviewed(step=20, number=1, kept=False, why="still there", score=0.5, score_before=0.25),
     GaveUp(step=5, symptom="total-collapse", why="every remedy has been tried", left=("look",)),

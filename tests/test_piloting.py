@@ -19,6 +19,7 @@ import torch
 
 import piloted
 from equipoise import advising, files, session
+from equipoise.attempts.reading import attempts_of
 from equipoise.cli import run_command
 from equipoise.engine import checkpoint
 from equipoise.engine.finite import NonFinite
@@ -103,6 +104,14 @@ def test_the_run_is_one_course_that_begins_at_the_checkpoint(rescued: Path) -> N
     assert [event.step for event in history(read(rescued).events) if isinstance(event, Measured)] == [*range(5, 35, 5)]
     finished = one(rescued, Finished)
     assert isinstance(finished, Finished) and (finished.step, finished.lost_steps) == (30, 15 + 2 * 10)
+
+
+def test_the_attempt_log_tells_of_it_as_of_any_change(rescued: Path) -> None:
+    first, second = attempts_of(rescued)
+    assert second.came_from is first and second.data == first.data != ""
+    differ = {path for path, value in second.settings.items() if first.settings[path] != value}
+    assert differ == {piloted.RATE}
+    assert second.first_step == 0 and "no change" in second.why
 
 
 def test_forks_that_lost_can_be_read_and_take_no_room(rescued: Path) -> None:
@@ -204,6 +213,7 @@ def test_advice_is_written_down_and_touches_nothing_until_a_person_applies_it(tm
     rates = read_losses(run)["lr_g"]
     assert rates[1:] == pytest.approx([0.9 * piloted.WILD] * 5)
     assert [event.step for event in history(read(run).events) if isinstance(event, Tick)] == [*range(5, 35, 5)]
+    assert run_command(["apply", str(run), "1", *CPU]) == 2, "it would be made twice as strong"
 
 
 @pytest.mark.parametrize(("number", "why"), [("2", "has no advice 2; it has 1"), ("1", "has no checkpoint up to")])

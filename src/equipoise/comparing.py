@@ -8,18 +8,17 @@ from pathlib import Path
 from typing import Literal
 
 from equipoise import pictures
-from equipoise.edit import Change, diff
+from equipoise.differing import Differing
 from equipoise.errors import RequestError
 from equipoise.evaluating import MOST_SAMPLES, Evaluation, evaluate_all
 from equipoise.measures.enlarged import BETTER, Enlarged, interval_of
 from equipoise.measures.obeyed import Answer, Obeyed
 from equipoise.measures.reading import DEFAULT_NUMBERS, Interval, Reading
 from equipoise.measures.standard import Better, Invalid, Number
-from equipoise.spec import Json
+from equipoise.spec import Json, flatten
 
-SHOWN_CHANGES = 6
-UNIMPORTANT = ("reasons.", "cadence.", "autopilot.", "summary")
-"""Settings that change nothing in the samples."""
+LONGER = 1.5
+"""Times as many steps, from which on training for longer may be all that a difference comes from (a guess)."""
 
 Verdict = Literal["better", "worse", "higher", "lower", "cannot be told apart"]
 SIGNS: Mapping[Better, float] = {"lower": 1.0, "higher": -1.0, "neither": 1.0}
@@ -53,8 +52,10 @@ class Comparison:
     """One run beside the first."""
 
     other: Evaluation
-    changes: tuple[Change, ...]
+    settings: Differing
     differences: tuple[Difference, ...]
+    times_as_long: float
+    """How many times the steps of the first run's generator this one's has had."""
 
     def names(self, verdict: Verdict) -> list[str]:
         return [difference.name for difference in self.differences if difference.verdict == verdict]
@@ -86,7 +87,9 @@ class Compared:
             other = comparison.other
             yield ""
             yield f"{first.run}, step {first.step}, and {other.run}, step {other.step}"
-            yield f"  {_of_settings(comparison.changes)}"
+            yield f"  {comparison.settings}"
+            if uneven := _of_length(comparison.times_as_long):
+                yield f"  {uneven}"
             width = max((len(difference.name) for difference in comparison.differences), default=0) + 1
             yield f"  {'':<{width}}{'first':>10}{'other':>10}   the other is"
             for difference in comparison.differences:
@@ -102,7 +105,9 @@ class Compared:
             "others": [
                 {
                     "evaluation": comparison.other.to_json(),
-                    "changes": [str(change) for change in comparison.changes],
+                    "changes": [str(change) for change in comparison.settings.changes],
+                    **comparison.settings.to_json(),
+                    "times_as_long": comparison.times_as_long,
                     "verdicts": {difference.name: difference.verdict for difference in comparison.differences},
                     "worse_by": {
                         difference.name: [difference.worse_by.mean, difference.worse_by.low, difference.worse_by.high]
@@ -130,7 +135,6 @@ def compare(
 
 
 def _compared(first: Evaluation, other: Evaluation) -> Comparison:
-    changes = tuple(change for change in diff(first.recipe, other.recipe) if not change.path.startswith(UNIMPORTANT))
     num_pairs = len(first.enlarged)
     num_asked = 0 if first.obeyed is None else len(first.obeyed.probes) + 2
     among = DEFAULT_NUMBERS + num_pairs + num_asked
@@ -139,7 +143,8 @@ def _compared(first: Evaluation, other: Evaluation) -> Comparison:
         *_of_pairs(first.enlarged, other.enlarged, among),
         *_of_conditions(first.obeyed, other.obeyed, among),
     ]
-    return Comparison(other, changes, tuple(found))
+    settings = Differing.between(flatten(first.recipe), flatten(other.recipe))
+    return Comparison(other, settings, tuple(found), other.step / max(first.step, 1))
 
 
 def differences(
@@ -200,13 +205,13 @@ def _badness(reading: Reading, number: Number) -> list[float]:
     return [number.badness(value, usual) for value in reading.values]
 
 
-def _of_settings(changes: Sequence[Change]) -> str:
-    if not changes:
-        return "no setting differs"
-    if len(changes) == 1:
-        return f"one setting differs: {changes[0]}"
-    shown = "; ".join(map(str, changes[:SHOWN_CHANGES])) + ("; ..." if len(changes) > SHOWN_CHANGES else "")
-    return f"{len(changes)} settings differ, so a difference cannot be laid to any one of them: {shown}"
+def _of_length(times_as_long: float) -> str:
+    """A warning where one of two generators has trained for much longer."""
+    if 1 / LONGER < times_as_long < LONGER:
+        return ""
+    times = times_as_long if times_as_long > 1 else 1 / times_as_long if times_as_long else float("inf")
+    which = "other" if times_as_long > 1 else "first"
+    return f"the {which} has trained {times:.3g} times as long, which may be all that a difference comes from"
 
 
 def _in_words(comparison: Comparison, other: str) -> str:

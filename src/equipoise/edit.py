@@ -73,7 +73,11 @@ OFFERED_PATHS = 3
 
 def diff(before: Part, after: Part) -> list[Change]:
     """The settings that differ between two trees, by path."""
-    old, new = flatten(before), flatten(after)
+    return diff_rows(flatten(before), flatten(after))
+
+
+def diff_rows(old: Mapping[str, Json], new: Mapping[str, Json]) -> list[Change]:
+    """The same of two trees that are written as rows already."""
     paths = list(old) + [path for path in new if path not in old]
     return [
         Change(path, old.get(path, ABSENT), new.get(path, ABSENT))

@@ -21,7 +21,7 @@ from typing import Final
 
 import torch
 
-from equipoise.edit import Edit
+from equipoise.edit import Edit, diff
 from equipoise.engine import checkpoint
 from equipoise.engine.precision import Arithmetic
 from equipoise.engine.score import Scored
@@ -118,8 +118,12 @@ def score_of(run: RunFolder, name: str) -> tuple[Scored, str]:
     return Scored(found["name"], value, shares=shares), found["fault"]
 
 
-def adopt(run: RunFolder, fork: RunFolder, number: int, origin: int, left: int, why: str) -> tuple[Event, ...]:
+def adopt(
+    run: RunFolder, was: RunFolder, fork: RunFolder, number: int, origin: int, left: int, why: str
+) -> tuple[Event, ...]:
     """Make the run, which had come to step `left`, what the fork is: recipe, checkpoints, best generator, sheets, rows.
+
+    `was` is another fork, whose recipe the run had so far.
 
     Returns the events to be written into the run's journal, after which it can be resumed.  Cut short, all of it can be
     done again.
@@ -127,12 +131,14 @@ def adopt(run: RunFolder, fork: RunFolder, number: int, origin: int, left: int, 
     _take_checkpoints(run, fork, origin)
     _take_files(fork.path / "samples", run.samples, "step-*.png", "plane-*.png")
     _take_files(fork.best_generator.parent, run.best_generator.parent, "*")
-    run.write_recipe(fork.read_recipe())
+    recipe = fork.read_recipe()
+    changes = tuple(diff(was.read_recipe(), recipe))
+    run.write_recipe(recipe)
     course = [event for event in _course(fork) if event.step > origin]
     _take_rows(run, fork, [event for event in course if isinstance(event, Tick)])
     end = checkpoint.entries(fork.checkpoints)[-1].step
     return (
-        Adopting(step=origin, number=number, name=fork.path.name, why=why),
+        Adopting(step=origin, number=number, name=fork.path.name, why=why, changes=changes),
         *course,
         Adopted(step=end, number=number, name=fork.path.name, lost_steps=left - origin),
     )

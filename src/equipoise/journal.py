@@ -45,6 +45,10 @@ class Started(Event):
     """Settings that are known to do harm, and what would cure them."""
     begun_from: Mapping[str, Json] = field(default_factory=dict)
     """Whose weights it began with: path, step, networks; empty for new ones."""
+    asked: str = ""
+    """The recipe as it was asked for: a name, a file, file:function; empty from Python."""
+    why: str = ""
+    """A person's words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +76,8 @@ class Resumed(Event):
     goal: Mapping[str, float]
     changes: tuple[Change, ...] = ()
     notices: tuple[str, ...] = ()
+    why: str = ""
+    """A person's words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +163,8 @@ class Trial:
     """As they are typed."""
     effect: str
     """What is expected of it."""
+    look_again: int = 0
+    """Steps after which that is due to show."""
     anew: bool = False
     """Whether it begins with new weights at step 0, because a network changes its shape."""
 
@@ -219,6 +227,8 @@ class Adopting(Event):
     number: int
     name: str
     why: str
+    changes: tuple[Change, ...] = ()
+    """Of the run's recipe."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,7 @@ from equipoise.forking import (
     score_of,
     train_fork,
 )
-from equipoise.journal import Event, Forked, GaveUp, Judged, Prescribed, Reviewed, Trial
+from equipoise.journal import Adopting, Event, Forked, GaveUp, Judged, Prescribed, Reviewed, Trial
 from equipoise.recipe import Recipe
 from equipoise.record import Listener
 from equipoise.run import Where, begin, carry_out, resume
@@ -65,16 +65,17 @@ def train(
     device: str = "auto",
     listeners: Iterable[Listener] = (),
     begin_from: Path | str | None = None,
+    why: str = "",
 ) -> Path:
     """Train a recipe on a folder of data; returns the run's folder.
 
     `budget` is what the command line calls ``--for``: "10m", "5000steps", "200epochs".  `begin_from` is its ``--from``:
-    a run, or a generator in a run's ``best/``, whose weights generator and encoder begin with.  What the autopilot does
-    is the recipe's setting `autopilot`.
+    a run, or a generator in a run's ``best/``, whose weights generator and encoder begin with.  `why` is kept in the
+    run's journal, for ``equipoise journal``.  What the autopilot does is the recipe's setting `autopilot`.
     Raises `RequestError` or `equipoise.spec.SpecError` when it cannot be done as asked, `Fault` when it broke off.
     """
     listeners = tuple(listeners)
-    session = begin(recipe, data, out, budget, device, listeners, begin_from)
+    session = begin(recipe, data, out, budget, device, listeners, begin_from, why)
     Pilot(session.folder, Where(device=device), listeners).fly(session)
     return session.folder.path
 
@@ -129,13 +130,16 @@ class Pilot:
         if len(what.trials) < 2:
             raise RequestError(f"advice {number} is nothing that a setting does: {'; '.join(what.by_hand)}")
         trial = replace(what.trials[1], name=f"{number:03d}-applied")
+        events = self.run.read_journal().events
+        if any(isinstance(event, Adopting) and event.name == trial.name for event in events):
+            raise RequestError(f"advice {number} has been applied already; go on by: equipoise resume {self.run.path}")
         origin = self._nearest(what.origin)
         left = checkpoint.entries(self.run.checkpoints)[-1].step
         kept = keep_apart(self.run, before(number), origin, self.where)
         begin_fork(self.run, kept, trial, origin, self.where).close()
         asked = f"a person applied advice {number}: {' '.join(trial.edits)}"
         asked += f"; the checkpoint of step {what.origin} is gone" if origin != what.origin else ""
-        self._take(adopt(self.run, fork_of(self.run, trial.name), number, origin, left, asked))
+        self._take(adopt(self.run, kept, fork_of(self.run, trial.name), number, origin, left, asked))
         clear(self.run, [trial.name, before(number)])
         return resume(self.run.path, where=self.where, listeners=self.listeners)
 
@@ -247,13 +251,13 @@ class Pilot:
 
     def _adopt(self, one: Intervention) -> None:
         assert one.judged is not None
-        what, fork = one.prescribed, fork_of(self.run, one.judged.chosen)
-        self._take(adopt(self.run, fork, what.number, what.origin, what.step, one.judged.why))
+        what, was, fork = one.prescribed, fork_of(self.run, one.before), fork_of(self.run, one.judged.chosen)
+        self._take(adopt(self.run, was, fork, what.number, what.origin, what.step, one.judged.why))
 
     def _go_back(self, one: Intervention) -> None:
-        assert one.reviewed is not None
-        what, fork = one.prescribed, fork_of(self.run, one.before)
-        self._take(adopt(self.run, fork, what.number, what.origin, one.reviewed.step, one.reviewed.why))
+        assert one.reviewed is not None and one.judged is not None
+        what, was, fork = one.prescribed, fork_of(self.run, one.judged.chosen), fork_of(self.run, one.before)
+        self._take(adopt(self.run, was, fork, what.number, what.origin, one.reviewed.step, one.reviewed.why))
 
     def _take(self, events: Sequence[Event]) -> None:
         append(self.run, events)

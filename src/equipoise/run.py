@@ -14,6 +14,7 @@ import torch
 from equipoise.advising import adviser
 from equipoise.data.corpus import Corpus
 from equipoise.data.edges import has_hard_edges
+from equipoise.data.octaves import octaves
 from equipoise.doctor.lint import lint
 from equipoise.edit import Change, Edit, diff
 from equipoise.engine import checkpoint
@@ -59,6 +60,18 @@ class Where:
     """Threads that read batches ahead, where the data does not fit onto the device."""
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a person said of a run that begins; kept in its journal."""
+
+    why: str = ""
+    asked: str = ""
+    """The recipe as it was asked for at the command line."""
+
+
+NOTHING_SAID = Said()
+
+
 def train(
     recipe: Recipe,
     data: Path | str | None = None,
@@ -68,9 +81,10 @@ def train(
     device: str = "auto",
     listeners: Iterable[Listener] = (),
     begin_from: Path | str | None = None,
+    why: str = "",
 ) -> Path:
     """Train a recipe as `equipoise.piloting.train` does, without an autopilot that acts."""
-    session = begin(recipe, data, out, budget, device, listeners, begin_from)
+    session = begin(recipe, data, out, budget, device, listeners, begin_from, why)
     carry_out(session)
     return session.folder.path
 
@@ -83,13 +97,14 @@ def begin(
     device: str,
     listeners: Iterable[Listener],
     begin_from: Path | str | None,
+    why: str,
 ) -> Session:
     """A new run, by what a person says of it."""
     folder = Path(out) if out is not None else next_free(Path("runs"), "run")
     length = Budget.parse(budget) if budget is not None else None
     where = Where(Path(data) if data is not None else None, device=device)
     origin = Path(begin_from) if begin_from is not None else None
-    return start(recipe, where, folder, length, listeners, origin)
+    return start(recipe, where, folder, length, listeners, origin, Said(why))
 
 
 def start(
@@ -99,6 +114,7 @@ def start(
     budget: Budget | None = None,
     listeners: Iterable[Listener] = (),
     begin_from: Path | None = None,
+    said: Said = NOTHING_SAID,
 ) -> Session:
     """A new run.  Nothing is written before everything that can be checked has been.
 
@@ -129,6 +145,8 @@ def start(
                 goal=goal.to_json(),
                 warnings=tuple(finding.line for finding in lint(recipe, plan.space, plan.num_samples)),
                 begun_from=origin,
+                asked=said.asked,
+                why=said.why,
             )
         )
     except BaseException:  # Ctrl-C too: what has no checkpoint yet is no run, and must not look like one
@@ -170,11 +188,12 @@ def resume(
     where: Where | None = None,
     budget: Budget | None = None,
     listeners: Iterable[Listener] = (),
+    why: str = "",
 ) -> Session:
     """Go on with a run from its newest whole checkpoint.
 
     Settings changed by `edits` are taken over; differences that came about otherwise (an edited ``recipe.json``, other
-    data) are refused with a list of them, unless `accept_changes`.
+    data) are refused with a list of them, unless `accept_changes`.  `why` is kept in the journal.
     """
     where = where or Where()
     folder = RunFolder(path)
@@ -219,6 +238,7 @@ def resume(
             goal=session.goal.to_json(),
             changes=tuple(diff(recorded, recipe)),
             notices=(*notices, *_new_warnings(recorded, recipe, plan)),
+            why=why,
         )
     )
     return session
@@ -275,7 +295,8 @@ def prepare(recipe: Recipe, where: Where, budget: Budget | None = None) -> tuple
     plan = Plan(recipe, corpus.space, len(parts.seen), device, world, readers=where.readers)
     if recipe.tailor is not None:
         sizes = len(parts.seen), len(parts.held_out)
-        found = Circumstances(corpus.space, *sizes, budget, partial(step_seconds, plan), has_hard_edges(corpus))
+        seconds, hard, smooth = partial(step_seconds, plan), has_hard_edges(corpus), partial(octaves, corpus)
+        found = Circumstances(corpus.space, *sizes, budget, seconds, hard, smooth)
         plan = replace(plan, recipe=world.agree(fitted(recipe, found)))
     plan = replace(plan, recipe=with_backends(plan.recipe, plan.space.shape))
     refuse_misfits(plan, corpus)

@@ -1,4 +1,4 @@
-"""Verbs that judge: doctor, report, evaluate, compare."""
+"""Verbs that judge: doctor, report, journal, evaluate, compare."""
 
 from __future__ import annotations
 
@@ -55,6 +55,31 @@ def report(
     from equipoise.report.writing import write_report
 
     sys.stdout.write(f"{write_report(run_folder, out)}\n")
+    return OK
+
+
+@app.command
+def journal(
+    folder: Path = Path("runs"),
+    *,
+    out: Annotated[
+        list[Path] | None,
+        Parameter(name="--out", negative=(), help="write a page instead: FILE.md or FILE.html; may be given twice"),
+    ] = None,
+    json_: AsJson = False,
+) -> int:
+    """The attempt log of one run or of a folder of runs: what was changed, why, what came of it, kept or reverted."""
+    from equipoise.attempts import telling
+    from equipoise.attempts.judging import log_of
+    from equipoise.attempts.page import write
+
+    log = log_of(folder)
+    written = [write(log, page) for page in out or []]
+    if json_:
+        print_json(telling.to_json(log))
+    else:
+        texts = map(str, written) if written else telling.lines(log)
+        sys.stdout.writelines(f"{text}\n" for text in texts)
     return OK
 
 

@@ -34,6 +34,7 @@ Autopilot = Annotated[
     Literal["act", "advise", "off"] | None,
     Parameter(name="--autopilot", help="what is done when the run is ill; advise unless the recipe says otherwise"),
 ]
+Why = Annotated[str, Parameter(name="--why", help="what for, in your words; see equipoise journal")]
 
 
 @app.command
@@ -99,6 +100,7 @@ def train(
     begin_from: Annotated[
         Path | None, Parameter(name="--from", help="a run, or a generator in best/, whose weights to begin with")
     ] = None,
+    why: Why = "",
     autopilot: Autopilot = None,
     ada: Annotated[bool, flag("--ada", "adaptive augmentation in place of the recipe's own; for few samples")] = False,
     rehearse: Annotated[
@@ -130,7 +132,8 @@ def train(
             return NOT_WELL if rehearsed.faults else OK
         view = _view()
         listeners = _listeners(view, track, folder)
-        session = run.start(settings, where, folder, budget, listeners, begin_from)
+        said = run.Said(why, asked=_as_asked(recipe))
+        session = run.start(settings, where, folder, budget, listeners, begin_from, said)
     return _fly(Pilot(session.folder, replace(where, progress=None), listeners), session, view)
 
 
@@ -142,6 +145,7 @@ def resume(
     accept_changes: Annotated[bool, flag("--accept-changes", "go on although settings or data differ")] = False,
     data: Data = None,
     length: Annotated[str | None, Parameter(name="--for", help="how much longer: 10m, 5000steps, 200epochs")] = None,
+    why: Why = "",
     autopilot: Autopilot = None,
     track: Track = None,
     workers: Workers = 1,
@@ -171,6 +175,7 @@ def resume(
             where=replace(where, progress=progress),
             budget=budget,
             listeners=listeners,
+            why=why,
         )
     return _fly(pilot, session, view)
 
@@ -263,6 +268,13 @@ def _readers(workers: int) -> int:
     if not 1 <= workers <= MOST_WORKERS:
         raise RequestError(f"--workers {workers}: at least 1 and at most {MOST_WORKERS}")
     return workers
+
+
+def _as_asked(recipe: str) -> str:
+    """A recipe's name, or its whole path where it is a file or a run."""
+    path = Path(recipe)
+    is_file = path.is_file() or (path / "recipe.json").is_file()
+    return str(path.absolute()) if is_file else recipe
 
 
 def _stem(recipe: str) -> str:

@@ -11,13 +11,14 @@ import math
 import re
 import statistics
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from equipoise.doctor.interventions import Intervention, Past
 from equipoise.doctor.symptom import Diagnosis, Examination, Remedy
 from equipoise.edit import Edit
 from equipoise.journal import GaveUp, Measured, Prescribed, Reviewed, Trial
+from equipoise.spec import TAG, Json
 
 LAST_SCORES: Final = 3
 """Whose median stands for how good a run is: one lucky score is none."""
@@ -100,7 +101,7 @@ def go_on(failed: Intervention, past: Past, law: Law) -> Prescribed | GaveUp:
     before = failed.prescribed
     left = tuple(trial for trial in before.left if trial.edits not in past.tried)
     over = _budget_is_over(before.symptom, past, law) or ("" if left else "every remedy has been tried")
-    plan = _planned(left, before.origin, law, past, before.review_at - before.end) if not over else None
+    plan = _planned(left, before.origin, law, past) if not over else None
     if plan is None:
         return GaveUp(
             step=before.origin,
@@ -122,7 +123,7 @@ def go_on(failed: Intervention, past: Past, law: Law) -> Prescribed | GaveUp:
         by_hand=before.by_hand,
         origin=before.origin,
         end=end,
-        review_at=_review_at(end, before.review_at - before.end, law),
+        review_at=_review_at(end, _look_again(trials), law),
         length_steps=law.length_steps,
         score_before=before.score_before,
     )
@@ -172,14 +173,32 @@ def _cures(diagnosis: Diagnosis, past: Past, admits: Admits) -> tuple[Trial, ...
 
 
 def _trial(remedy: Remedy) -> Trial:
-    edits = tuple(map(str, remedy.edits))
-    return Trial(_slug(" ".join(edits)), edits, remedy.effect, remedy.anew)
+    return Trial(
+        _slug(remedy.edits), tuple(map(str, remedy.edits)), remedy.effect, math.ceil(remedy.look_again), remedy.anew
+    )
 
 
-def _slug(text: str) -> str:
-    """Letters, digits and dots, short enough for any file system."""
-    words = re.sub(r"[^A-Za-z0-9._]+", "-", text.replace("*=", "times").replace("_optim", ""))
-    return words.strip("-.")[:LONGEST_NAME].rstrip("-.")
+_SIGNS: Final = {"set": "", "scale": "times-", "add": "plus-"}
+
+
+def _slug(edits: Iterable[Edit]) -> str:
+    """A folder's name: letters, digits and dots, short enough for any file system."""
+    return re.sub(r"[^A-Za-z0-9._]+", "-", "-".join(map(_in_short, edits)))[:LONGEST_NAME].strip("-.")
+
+
+def _in_short(edit: Edit) -> str:
+    name = _leaf(edit.path)
+    return f"without-{name}" if edit.op == "drop" else f"{name}-{_SIGNS[edit.op]}{_short(edit.value)}"
+
+
+def _leaf(path: str) -> str:
+    """What tells a setting from others: without its phase, and without the words that all of its kind share."""
+    return re.sub(r"^phases\.[^.]+\.(terms\.)?", "", path).replace("_optim", "")
+
+
+def _short(value: Json) -> str:
+    """A number or word as it is; of a part its kind."""
+    return str(value[TAG]).rpartition(".")[2] if isinstance(value, dict) and TAG in value else str(value)
 
 
 def _budget_is_over(symptom: str, past: Past, law: Law) -> str:
@@ -194,11 +213,10 @@ def _budget_is_over(symptom: str, past: Past, law: Law) -> str:
 
 def _prescribed(now: Now, diagnosis: Diagnosis, cures: tuple[Trial, ...], past: Past, law: Law) -> Prescribed | GaveUp:
     origin = _origin(now, diagnosis)
-    look_again = _look_again(diagnosis, cures)
-    plan = _planned(cures, origin, law, past, look_again)
+    plan = _planned(cures, origin, law, past)
     if plan is None and law.mode == "act":
         return _gave_up(now.step, diagnosis, _NO_STEPS)
-    trials, end = plan if plan is not None else (cures[: law.candidates], origin + look_again)
+    trials, end = plan if plan is not None else (cures[: law.candidates], origin + _look_again(cures))
     number = past.next_number
     return Prescribed(
         step=now.step,
@@ -211,7 +229,7 @@ def _prescribed(now: Now, diagnosis: Diagnosis, cures: tuple[Trial, ...], past: 
         by_hand=tuple(remedy.words for remedy in diagnosis.remedies if not remedy.edits),
         origin=origin,
         end=end,
-        review_at=_review_at(end, look_again, law),
+        review_at=_review_at(end, _look_again(trials), law),
         length_steps=law.length_steps,
         score_before=median_score(now.scores),
     )
@@ -226,24 +244,20 @@ def _origin(now: Now, diagnosis: Diagnosis) -> int:
     return max((step for step in now.origins if step < onset), default=0)
 
 
-def _look_again(diagnosis: Diagnosis, cures: Sequence[Trial]) -> int:
+def _look_again(trials: Iterable[Trial]) -> int:
     """Steps after which the last of these remedies is due to show."""
-    named = {trial.edits for trial in cures}
-    due = [remedy.look_again for remedy in diagnosis.remedies if tuple(map(str, remedy.edits)) in named]
-    return math.ceil(max(due, default=0.0))
+    return max((trial.look_again for trial in trials), default=0)
 
 
-def _planned(
-    cures: Sequence[Trial], origin: int, law: Law, past: Past, look_again: int
-) -> tuple[tuple[Trial, ...], int] | None:
+def _planned(cures: Sequence[Trial], origin: int, law: Law, past: Past) -> tuple[tuple[Trial, ...], int] | None:
     """As many remedies as the budget bears, and the step at which forks end; nothing where it bears none.
 
     All forks but one are lost.  One that begins anew also costs the steps up to the origin.
     """
-    wanted = min(law.horizon or look_again, math.floor(law.length_steps) - origin)
     left = law.extra * law.length_steps - past.fork_steps
     for count in range(min(law.candidates, len(cures)), 0, -1):
         for chosen in (tuple(cures[:count]), tuple(trial for trial in cures if not trial.anew)[:count]):
+            wanted = min(law.horizon or _look_again(chosen), math.floor(law.length_steps) - origin)
             steps = min(wanted, math.floor((left - origin * sum(trial.anew for trial in chosen)) / count))
             if chosen and steps >= max(1.0, LEAST_SHARE * wanted):
                 return chosen, origin + steps
@@ -262,8 +276,7 @@ def _numbered(number: int, trials: Iterable[Trial]) -> tuple[Trial, ...]:
     """With no change first, and with names for folders."""
     same = Trial("no-change", (str(Edit("course", value=number)),), "what another course of chance brings by itself")
     return tuple(
-        Trial(f"{number:03d}-{place}-{trial.name}", trial.edits, trial.effect, trial.anew)
-        for place, trial in enumerate((same, *trials))
+        replace(trial, name=f"{number:03d}-{place}-{trial.name}") for place, trial in enumerate((same, *trials))
     )
 
 

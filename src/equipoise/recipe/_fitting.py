@@ -27,6 +27,8 @@ class Circumstances:
     """Measures how long a step of a recipe takes on this machine."""
     has_hard_edges: bool = False
     """Whether the samples are more like drawings of few colours than like photographs."""
+    octaves: Callable[[str], tuple[float, ...]] = lambda name: ()
+    """Measures how smooth a continuous channel is: the amplitudes of its level and of each grid."""
 
 
 class Fitting:

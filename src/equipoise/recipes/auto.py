@@ -19,9 +19,6 @@ STEPS = 8000
 SIZES = (16, 32, 64)
 """In pixels.  Smaller pictures are not enlarged for nothing."""
 SIZE = "a CPU can still do 64"
-MEASURED_AT = 32
-"""Pixels a side at which the penalties were measured."""
-PIXELS = "times the pixels, over which the critic's slope is spread: Karras et al. 2020, arXiv:1912.04958; LAB.md"
 SMALL_BATCH, BATCH = 32, 64
 MANY_SAMPLES = 5000
 
@@ -40,11 +37,6 @@ class FitToData(FitToTime):
         fitting.choose("batch", BATCH if many else SMALL_BATCH, f"guess: for {at.num_samples} samples to train on")
         if at.has_hard_edges:
             fitting.choose("generator.upsampling", "transposed", "the samples have hard edges: learned better (LAB.md)")
-        times = at.space.height * at.space.width / MEASURED_AT**2
-        if times > 1:
-            for end, gamma in (("start", relativistic.GAMMA), ("end", relativistic.LAST_GAMMA)):
-                for term in ("r1", "r2"):
-                    fitting.choose(f"phases.main.terms.{term}.weight.{end}", gamma * times, f"{times:g} {PIXELS}")
         super().fit(fitting, at)
 
 
@@ -61,7 +53,7 @@ def auto() -> Recipe:
         average=Average(decay=0.998),
         batch=BATCH,
         cadence=Cadence(tick_steps=20, sheet_steps=500),
-        tailor=FitToData(whole=relativistic.SCHEDULES),
+        tailor=FitToData(whole=relativistic.SCHEDULES, spread=relativistic.SPREAD),
         reasons={
             "source.size": f"fitted to the pictures' own size; {SIZE}",
             "source.min_side": "no picture is too small to be enlarged",

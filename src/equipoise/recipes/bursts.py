@@ -26,7 +26,7 @@ def bursts() -> Recipe:
         augment=Augment((SHIFT_IN_TIME, GAIN), "both", Adaptive()),
         batch=32,
         cadence=Cadence(tick_steps=20, sheet_steps=300),
-        tailor=FitToTime(whole=relativistic.SCHEDULES),
+        tailor=FitToTime(whole=relativistic.SCHEDULES, spread=relativistic.SPREAD),
         reasons={
             "source.size": "notes: 128 channels of frequency, 128 columns of time",
             "source.average": "as they were recorded",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 from equipoise.recipe import Circumstances, Fitting, Recipe, Span, Tailor
-from equipoise.spec import Knob, encode
+from equipoise.spec import Knob, encode, flatten
 
 WIDTHS = (96, 64, 48, 32, 24, 16)
 """Of the networks, widest first."""
@@ -15,6 +15,9 @@ FIRST_WIDTH = 32
 PATHS = ("generator.width", "critic.width")
 UNTIL_SETTLED = 0.05
 """Share of the run over which the average of the weights forgets half."""
+MEASURED_AT = 32
+"""Pixels a side at which the penalties were measured."""
+PIXELS = "times the pixels, over which the critic's slope is spread: Karras et al. 2020, arXiv:1912.04958; LAB.md"
 SHEETS = 12
 TICK_S = 2.0
 
@@ -41,11 +44,14 @@ class FitToTime(Tailor):
     """Schedules that end with the run."""
     half: tuple[str, ...] = ()
     """Schedules that end in its middle."""
+    spread: tuple[str, ...] = ()
+    """Penalties of a critic's slope, which grow with the pixels beyond 32 a side."""
 
     def fit_source(self, fitting: Fitting, native_side: int | None) -> None:
         pass
 
     def fit(self, fitting: Fitting, at: Circumstances) -> None:
+        self._spread_penalties(fitting, at)
         self._choose_width(fitting, at)
         step_s = at.step_seconds(fitting.recipe)
         steps = self._steps(fitting, at, step_s)
@@ -59,6 +65,15 @@ class FitToTime(Tailor):
         fitting.choose("average.decay", round(decay, 6), f"forgets half in {UNTIL_SETTLED:.0%} of the run")
         fitting.choose("cadence.sheet_steps", max(1, math.ceil(steps / SHEETS)), f"{SHEETS} sheets a run")
         fitting.choose("cadence.tick_steps", max(1, round(TICK_S / step_s)), "a line every two seconds")
+
+    def _spread_penalties(self, fitting: Fitting, at: Circumstances) -> None:
+        times = at.space.height * at.space.width / MEASURED_AT**2
+        if times > 1:
+            settings = flatten(fitting.recipe)
+            for path in self.spread:
+                gamma = settings[path]
+                assert isinstance(gamma, float)
+                fitting.choose(path, gamma * times, f"{gamma:g} at 32 pixels a side, {times:g} {PIXELS}")
 
     def _choose_width(self, fitting: Fitting, at: Circumstances) -> None:
         """The widest networks with which there is time for enough steps."""

@@ -13,6 +13,8 @@ GAMMA, LAST_GAMMA = 1.0, 0.3
 """Of both penalties, at the first step and at the last."""
 SCHEDULES = ("phases.main.terms.r1.weight", "phases.main.terms.r2.weight", "g_optim.lr", "d_optim.lr")
 """They end with the run."""
+SPREAD = tuple(f"phases.main.terms.{term}.weight.{end}" for term in ("r1", "r2") for end in ("start", "end"))
+"""They grow with the pixels, over which the critic's slope is spread."""
 
 
 def phase(steps: int) -> Phase:

@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from equipoise.augment import Flip, Noise, QuarterTurns
 from equipoise.data import Layer, Raster
 from equipoise.networks import DcganCritic, TilesGenerator
-from equipoise.recipe import Augment, Average, Cadence, Categories, Recipe
+from equipoise.recipe import Augment, Average, Cadence, Categories, Circumstances, Fitting, Recipe
 from equipoise.recipes import relativistic
 from equipoise.recipes.pacing import FIRST_WIDTH, FITTED, FitToTime
 from equipoise.schedule import Linear
+from equipoise.spec import Json
 
 STEPS = 6000
 NOISE = "augment.operations.2.sigma"
+
+
+OF_LAND = (0.3, 0.04, 0.02, 0.01, 0.005)
+"""Of tiles of 2 km between plains and mountains, until the data have been looked at."""
+
+
+@dataclass(frozen=True)
+class FitToTiles(FitToTime):
+    """Chooses how smooth the generator's smooth channels begin, too."""
+
+    def fit(self, fitting: Fitting, at: Circumstances) -> None:
+        generator = fitting.recipe.generator
+        assert isinstance(generator, TilesGenerator)
+        there = {channel.name for channel in at.space.channels if channel.kind == "continuous"}
+        for name in there & set(generator.smooth):
+            amplitudes: list[Json] = [float(f"{value:.2g}") for value in at.octaves(name)]
+            if all(amplitudes):
+                fitting.choose(f"generator.smooth.{name}", amplitudes, "measured in the data: level, then each grid")
+        super().fit(fitting, at)
 
 
 def terrain() -> Recipe:
@@ -25,7 +47,14 @@ def terrain() -> Recipe:
                 "trees": Layer("cc.tif", unit="%", low=0.0, high=100.0, remap={"254": 0.0, "255": 0.0}),
             },
         ),
-        generator=TilesGenerator(latent=128, width=FIRST_WIDTH, norm="batch", smooth=("height",)),
+        generator=TilesGenerator(
+            latent=128,
+            width=FIRST_WIDTH,
+            upsampling="bilinear",
+            norm="batch",
+            speckle=0.5,
+            smooth={"height": OF_LAND},
+        ),
         critic=DcganCritic(width=FIRST_WIDTH, norm="none", weights="he", dropout=0.05),
         phases={"main": relativistic.phase(STEPS)},
         g_optim=relativistic.adam(STEPS),
@@ -35,7 +64,7 @@ def terrain() -> Recipe:
         categories=Categories(),
         batch=16,
         cadence=Cadence(tick_steps=20, sheet_steps=500),
-        tailor=FitToTime(seconds=900.0, whole=relativistic.SCHEDULES, half=(NOISE,)),
+        tailor=FitToTiles(seconds=900.0, whole=relativistic.SCHEDULES, half=(NOISE,), spread=relativistic.SPREAD),
         reasons={
             "source.size": "notes: 64 pixels; at 30 m a pixel a tile is 1.9 km wide",
             "source.block": "guess: neighbouring tiles are too much alike to test one by the other",
@@ -47,8 +76,10 @@ def terrain() -> Recipe:
             "generator.latent": "notes: 128",
             "generator.kernel": "notes: 3, after 5 had only smoothed",
             "generator.temperature": "notes: 1",
+            "generator.upsampling": "measured, LAB.md: classes and trees without a grid in them",
             "generator.norm": "measured, LAB.md: shares of classes and variety are nearer than with instance norm",
-            "generator.smooth": "measured, LAB.md: heights without it are stripes",
+            "generator.speckle": "measured, LAB.md: without it all layers are full of stripes",
+            "generator.smooth.height": "measured, LAB.md: heights without it are stripes; fitted to the data",
             "critic.dropout": "notes: 0.05 in place of 0.25, with which tiles became generic",
             **relativistic.REASONS,
             **dict.fromkeys(FITTED, "fitted to the machine and the time"),

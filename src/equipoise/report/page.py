@@ -67,14 +67,6 @@ class Dossier:
 
 def page(dossier: Dossier) -> str:
     """The whole document."""
-    style = resources.files("equipoise.report").joinpath("style.css").read_text(encoding="utf-8")
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("title", f"{dossier.name}: {VERDICTS[dossier.examination.verdict]}"),
-        tag("style", Html(style)),
-    )
     sections = (
         _verdict(dossier),
         _section("What was found", [_diagnosis(found, dossier.trace) for found in dossier.examination.diagnoses]),
@@ -87,8 +79,20 @@ def page(dossier: Dossier) -> str:
         _section("Settings", _settings(dossier)),
         _section("Machine", _rows(dossier.machine)),
     )
-    document = tag("html", head, tag("body", tag("main", *sections)), lang="en")
-    return f"<!doctype html>\n{document}\n"
+    return document(f"{dossier.name}: {VERDICTS[dossier.examination.verdict]}", *sections)
+
+
+def document(title: str, *sections: Html) -> str:
+    """A whole page that needs nothing but itself."""
+    style = resources.files("equipoise.report").joinpath("style.css").read_text(encoding="utf-8")
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("title", title),
+        tag("style", Html(style)),
+    )
+    return f"<!doctype html>\n{tag('html', head, tag('body', tag('main', *sections)), lang='en')}\n"
 
 
 def _section(title: str, parts: Iterable[Html]) -> Html:
@@ -148,9 +152,14 @@ def _remedy(remedy: Remedy) -> Html:
 
 
 def _sheet(sheet: Sheet) -> Html:
-    picture = base64.b64encode(sheet.path.read_bytes()).decode("ascii")
-    image = tag("img", src=f"data:image/png;base64,{picture}", alt=sheet.title, loading="lazy")
-    return tag("figure", image, tag("figcaption", sheet.title), class_="sheet")
+    return pictured(sheet.title, sheet.path.read_bytes())
+
+
+def pictured(title: str, picture: bytes, kind: str = "png") -> Html:
+    """A picture inside the page."""
+    source = f"data:image/{kind};base64,{base64.b64encode(picture).decode('ascii')}"
+    image = tag("img", src=source, alt=title, loading="lazy")
+    return tag("figure", image, tag("figcaption", title), class_="sheet")
 
 
 def _curves(dossier: Dossier) -> list[Html]:

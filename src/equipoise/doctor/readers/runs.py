@@ -239,11 +239,17 @@ def _are_phases(found: Any) -> bool:
 def _is_sound(event: Event) -> bool:
     """Whether what is read of an event is what a run writes."""
     numbers: list[Any] = []
+    words: list[Any] = []
+    if isinstance(event, Faulted):
+        words.append(event.message)
+    if isinstance(event, SelfTested):
+        words += [*event.faults, *event.doubts]
     if isinstance(event, Tick):
         numbers += [event.epoch, event.images, event.waiting, *_values(event.values)]
     if isinstance(event, Measured):
         numbers += [event.value, *_values(event.beside), *_values(event.floors)]
-    return _is_count(event.step) and all(isinstance(value, float) or _is_count(value) for value in numbers)
+    are_numbers = all(isinstance(value, float) or _is_count(value) for value in numbers)
+    return _is_count(event.step) and are_numbers and all(isinstance(word, str) for word in words)
 
 
 def _is_count(value: Any) -> bool:

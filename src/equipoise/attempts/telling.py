@@ -1,0 +1,226 @@
+"""The attempt log in words: on a terminal, as Markdown, and for a machine."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from equipoise.attempts.judging import Beside, Entry, Log
+from equipoise.attempts.reading import Attempt, Outcome
+from equipoise.differing import shown
+from equipoise.doctor.telling import VERDICTS
+from equipoise.spec import Json
+from equipoise.terminal import clock
+
+SHOWN_DIGEST: Final = 8
+NO_END: Final = "no end was written down: it is running, or was killed"
+_MARKUP: Final = re.compile(r"([\\`*_\[\]<|#])")
+
+
+def lines(log: Log) -> Iterator[str]:
+    """The log for a terminal: a block for each attempt, those on the same data together."""
+    for digest, entries in log.by_data().items():
+        yield of_data(digest, entries)
+        for entry in entries:
+            yield ""
+            yield f"{entry.number}. {when(entry.attempt)}  {name(entry.attempt, log)}"
+            yield from (f"   {label:<9}{text}" for label, text in facts(entry))
+        yield ""
+    yield from unread(log)
+
+
+def markdown(log: Log, beside: Path) -> str:
+    """The log as Markdown, for a file in the folder `beside`; sheets are linked from there."""
+    parts = ["# Attempts"]
+    for digest, entries in log.by_data().items():
+        parts.append(f"## {_plain(of_data(digest, entries))}")
+        for entry in entries:
+            parts.append(f"### {entry.number}. {_plain(name(entry.attempt, log))}, {when(entry.attempt)}")
+            parts.append("\n".join(f"- {label}: {_marked(entry, label, text)}" for label, text in facts(entry)))
+            if entry.attempt.sheet is not None:
+                parts.append(f"![samples of attempt {entry.number}]({_link(entry.attempt.sheet, beside)})")
+    if log.unread:
+        parts.append("## Not read")
+        parts.append("\n".join(f"- {_plain(text)}" for text in unread(log)))
+    return "\n\n".join(parts) + "\n"
+
+
+def to_json(log: Log) -> dict[str, Json]:
+    """The log as a document."""
+    return {
+        "folder": str(log.folder),
+        "attempts": [_as_json(entry) for entry in log.entries],
+        "unread": [{"run": str(it.run), "why": it.why} for it in log.unread],
+    }
+
+
+def facts(entry: Entry) -> list[tuple[str, str]]:
+    """What is told of an attempt, each under a word; nothing where there is nothing to tell."""
+    attempt = entry.attempt
+    told = [
+        ("recipe", attempt.recipe),
+        ("changed", changed(entry)),
+        ("but", _nearest(entry.nearest)),
+        ("why", why(entry)),
+        ("trained", trained(attempt)),
+        ("result", result(entry)),
+        ("doctor", doctor(attempt)),
+        ("then", entry.fate),
+        ("note", "; ".join(attempt.remarks)),
+    ]
+    return [(label, text) for label, text in told if text]
+
+
+def name(attempt: Attempt, log: Log) -> str:
+    """The run, and the step from which on an attempt within it began."""
+    run = str(attempt.run.relative_to(log.folder)) if attempt.run != log.folder else attempt.run.resolve().name
+    return f"{run}, from step {attempt.first_step}" if attempt.came_from is not None else run
+
+
+def when(attempt: Attempt) -> str:
+    return datetime.fromtimestamp(attempt.begun_s).strftime("%Y-%m-%d %H:%M")
+
+
+def of_data(digest: str, entries: Sequence[Entry]) -> str:
+    """What a group of attempts was trained on."""
+    if not digest:
+        return "Data not known: these attempts are not compared"
+    last = entries[-1].attempt
+    counted = f"{last.num_samples} samples, " if isinstance(last.num_samples, int) else ""
+    return f"Data {last.data_path or 'of the recipe itself'} ({counted}{digest[:SHOWN_DIGEST]})"
+
+
+def changed(entry: Entry) -> str:
+    if not entry.attempt.data:
+        return ""
+    if entry.before is None:
+        return "the first on these data"
+    return f"against attempt {entry.before.number}, {entry.before.differing}"
+
+
+def why(entry: Entry) -> str:
+    """A person's words, the doctor's finding where its advice was taken; where nobody said why, what it had found."""
+    advised = f"as the doctor advised: {entry.advised}" if entry.advised else ""
+    told = "; ".join(words for words in (entry.attempt.why, advised) if words)
+    return told or (f"not said; the doctor had found: {entry.was_found}" if entry.was_found else "")
+
+
+def trained(attempt: Attempt) -> str:
+    steps = f"{max(attempt.last_step - attempt.first_step, 0)} steps"
+    return f"{steps}, {clock(attempt.seconds)}; {attempt.end or NO_END}"
+
+
+def result(entry: Entry) -> str:
+    """The number that chose the best generator, beside its floor, and what it says against earlier attempts."""
+    outcome = entry.attempt.outcome
+    if outcome is None:
+        return "nothing was measured"
+    against = [_against(beside) for beside in (entry.before, entry.nearest) if beside is not None]
+    return "; ".join([_measured(outcome), *against])
+
+
+def doctor(attempt: Attempt) -> str:
+    if not attempt.verdict:
+        return f"cannot tell: {attempt.found}" if attempt.found else ""
+    return f"{VERDICTS[attempt.verdict]}: {attempt.found}" if attempt.verdict in VERDICTS else attempt.found
+
+
+def unread(log: Log) -> Iterator[str]:
+    return (f"{it.run}: {it.why}" for it in log.unread)
+
+
+def _measured(outcome: Outcome) -> str:
+    floor = f", other real samples {outcome.floor:.3g}" if outcome.floor is not None else ""
+    trust = "" if outcome.is_trusted else ", which cannot be trusted"
+    return f"{outcome.name} {outcome.value:.3g} at step {outcome.step}{floor}{trust}"
+
+
+def _against(beside: Beside) -> str:
+    remark = f" ({beside.why})" if beside.why else ""
+    if beside.result in ("better", "worse"):
+        return f"{beside.result} than attempt {beside.number}{remark}"
+    if beside.result == "not compared":
+        return f"not compared with attempt {beside.number}{remark}"
+    return f"better or worse than attempt {beside.number} cannot be told{remark}"
+
+
+def _nearest(beside: Beside | None) -> str:
+    return f"against attempt {beside.number}, {beside.differing}" if beside is not None else ""
+
+
+def setting_apart(entry: Entry, label: str, text: str) -> tuple[str, str]:
+    """A fact, and the one setting that differs, which is to stand out; empty where that is not what is told."""
+    beside = {"changed": entry.before, "but": entry.nearest}.get(label)
+    one = beside.differing.one if beside is not None else None
+    words = shown(one) if one is not None else ""
+    return text.removesuffix(words), words
+
+
+def _marked(entry: Entry, label: str, text: str) -> str:
+    words, setting = setting_apart(entry, label, text)
+    return _plain(words) + (f"**{_plain(setting)}**" if setting else "")
+
+
+def _plain(text: str) -> str:
+    """A text in which Markdown finds no markup."""
+    return _MARKUP.sub(r"\\\1", text)
+
+
+def _link(path: Path, beside: Path) -> str:
+    """From a folder to a file, as an address."""
+    return quote(Path(os.path.relpath(path.resolve(), beside.resolve())).as_posix())
+
+
+def _as_json(entry: Entry) -> dict[str, Json]:
+    attempt = entry.attempt
+    return {
+        "number": entry.number,
+        "run": str(attempt.run),
+        "recipe": attempt.recipe,
+        "begun": datetime.fromtimestamp(attempt.begun_s).astimezone().isoformat(timespec="seconds"),
+        "data": attempt.data or None,
+        "first_step": attempt.first_step,
+        "last_step": attempt.last_step,
+        "images": attempt.images,
+        "seconds": round(attempt.seconds, 3),
+        "end": attempt.end or None,
+        "why": attempt.why or None,
+        "advised_for": entry.advised or None,
+        "found_before": entry.was_found or None,
+        "before": _beside_as_json(entry.before),
+        "nearest": _beside_as_json(entry.nearest),
+        "measure": _outcome_as_json(attempt.outcome),
+        "verdict": attempt.verdict or None,
+        "found": attempt.found or None,
+        "then": entry.fate or None,
+        "sheet": str(attempt.sheet) if attempt.sheet is not None else None,
+        "remarks": list(attempt.remarks),
+    }
+
+
+def _beside_as_json(beside: Beside | None) -> dict[str, Json] | None:
+    if beside is None:
+        return None
+    return {
+        "number": beside.number,
+        **beside.differing.to_json(),
+        "result": beside.result,
+        "remark": beside.why or None,
+    }
+
+
+def _outcome_as_json(outcome: Outcome | None) -> dict[str, Json] | None:
+    if outcome is None:
+        return None
+    return {
+        "name": outcome.name,
+        "value": outcome.value,
+        "step": outcome.step,
+        "floor": outcome.floor,
+        "trusted": outcome.is_trusted,
+    }

@@ -1,0 +1,125 @@
+"""What differs between two recipes, as a person would count it: which one setting, or how many at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from equipoise.edit import ABSENT, Change, diff_rows, show
+from equipoise.spec import Json, join
+
+UNIMPORTANT: Final = ("reasons.", "cadence.", "autopilot", "summary")
+"""Settings that change nothing in the samples."""
+CHANCE: Final = ("seed", "course")
+"""Another seed, or another course by it, is the same attempt again: what it changes is chance, by which a setting is
+judged."""
+SHOWN_CHANGES: Final = 6
+SHOWN_INSIDE: Final = 6
+"""Settings of a part that came or went are told with it, so many at most."""
+
+
+_PACKAGES: Final = re.compile(r"\bequipoise\.(?:\w+\.)*(?=\w)")
+
+
+@dataclass(frozen=True, slots=True)
+class Differing:
+    """What differs between two recipes, counted as a person would."""
+
+    changes: tuple[Change, ...]
+    """Each a thing that was changed, the seed aside."""
+    rows: tuple[Change, ...]
+    """The same as single settings."""
+    is_reseeded: bool = False
+
+    @classmethod
+    def between(cls, before: Mapping[str, Json], after: Mapping[str, Json]) -> Differing:
+        """Of two recipes as `equipoise.spec.flatten` writes them."""
+        rows = diff_rows(material(before), material(after))
+        return cls(tuple(folded(rows)), tuple(rows), any(before.get(path) != after.get(path) for path in CHANCE))
+
+    @property
+    def one(self) -> Change | None:
+        """The one setting that differs, where there is just one."""
+        return self.changes[0] if len(self.changes) == 1 else None
+
+    def __str__(self) -> str:
+        seed = ", and the seed" if self.is_reseeded else ""
+        if not self.changes:
+            return "no setting differs but the seed" if self.is_reseeded else "no setting differs"
+        if self.one is not None:
+            return f"one setting differs{seed}: {shown(self.one)}"
+        more = "; ..." if len(self.changes) > SHOWN_CHANGES else ""
+        listed = "; ".join(map(shown, self.changes[:SHOWN_CHANGES])) + more
+        return f"{len(self.changes)} settings differ{seed}, so nothing can be laid to any one of them: {listed}"
+
+    def to_json(self) -> dict[str, Json]:
+        return {
+            "settings": [{"path": it.path, "before": it.before, "after": it.after} for it in self.changes],
+            "one_setting": self.one.path if self.one is not None else None,
+            "several_at_once": len(self.changes) > 1,
+            "another_seed": self.is_reseeded,
+        }
+
+
+def material(settings: Mapping[str, Json]) -> dict[str, Json]:
+    """Those that make an attempt another one."""
+    return {path: value for path, value in settings.items() if path not in CHANCE and not path.startswith(UNIMPORTANT)}
+
+
+def shown(change: Change) -> str:
+    """A change in one line, parts by the last of their names."""
+    return _PACKAGES.sub("", str(change))
+
+
+def folded(changes: Sequence[Change]) -> list[Change]:
+    """One change for each thing that a person changed.
+
+    A part that comes, goes or takes another's place brings rows of its own, and its table says so too; of these only
+    the row of the part stays, with the settings that came or went inside it.
+    """
+    changed = {change.path: change for change in changes}
+    heads = [change for change in changes if not _is_inside(change, changed)]
+    return [_with_inside(change, changes) for change in heads if not _names_only(change, changed)]
+
+
+def _is_inside(change: Change, changed: Mapping[str, Change]) -> bool:
+    """Whether the row came or went with a part above it, which came, went or was replaced."""
+    steps = change.path.split(".")
+    above = (changed.get(".".join(steps[:count])) for count in range(1, len(steps)))
+    return _is_one_sided(change) and any(head is not None and not _is_table(head) for head in above)
+
+
+def _is_one_sided(change: Change) -> bool:
+    return change.before == ABSENT or change.after == ABSENT
+
+
+def _is_table(change: Change) -> bool:
+    return isinstance(change.before, list) and isinstance(change.after, list)
+
+
+def _names_only(change: Change, changed: Mapping[str, Change]) -> bool:
+    """Whether the row is a table's list of names, whose entries that came or went have rows of their own."""
+    if not isinstance(change.before, list) or not isinstance(change.after, list):
+        return False
+    names = {show(name) for name in change.before} ^ {show(name) for name in change.after}
+    return bool(names) and all(join(change.path, name) in changed for name in names)
+
+
+def _with_inside(head: Change, changes: Sequence[Change]) -> Change:
+    prefix = head.path + "."
+    inside = [change for change in changes if change.path.startswith(prefix) and _is_one_sided(change)]
+    if not inside or _is_table(head):
+        return head
+    gone = {change.path.removeprefix(prefix): change.before for change in inside if change.after == ABSENT}
+    come = {change.path.removeprefix(prefix): change.after for change in inside if change.before == ABSENT}
+    return Change(head.path, _as_call(head.before, gone), _as_call(head.after, come))
+
+
+def _as_call(value: Json, inside: Mapping[str, Json]) -> Json:
+    """A part's tag with settings of it, as a call is written."""
+    if not inside:
+        return value
+    words = [f"{name}={show(item)}" for name, item in list(inside.items())[:SHOWN_INSIDE]]
+    return f"{show(value)}({', '.join(words)}{', ...' if len(inside) > SHOWN_INSIDE else ''})"

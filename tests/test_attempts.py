@@ -1,0 +1,434 @@
+"""The attempt log: read of what runs wrote down, whole or torn, and honest about chance."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+import equipoise
+import tiny
+from equipoise.attempts.judging import BETWEEN_SEEDS, log_of
+from equipoise.cli import run_command
+from equipoise.edit import Change, Edit, diff
+from equipoise.journal import (
+    Checkpointed,
+    Diagnosed,
+    Event,
+    Faulted,
+    Finished,
+    Journal,
+    Measured,
+    Pictured,
+    Resumed,
+    Started,
+    Tick,
+    read,
+    to_line,
+)
+from equipoise.recipe import Recipe, edited
+from equipoise.spec import encode
+
+TINY = f"{Path(tiny.__file__)}:points"
+DAY = 86400.0
+FLOOR = 0.001
+
+
+def recipe(*edits: str) -> Recipe:
+    return edited(tiny.points(), [Edit.parse(text) for text in edits])
+
+
+def started(day: float, *edits: str, data: str = "d1", why: str = "", **more: Any) -> Started:
+    return Started(
+        time=day * DAY,
+        recipe=encode(recipe(*edits)),
+        digest="r",
+        data={"digest": data, "path": f"/data/{data}", "samples": 300},
+        machine={},
+        goal={"steps": 100},
+        why=why,
+        **more,
+    )
+
+
+def trained(day: float, value: float, first: int = 0, last: int = 100, end: str = "length reached") -> list[Event]:
+    """A stretch of training by which a kernel distance was reached."""
+    events: list[Event] = []
+    for step in range(first + 10, last + 1, 10):
+        row = {"images": 32 * step, "epoch": step / 10, "seconds": float(step), "images_per_s": 32.0, "waiting": 0.0}
+        events.append(Tick(step=step, time=day * DAY + step, values={"loss_d": 1.0}, **row))
+    measured = Measured(
+        step=last, time=day * DAY, name="kernel", value=value, seconds=0.1, is_best=True, floors={"kernel": FLOOR}
+    )
+    events += [measured, Checkpointed(step=last, path=f"checkpoints/{last}.pt", bytes=1, seconds=0.0)]
+    return [*events, Finished(step=last, time=day * DAY + last, reason=end, seconds=float(last))]
+
+
+def resumed(day: float, step: int, *changes: Change, why: str = "") -> Resumed:
+    return Resumed(
+        step=step,
+        time=day * DAY,
+        checkpoint=f"{step}.pt",
+        data={"digest": "d1"},
+        machine={},
+        goal={"steps": 100},
+        changes=changes,
+        why=why,
+    )
+
+
+def made(folder: Path, events: Sequence[Event]) -> Path:
+    folder.mkdir(parents=True)
+    with Journal(folder) as journal:
+        for event in events:
+            journal.append(event)
+    return folder
+
+
+def change(*edits: str, after: tuple[str, ...] = ()) -> tuple[Change, ...]:
+    return tuple(diff(recipe(*after), recipe(*after, *edits)))
+
+
+def told(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
+    capsys.readouterr()
+    assert run_command(["journal", *words, "--json"]) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    capsys.readouterr()
+    assert run_command(["journal", *words]) == 0
+    return capsys.readouterr().out
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Path:
+    """Six attempts, as the author of the terrain tiles made them."""
+    runs = tmp_path / "runs"
+    made(runs / "first", [started(1, why="initial viable attempt"), *trained(1, 0.08)])
+    faster = ("g_optim.lr=3e-3",)
+    made(runs / "faster", [started(2, *faster, why="flat tiles: G too weak?"), *trained(2, 0.4)])
+    made(runs / "back", [started(3, "batch=16"), *trained(3, 0.09)])
+    made(runs / "both", [started(4, "batch=16", "d_optim.beta2=0.9", "d_optim.lr=5e-4"), *trained(4, 0.02)])
+    made(runs / "again", [started(5, "batch=16", "d_optim.lr=5e-4", "seed=1"), *trained(5, 0.012)])
+    made(runs / "elsewhere", [started(6, data="d2"), *trained(6, 0.001)])
+    return runs
+
+
+def test_what_was_changed_why_and_what_came_of_it(notes: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = said(capsys, str(notes))
+    assert shown.index("first") < shown.index("faster") < shown.index("back") < shown.index("elsewhere")
+    assert "changed  the first on these data" in shown
+    assert "changed  against attempt 1, one setting differs: g_optim.lr: 0.001 -> 0.003" in shown
+    assert "why      flat tiles: G too weak?" in shown
+    assert "trained  100 steps, 1 min 40 s; length reached" in shown
+    assert "kernel 0.4 at step 100, other real samples 0.001; worse than attempt 1" in shown
+    assert "then     reverted by attempt 3" in shown
+    assert "against attempt 3, 2 settings differ, so nothing can be laid to any one of them: d_optim" in shown
+    assert "then     partly reverted by attempt 5" in shown
+    assert "against attempt 4, one setting differs, and the seed: d_optim.beta2: 0.9 -> " in shown
+    assert "better or worse than attempt 4 cannot be told (chance alone makes" in shown
+
+
+def test_where_several_settings_differ_an_earlier_attempt_may_tell(
+    notes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    third = told(capsys, str(notes))["attempts"][2]
+    assert third["before"]["number"] == 2 and third["before"]["several_at_once"]
+    assert (third["nearest"]["number"], third["nearest"]["one_setting"]) == (1, "batch")
+    assert third["nearest"]["result"] == "cannot be told", "0.09 is 0.08 with another seed"
+    assert "but      against attempt 1, one setting differs: batch: 32 -> 16" in said(capsys, str(notes))
+
+
+def test_only_attempts_on_the_same_data_are_compared(notes: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert told(capsys, str(notes))["attempts"][5]["before"] is None
+    shown = said(capsys, str(notes))
+    assert "Data /data/d1 (300 samples, d1)" in shown and "Data /data/d2 (300 samples, d2)" in shown
+
+
+def test_a_machine_is_told_the_same(notes: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = told(capsys, str(notes))
+    assert [it["number"] for it in found["attempts"]] == [1, 2, 3, 4, 5, 6] and found["unread"] == []
+    second = found["attempts"][1]
+    assert second["why"] == "flat tiles: G too weak?" and second["then"] == "reverted by attempt 3"
+    assert second["before"] == {
+        "number": 1,
+        "settings": [{"path": "g_optim.lr", "before": 0.001, "after": 0.003}],
+        "one_setting": "g_optim.lr",
+        "several_at_once": False,
+        "another_seed": False,
+        "result": "worse",
+        "remark": None,
+    }
+    assert second["measure"] == {"name": "kernel", "value": 0.4, "step": 100, "floor": FLOOR, "trusted": True}
+
+
+def test_a_resume_with_changes_is_an_attempt_within_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    slower = change("d_optim.lr=5e-4")
+    events = [started(1), *trained(1, 0.1, end="stopped as asked"), resumed(2, 100, *slower, why="D too strong")]
+    run = made(tmp_path / "run", [*events, *trained(2, 0.3, 100, 200), resumed(3, 200), *trained(3, 0.3, 200, 230)])
+    first, second = told(capsys, str(run))["attempts"]
+    assert (first["first_step"], first["last_step"], first["then"]) == (0, 100, None)
+    assert (second["first_step"], second["last_step"], second["seconds"]) == (100, 230, 130.0)
+    assert second["before"]["one_setting"] == "d_optim.lr" and second["why"] == "D too strong"
+    assert second["before"]["result"] == "worse"
+    assert "went on from there" in second["before"]["remark"]
+    assert "2. " in (shown := said(capsys, str(run))) and "run, from step 100" in shown
+
+
+def test_a_change_that_was_killed_and_resumed_is_one_attempt(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slower = change("d_optim.lr=5e-4")
+    killed = [started(1), *trained(1, 0.1), resumed(2, 100, *slower, why="D too strong"), resumed(3, 100, *slower)]
+    run = made(tmp_path / "run", [*killed, *trained(3, 0.08, 100, 200)])
+    attempts = told(capsys, str(run))["attempts"]
+    assert [it["why"] for it in attempts] == [None, "D too strong"]
+    assert attempts[1]["last_step"] == 200
+
+
+def test_a_run_that_went_back_has_left_an_attempt(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    slower, more = change("d_optim.lr=5e-4"), change("batch=16")
+    events = [
+        started(1),
+        *trained(1, 0.1),
+        resumed(2, 100, *slower),
+        *trained(2, 0.5, 100, 200),
+        resumed(3, 100, *more),
+    ]
+    run = made(tmp_path / "run", [*events, *trained(3, 0.05, 100, 200)])
+    _, left, taken = told(capsys, str(run))["attempts"]
+    assert left["then"] == "left: attempt 3 went on from attempt 1"
+    assert left["measure"]["value"] == 0.5, "what it came to is kept, although the run has gone back"
+    assert taken["before"]["number"] == 1 and taken["before"]["one_setting"] == "batch"
+    assert taken["seconds"] == 100.0
+
+
+def test_a_run_knows_whose_recipe_or_weights_it_has(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = made(tmp_path / "a", [started(1), *trained(1, 0.1)])
+    made(tmp_path / "b", [started(2, "batch=16"), *trained(2, 0.1)])
+    asked = str(first / "recipe.json")
+    made(tmp_path / "c", [started(3, "d_optim.lr=5e-4", asked=asked), *trained(3, 0.1)])
+    made(tmp_path / "d", [started(4, begun_from={"path": str(first / "best")}), *trained(4, 0.1)])
+    attempts = told(capsys, str(tmp_path))["attempts"]
+    assert [it["before"] and it["before"]["number"] for it in attempts] == [None, 1, 1, 1]
+    assert attempts[2]["before"]["one_setting"] == "d_optim.lr"
+    assert attempts[1]["then"] == "left: attempt 3 went on from attempt 1"
+
+
+def test_repeats_say_how_large_chance_is(tmp_path: Path) -> None:
+    for seed, value in enumerate((0.100, 0.101, 0.099, 0.100, 0.102, 0.098, 0.100, 0.101)):
+        made(tmp_path / f"{seed}", [started(seed, f"seed={seed}"), *trained(seed, value)])
+    made(tmp_path / "other", [started(9, "batch=16"), *trained(9, 0.065)])
+    beside = log_of(tmp_path).entries[-1].before
+    assert beside is not None and beside.result == "better"
+    for seed in range(1, 8):
+        (tmp_path / f"{seed}" / Journal.name).unlink()
+    beside = log_of(tmp_path).entries[-1].before
+    assert beside is not None and beside.result == "cannot be told", f"unknown chance is {BETWEEN_SEEDS:.0%}"
+
+
+def test_near_the_floor_nothing_can_be_told(tmp_path: Path) -> None:
+    made(tmp_path / "a", [started(1), *trained(1, 0.9 * FLOOR)])
+    made(tmp_path / "b", [started(2, "batch=16"), *trained(2, -0.1 * FLOOR)])
+    beside = log_of(tmp_path).entries[1].before
+    assert beside is not None and beside.result == "cannot be told"
+
+
+def test_without_a_floor_nobody_knows_how_near_is_near(tmp_path: Path) -> None:
+    first, other = (Measured(step=100, time=0.0, name="kernel", value=value, seconds=0.0) for value in (1e-4, 9e-4))
+    made(tmp_path / "a", [started(1), first])
+    made(tmp_path / "b", [started(2, "batch=16"), other])
+    beside = log_of(tmp_path).entries[1].before
+    assert beside is not None and "no floor was measured" in beside.why
+
+
+def test_a_longer_training_is_told_beside_the_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made(tmp_path / "a", [started(1), *trained(1, 0.5)])
+    made(tmp_path / "b", [started(2, "batch=16"), *trained(2, 0.05, last=300)])
+    assert "better than attempt 1 (it saw 3 times as many images)" in said(capsys, str(tmp_path))
+
+
+def test_a_measure_that_cannot_be_trusted_compares_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made(tmp_path / "a", [started(1), *trained(1, 0.5)])
+    wrong = Measured(step=100, time=0.0, name="kernel", value=0.01, seconds=0.0, is_trusted=False)
+    made(tmp_path / "b", [started(2, "batch=16"), wrong])
+    made(tmp_path / "c", [started(3, "batch=8")])
+    made(tmp_path / "d", [started(4, "batch=4"), Measured(step=9, name="psnr", value=20.0, seconds=0.0)])
+    _, second, third, fourth = told(capsys, str(tmp_path))["attempts"]
+    assert (second["before"]["result"], second["before"]["remark"]) == (
+        "not compared",
+        "the measure failed its self-test",
+    )
+    assert third["before"]["remark"] == "nothing was measured in this attempt"
+    assert fourth["before"]["remark"] == "nothing was measured in that one"
+
+
+def test_the_doctors_advice_is_known_where_it_was_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from equipoise.doctor.examining import examine
+    from equipoise.doctor.readers.runs import read_run
+
+    lost: list[Event] = []
+    for step in range(10, 3000, 10):
+        loss = 1.3 if step < 800 else 1e-4
+        values = {"loss_d": loss, "loss_g": 5.0, "d.game": loss, "g.game": 5.0, "auc": 0.8 if step < 800 else 1.0}
+        row = {"images": 32 * step, "epoch": step / 10, "seconds": float(step), "images_per_s": 32.0, "waiting": 0.0}
+        lost.append(Tick(step=step, time=DAY, values=values, **row))
+    run = made(tmp_path / "a", [started(1), *lost])
+    found = examine(read_run(run))
+    advice = [remedy for it in found.diagnoses for remedy in it.remedies if remedy.edits]
+    assert advice, "the made-up run must be ill enough for an edit to be advised"
+    made(tmp_path / "b", [started(2, *map(str, advice[0].edits))])
+    second = told(capsys, str(tmp_path))["attempts"][1]
+    assert second["advised_for"] == found.diagnoses[0].symptom.title
+    assert f"as the doctor advised: {second['advised_for']}" in said(capsys, str(tmp_path))
+
+
+def test_where_nobody_said_why_the_doctors_finding_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ill = Diagnosed(step=90, time=DAY, verdict="ill", why="the critic wins since step 40")
+    events = [started(1), *trained(1, 0.1), ill, resumed(2, 100, *change("batch=16")), *trained(2, 0.1, 100, 200)]
+    run = made(tmp_path / "run", events)
+    assert "why      not said; the doctor had found: the critic wins since step 40" in said(capsys, str(run))
+
+
+def test_runs_that_cannot_be_read_are_listed_with_what_is_known(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made(tmp_path / "well", [started(1), *trained(1, 0.1)])
+    torn = made(tmp_path / "torn", [started(2, "batch=16"), *trained(2, 0.1)[:4]]) / Journal.name
+    torn.write_bytes(torn.read_bytes()[:-30])
+    broken = (
+        made(tmp_path / "broken", [started(3), Faulted(step=7, time=0.0, message="the disk is full")]) / Journal.name
+    )
+    with broken.open("a") as file:
+        file.write('{"event":"Dreamt"}\nnot json\n')
+    made(tmp_path / "empty", [])
+    (made(tmp_path / "newer", []) / Journal.name).write_text('{"event":"Begun","step":0}\n')
+    (made(tmp_path / "odd", []) / Journal.name).write_text(
+        '{"event":"Started","recipe":3,"digest":"","data":[],"machine":0,"goal":null,"time":"noon"}\n'
+    )
+    found = told(capsys, str(tmp_path))
+    assert {Path(it["run"]).name for it in found["unread"]} == {"empty", "newer", "odd"}
+    known = {Path(it["run"]).name: it for it in found["attempts"]}
+    assert set(known) == {"well", "torn", "broken"}
+    assert known["torn"]["end"] is None and known["torn"]["last_step"] == 30
+    assert known["broken"]["end"] == "stopped by a fault: the disk is full"
+    assert known["broken"]["remarks"] == ["lines of its journal that could not be read: 2"]
+    shown = said(capsys, str(tmp_path))
+    assert "no end was written down: it is running, or was killed" in shown
+    assert f"{tmp_path / 'newer'}: its journal says nothing of a beginning" in shown
+
+
+ODD = [
+    '{"event":"Started","recipe":{},"digest":"","data":{},"machine":{},"goal":{},"time":true,"step":true}',
+    '{"event":"Started","recipe":{"$part":3,"phases":[1]},"digest":"","data":{"digest":["a"],"samples":"many"},'
+    '"machine":{},"goal":{},"begun_from":{"path":["q"]},"time":5}',
+    '{"event":"Resumed","checkpoint":"1","data":{},"machine":{},"goal":{},"step":3,"time":9,'
+    '"changes":[{"path":"a","before":1,"after":{"k":[1]}},{"path":"","before":1,"after":2}]}',
+    '{"event":"Faulted","message":{"a":1}}',
+    '{"event":"SelfTested","faults":[1],"doubts":[],"checked":[],"numbers":{},"seconds":0}',
+    '{"event":"Diagnosed","verdict":3,"why":null}',
+    '{"event":"Measured","name":"kernel","value":NaN,"seconds":0}',
+    '{"event":"Measured","name":"kernel","value":1,"floors":{"kernel":"low"},"seconds":0}',
+    '{"event":"Pictured","step":9,"path":["x"]}',
+]
+
+
+def test_a_journal_of_odd_lines_stops_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for at, line in enumerate(ODD):
+        begun = to_line(started(at))
+        (made(tmp_path / f"{at}", []) / Journal.name).write_text(f"{line}\n{begun}{line}\n", encoding="utf-8")
+    found = told(capsys, str(tmp_path), "--out", str(tmp_path / "log.html"), "--out", str(tmp_path / "log.md"))
+    assert {Path(it["run"]).name for it in found["attempts"]} == {str(at) for at in range(len(ODD))}
+    assert run_command(["doctor", str(tmp_path / "3")]) == 0, "the doctor reads the same lines"
+
+
+def test_pages_hold_the_same_and_show_the_sheets(notes: Path, tmp_path: Path) -> None:
+    first = notes / "first"
+    (first / "samples").mkdir()
+    Image.effect_noise((900, 900), 80).save(first / "samples" / "step-last.png")
+    with Journal(first) as journal:
+        journal.append(Pictured(step=100, time=DAY, path="samples/step-last.png"))
+    made(notes / "evil", [started(7, why="<script>alert(1)</script> *now*"), *trained(7, 0.1)])
+    text, page = tmp_path / "docs" / "log.md", tmp_path / "docs" / "log.html"
+    assert run_command(["journal", str(notes), "--out", str(text), "--out", str(page)]) == 0
+
+    written = text.read_text(encoding="utf-8")
+    assert "![samples of attempt 1](../runs/first/samples/step-last.png)" in written
+    assert "**g\\_optim.lr: 0.001 -> 0.003**" in written and "\\<script>" in written and "\\*now\\*" in written
+
+    root = ET.fromstring(page.read_text(encoding="utf-8").removeprefix("<!doctype html>\n"))
+    assert not list(root.iter("script"))
+    (image,) = root.iter("img")
+    source = image.get("src") or ""
+    assert source.startswith("data:image/jpeg;base64,") and len(source) < 60_000
+    assert next(it.text for it in root.iter("code")) == "g_optim.lr: 0.001 -> 0.003"
+    assert len(list(root.iter("article"))) == 7 and len(list(root.iter("svg"))) == 1
+
+
+def test_a_sheet_that_is_torn_is_told(tmp_path: Path) -> None:
+    picture = Pictured(step=100, time=DAY, path="samples/step-00000100.png")
+    run = made(tmp_path / "run", [started(1), *trained(1, 0.1), picture])
+    (run / "samples").mkdir()
+    (run / "samples" / "step-00000100.png").write_bytes(b"\x89PNG torn")
+    assert run_command(["journal", str(run), "--out", str(tmp_path / "log.html")]) == 0
+    assert "step-00000100.png cannot be read" in (tmp_path / "log.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["nowhere"], "nowhere holds no runs; name a run"),
+        (["runs", "--out", "log.pdf"], "--out log.pdf: the name of a page ends in .md or .html"),
+        (["runs", "--out", "runs/first/journal.jsonl/log.md"], "cannot be written"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(
+    notes: Path,
+    words: list[str],
+    complaint: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(notes.parent)
+    assert run_command(["journal", *words]) == 2
+    error = capsys.readouterr().err
+    assert complaint in error and error.count("\n") == 1
+
+
+def test_two_real_runs_tell_their_story(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    first = ["train", TINY, "--out", "runs/a", "--for", "20steps", "--device", "cpu", "--why", "a first look"]
+    assert run_command(first) == 0
+    later = [
+        "resume",
+        "runs/a",
+        "--set",
+        "d_optim.lr=5e-4",
+        "--for",
+        "20steps",
+        "--why",
+        "D is ahead",
+        "--device",
+        "cpu",
+    ]
+    assert run_command(later) == 0
+    equipoise.train(recipe("batch=16"), out="runs/b", budget="20steps", device="cpu", why="smaller\nbatches")
+    assert run_command(["train", "runs/b/recipe.json", "--out", "runs/c", "--for", "20steps", "--device", "cpu"]) == 0
+    begun = read(Path("runs/c")).events[0]
+    assert isinstance(begun, Started) and begun.asked == str(tmp_path / "runs" / "b" / "recipe.json")
+    attempts = told(capsys)["attempts"]
+    assert [it["why"] for it in attempts] == ["a first look", "D is ahead", "smaller batches", None]
+    assert attempts[0]["recipe"] == TINY
+    assert attempts[1]["before"]["one_setting"] == "d_optim.lr" and attempts[1]["before"]["number"] == 1
+    assert attempts[3]["before"]["number"] == 3 and attempts[3]["before"]["settings"] == []
+    assert all(it["measure"]["name"] == "kernel" and Path(it["sheet"]).is_file() for it in attempts)
+    assert "  a, from step 20\n" in said(capsys), "runs are named as they lie in the folder"
