@@ -1,12 +1,13 @@
 """Exact resume, proved by force: kill -9 at random moments, resume, compare every bit with the run never killed.
 
-    python benchmarks/kill.py [--kills 20] [--processes 1]
+    python benchmarks/kill.py [--kills 20] [--processes 1] [--autopilot]
 
 Each trial starts the same short run (pictures of digits, WGAN-GP), kills it at a random moment between its first
 checkpoint and its end, resumes it (killing that too in every fourth trial), and compares weights, average, optimiser
 state, losses.csv, sheets and the best generator with the reference.  In every second trial the random moment is
 followed by a wait for the next checkpoint, and the kill comes while it is being written.  A run that has ended before
-its moment came is started again.
+its moment came is started again.  With `--autopilot` it is a run that goes back, trains forks and adopts one, killed at
+any of that, and what the autopilot decided is compared too.
 """
 
 from __future__ import annotations
@@ -22,14 +23,50 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from equipoise import journal
+from equipoise.doctor.interventions import past
 from results import Result, report
 from same_run import assert_same_run
 
 HERE = Path(__file__).resolve().parent
+TESTS = HERE.parent / "tests"
 
 RUN_STEPS = 60
+
+
+@dataclass(frozen=True)
+class Course:
+    """What is trained, and how its processes are begun."""
+
+    images: Path
+    processes: int = 1
+    acts: bool = False
+    """Whether it is the run of `tests/piloted.py`, which repairs itself on the way."""
+
+    def start(self, out: Path) -> subprocess.Popen[bytes]:
+        if self.acts:
+            return self._begun([str(TESTS / "piloted.py"), "train", str(out)])
+        recipe = f"{TESTS / 'tiny.py'}:images"
+        words = ["train", recipe, "--data", str(self.images), "--out", str(out), "--for", f"{RUN_STEPS}steps"]
+        return self._run([*words, "--set", "cadence.checkpoint_steps=3", "--device", "cpu"])
+
+    def resume(self, out: Path) -> subprocess.Popen[bytes]:
+        if self.acts:
+            return self._begun([str(TESTS / "piloted.py"), "resume", str(out)])
+        return self._run(["resume", str(out), "--device", "cpu"])
+
+    def _run(self, words: list[str]) -> subprocess.Popen[bytes]:
+        """The command line in a process of its own, or in several under torchrun."""
+        several = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={self.processes}"]
+        return self._begun([*(several if self.processes > 1 else []), "-m", "equipoise", *words])
+
+    def _begun(self, words: list[str]) -> subprocess.Popen[bytes]:
+        environment = {**os.environ, "GLOO_SOCKET_IFNAME": "lo"}
+        command = [sys.executable, *words]
+        return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
 def main() -> None:
@@ -37,26 +74,31 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--autopilot", action="store_true", help="a run that repairs itself, killed in its forks too")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        counts = trials(Path(scratch), options.kills, options.processes, options.seed)
+        images = write_digits(Path(scratch) / "digits")
+        course = Course(images, options.processes, options.autopilot)
+        counts = trials(Path(scratch), options.kills, course, options.seed)
+    several = f", {options.processes} processes" if options.processes > 1 else ""
     report(
-        "Exact resume after kill -9" + (f", {options.processes} processes" if options.processes > 1 else ""),
+        "Exact resume after kill -9" + several + (", the autopilot acting" if options.autopilot else ""),
         [
             Result("processes", str(options.processes)),
             Result("runs killed at a random moment, and resumed", str(options.kills)),
             Result("identical to the run never killed, bit for bit", f"{counts['same']} of {options.kills}", "all"),
             Result("kills while a checkpoint was being written", str(counts["torn"])),
+            Result("kills while forks were trained or taken over", str(counts["repairing"])),
             Result("kills in all", str(counts["kills"])),
         ],
     )
 
 
-def trials(scratch: Path, number: int, processes: int, seed: int) -> Counter[str]:
-    """How many runs were the `same`, how many `kills` there were, and how many left a `torn` checkpoint."""
-    images = write_digits(scratch / "digits")
+def trials(scratch: Path, number: int, course: Course, seed: int) -> Counter[str]:
+    """How many runs were the `same`, how many `kills` there were, and how many left a `torn` checkpoint or came in the
+    middle of a repair."""
     reference = scratch / "reference"
-    process = start(images, reference, processes)
+    process = course.start(reference)
     await_checkpoint(process, reference)
     began = time.monotonic()
     finish(process)
@@ -64,33 +106,22 @@ def trials(scratch: Path, number: int, processes: int, seed: int) -> Counter[str
     chance, counts = random.Random(seed), Counter[str]()
     for trial in range(number):
         out = scratch / f"trial-{trial}"
-        while not killed(start(images, out, processes), out, chance.uniform(0, span_s), trial % 2 == 1, counts):
+        while not killed(course.start(out), out, chance.uniform(0, span_s), trial % 2 == 1, counts):
             shutil.rmtree(out)
         if trial % 4 == 3:
-            killed(resume(out, processes), out, chance.uniform(0, span_s), False, counts)
-        finish(resume(out, processes))
+            killed(course.resume(out), out, chance.uniform(0, span_s), False, counts)
+        finish(course.resume(out))
         assert_same_run(out, reference)
+        assert decisions(out) == decisions(reference)
         counts["same"] += 1
         print(f"trial {trial}: identical", flush=True)
     return counts
 
 
-def start(images: Path, out: Path, processes: int) -> subprocess.Popen[bytes]:
-    recipe = f"{HERE.parent / 'tests' / 'tiny.py'}:images"
-    words = ["train", recipe, "--data", str(images), "--out", str(out), "--for", f"{RUN_STEPS}steps"]
-    return run([*words, "--set", "cadence.checkpoint_steps=3", "--device", "cpu"], processes)
-
-
-def resume(out: Path, processes: int) -> subprocess.Popen[bytes]:
-    return run(["resume", str(out), "--device", "cpu"], processes)
-
-
-def run(words: list[str], processes: int) -> subprocess.Popen[bytes]:
-    """The command line in a process of its own, or in several under torchrun."""
-    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    command = [sys.executable, *(launcher if processes > 1 else []), "-m", "equipoise", *words]
-    environment = {**os.environ, "GLOO_SOCKET_IFNAME": "lo"}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+def decisions(run: Path) -> list[tuple[str, dict[str, object]]]:
+    """What the autopilot did, and not when."""
+    events = [event for event in journal.read(run).events if isinstance(event, journal.PILOTED)]
+    return [(type(event).__name__, {**asdict(event), "time": None}) for event in events]
 
 
 def await_checkpoint(process: subprocess.Popen[bytes], out: Path) -> None:
@@ -112,6 +143,8 @@ def killed(process: subprocess.Popen[bytes], out: Path, delay_s: float, in_save:
             os.kill(number, signal.SIGKILL)
     process.wait()
     counts["kills"] += 1
+    current = past(journal.read(out).events).current
+    counts["repairing"] += current is not None and current.stage != "review"
     counts["torn"] += any(out.glob("checkpoints/*.unfinished"))
     return True
 

@@ -10,19 +10,27 @@ import pytest
 from equipoise import journal
 from equipoise.edit import Change
 from equipoise.journal import (
+    Adopted,
+    Adopting,
     Checkpointed,
     Diagnosed,
     Event,
     Faulted,
     Finished,
+    Forked,
+    GaveUp,
     Journal,
+    Judged,
     Measured,
     Pictured,
+    Prescribed,
     Resumed,
+    Reviewed,
     SelfTested,
     Skipped,
     Started,
     Tick,
+    Trial,
     Watched,
 )
 
@@ -75,6 +83,29 @@ ONE_OF_EACH: list[Event] = [
     resumed(10, Change("batch", 64, 32), Change("weird", [1, {"é": None}], "(absent)")),
     Watched(loss="hinge"),
     Diagnosed(step=11, verdict="ill", why="it collapsed", symptoms={"total-collapse": 0.9}),
+    Prescribed(
+        step=11,
+        number=1,
+        mode="act",
+        symptom="total-collapse",
+        evidence="it collapsed",
+        trials=(
+            Trial("001-0-no-change", ("course = 1",), "chance"),
+            Trial("001-1-x", ("a *= 2", "b = 1"), "good", 500, True),
+        ),
+        left=(Trial("y", (), "none"),),
+        by_hand=("look",),
+        origin=5,
+        end=9,
+        review_at=20,
+        length_steps=100.0,
+    ),
+    Forked(step=9, number=1, name="001-1-x", score=None, fault="it broke off"),
+    Judged(step=9, number=1, scores={"001-0-no-change": 0.5}, chosen="001-0-no-change", why="alone", lost_steps=4),
+    Adopting(step=5, number=1, name="001-0-no-change", why="alone", changes=(Change("course", 0, 1),)),
+    Adopted(step=9, number=1, name="001-0-no-change", lost_steps=6),
+    Reviewed(step=20, number=1, kept=False, why="still there", score=0.5, score_before=0.25),
+    GaveUp(step=5, symptom="total-collapse", why="every remedy has been tried", left=("look",)),
     Faulted(step=12, message='line one\nline two \u2028 "quoted"'),
     Finished(step=12, reason="asked", seconds=3.0),
 ]
@@ -193,5 +224,12 @@ def test_history_has_each_replayed_step_once_in_its_last_form() -> None:
 
 
 def test_history_of_a_run_never_resumed_is_all_of_it() -> None:
-    events = [event for event in ONE_OF_EACH if not isinstance(event, Resumed)]
+    events = [event for event in ONE_OF_EACH if not isinstance(event, Resumed | Adopting)]
     assert journal.history(events) == events
+
+
+def test_of_a_course_that_was_left_only_what_was_done_about_it_is_there() -> None:
+    seen, forked = ONE_OF_EACH[10], Forked(step=9, number=1, name="x", score=0.5)
+    back = Adopting(step=5, number=1, name="x", why="")
+    events = [tick(5), tick(10), seen, forked, back, tick(7), tick(9)]
+    assert journal.history(events) == [tick(5), seen, forked, back, tick(7), tick(9)]

@@ -120,6 +120,16 @@ def test_remedies_by_hand(recipe: str, remedy: Change, edits: list[str]) -> None
     assert bool(made) == bool(edits)
 
 
+def test_a_critic_that_nothing_bounds_gets_r1_and_keeps_its_weights() -> None:
+    recipe = edited(recipes.load("ring"), [Edit(f"phases.main.terms.{name}", "drop") for name in ("r1", "r2")])
+    remedy = remedies.bound_the_slope(flatten(recipe))
+    assert not remedy.anew
+    assert flatten(edited(recipe, remedy.edits))["phases.main.terms.r1.weight"] == 0.01
+    pictures = edited(tiny.images(), [Edit("phases.main.terms.gp", "drop")])
+    (edit,) = remedies.bound_the_slope(flatten(pictures)).edits
+    assert edit.value == {"part": "equipoise.terms.penalties.R1", "weight": max(0.01, 2e-4 * 16**2 / 8)}
+
+
 def test_a_schedule_is_scaled_at_all_its_places() -> None:
     recipe = recipes.load("landscapes")
     weight = "phases.play.terms.perceptual.weight"

@@ -25,6 +25,7 @@ from equipoise.networks import (
 )
 from equipoise.recipe import (
     Adam,
+    Autopilot,
     Average,
     Cadence,
     Critic,
@@ -106,7 +107,8 @@ def whole(
 ) -> Recipe:
     """A recipe with one rate for both sides and no momentum."""
     adam, average = Adam(lr=lr, beta1=0.0, beta2=0.99), Average(0.995)
-    return Recipe(source, generator, critic, phases, adam, adam, encoder, average, batch=batch, precision=EXACT)
+    made = Recipe(source, generator, critic, phases, adam, adam, encoder, average, batch=batch, precision=EXACT)
+    return replace(made, autopilot=Autopilot(mode="off"))
 
 
 def points(source: Source, terms: Mapping[str, Term], d_updates: float = 1.0, steps: int = POINTS_STEPS) -> Recipe:

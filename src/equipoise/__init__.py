@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from equipoise.doctor.diagnosing import diagnose
     from equipoise.edit import Edit
     from equipoise.errors import Fault, RequestError
+    from equipoise.piloting import train
     from equipoise.recipe import Recipe
-    from equipoise.run import resume, train
+    from equipoise.run import resume
     from equipoise.spec import SpecError
     from equipoise.watch import Watch
 
@@ -31,7 +32,7 @@ _HOMES = {
     "Watch": "equipoise.watch",
     "diagnose": "equipoise.doctor.diagnosing",
     "resume": "equipoise.run",
-    "train": "equipoise.run",
+    "train": "equipoise.piloting",
 }
 
 

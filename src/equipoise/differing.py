@@ -10,10 +10,11 @@ from typing import Final
 from equipoise.edit import ABSENT, Change, diff_rows, show
 from equipoise.spec import Json, join
 
-UNIMPORTANT: Final = ("reasons.", "cadence.", "summary")
+UNIMPORTANT: Final = ("reasons.", "cadence.", "autopilot", "summary")
 """Settings that change nothing in the samples."""
-SEED: Final = "seed"
-"""Another seed is the same attempt again: what it changes is chance, by which a setting is judged."""
+CHANCE: Final = ("seed", "course")
+"""Another seed, or another course by it, is the same attempt again: what it changes is chance, by which a setting is
+judged."""
 SHOWN_CHANGES: Final = 6
 SHOWN_INSIDE: Final = 6
 """Settings of a part that came or went are told with it, so many at most."""
@@ -36,7 +37,7 @@ class Differing:
     def between(cls, before: Mapping[str, Json], after: Mapping[str, Json]) -> Differing:
         """Of two recipes as `equipoise.spec.flatten` writes them."""
         rows = diff_rows(material(before), material(after))
-        return cls(tuple(folded(rows)), tuple(rows), before.get(SEED) != after.get(SEED))
+        return cls(tuple(folded(rows)), tuple(rows), any(before.get(path) != after.get(path) for path in CHANCE))
 
     @property
     def one(self) -> Change | None:
@@ -64,7 +65,7 @@ class Differing:
 
 def material(settings: Mapping[str, Json]) -> dict[str, Json]:
     """Those that make an attempt another one."""
-    return {path: value for path, value in settings.items() if path != SEED and not path.startswith(UNIMPORTANT)}
+    return {path: value for path, value in settings.items() if path not in CHANCE and not path.startswith(UNIMPORTANT)}
 
 
 def shown(change: Change) -> str:

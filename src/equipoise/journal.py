@@ -158,6 +158,115 @@ class Diagnosed(Event):
     """How sure it was of each, by key, the likeliest first."""
 
 
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One change that is tried, alone, or could be."""
+
+    name: str
+    """Of the fork's folder."""
+    edits: tuple[str, ...]
+    """As they are typed."""
+    effect: str
+    """What is expected of it."""
+    look_again: int = 0
+    """Steps after which that is due to show."""
+    anew: bool = False
+    """Whether it begins with new weights at step 0, because a network changes its shape."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prescribed(Event):
+    """What the autopilot would do about a symptom, or does: `step` is where it was seen."""
+
+    number: int
+    mode: str
+    """``advise`` or ``act``."""
+    symptom: str
+    evidence: str
+    """In one sentence."""
+    trials: tuple[Trial, ...]
+    """The first is no change, by another course of training's randomness."""
+    left: tuple[Trial, ...] = ()
+    """Further remedies, in the order to try."""
+    by_hand: tuple[str, ...] = ()
+    """Remedies that no setting makes, in words."""
+    origin: int
+    """Step of the checkpoint to go back to."""
+    end: int
+    """Step at which forks end and are judged."""
+    review_at: int
+    length_steps: float
+    """Of the whole run, by which budgets are measured."""
+    score_before: float | None = None
+    """Median of the last scores before it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forked(Event):
+    """A fork of the run has ended at `step`."""
+
+    number: int
+    name: str
+    score: float | None
+    """None where it broke off."""
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged(Event):
+    """The forks of a prescription were compared."""
+
+    number: int
+    scores: Mapping[str, float]
+    chosen: str
+    """The fork that goes on; empty where none could."""
+    why: str
+    lost_steps: int
+    """Of the forks that do not go on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adopting(Event):
+    """The run goes back to `step` and takes over what follows from a fork."""
+
+    number: int
+    name: str
+    why: str
+    changes: tuple[Change, ...] = ()
+    """Of the run's recipe."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adopted(Event):
+    """The run is now the fork, at its last step."""
+
+    number: int
+    name: str
+    lost_steps: int
+    """Of the course that was left."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reviewed(Event):
+    """Whether an intervention did what was expected of it."""
+
+    number: int
+    kept: bool
+    why: str
+    score: float | None = None
+    score_before: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GaveUp(Event):
+    """The autopilot stopped the run, which it could not cure."""
+
+    symptom: str
+    why: str
+    left: tuple[str, ...] = ()
+    """What a person could do."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Faulted(Event):
     """The run was stopped by a fault."""
@@ -177,9 +286,19 @@ class Finished(Event):
     """Of this sitting, spent on scores."""
     examining_s: float = 0.0
     """Of this sitting, spent on what the doctor says while it trains."""
+    lost_steps: int = 0
+    """Of forks and courses that were given up, since the run's beginning; `step` counts the useful ones."""
 
 
 EVENTS: Mapping[str, type[Event]] = {kind.__name__: kind for kind in Event.__subclasses__()}
+
+PILOTED: tuple[type[Event], ...] = (Prescribed, Forked, Judged, Adopting, Adopted, Reviewed, GaveUp)
+"""What the autopilot did happened, whichever course of the run counts in the end."""
+
+
+def _trial(row: Any) -> Trial:
+    return Trial(**{**row, "edits": tuple(row["edits"])})
+
 
 # JSON has lists alone: how the fields that hold tuples are made from them.
 _FREEZE: Mapping[str, Callable[[Any], object]] = {
@@ -191,6 +310,9 @@ _FREEZE: Mapping[str, Callable[[Any], object]] = {
     "checked": tuple,
     "data_faults": tuple,
     "data_doubts": tuple,
+    "trials": lambda rows: tuple(map(_trial, rows)),
+    "left": lambda rows: tuple(_trial(row) if isinstance(row, dict) else row for row in rows),
+    "by_hand": tuple,
 }
 
 
@@ -211,7 +333,7 @@ def from_line(line: str) -> Event:
     try:
         frozen = {name: freeze(values[name]) for name, freeze in _FREEZE.items() if name in values}
         return kind(**{**values, **frozen})
-    except TypeError as error:
+    except (TypeError, KeyError) as error:
         raise ValueError(str(error)) from error
 
 
@@ -266,11 +388,14 @@ def read(folder: Path) -> Reading:
 
 
 def history(events: Iterable[Event]) -> list[Event]:
-    """The events of the run as it counts: what a resumed run replayed is there once, in its last form."""
+    """The events of the run as it counts: what a resumed run replayed is there once, in its last form.
+
+    Of a course that was left for a fork only what the autopilot did about it is there.
+    """
     kept: list[Event] = []
     for event in events:
-        if isinstance(event, Resumed):
-            kept = [past for past in kept if past.step <= event.step]
+        if isinstance(event, Resumed | Adopting):
+            kept = [past for past in kept if past.step <= event.step or isinstance(past, PILOTED)]
         kept.append(event)
     return kept
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from equipoise.advising import adviser
 from equipoise.data.corpus import Corpus
 from equipoise.data.edges import has_hard_edges
 from equipoise.data.octaves import octaves
@@ -38,7 +39,7 @@ from equipoise.journal import Resumed, Started
 from equipoise.recipe import Budget, Circumstances, Recipe, edited, fitted, source_fitted
 from equipoise.record import Listener
 from equipoise.sampling import open_run
-from equipoise.session import Session, describe_data
+from equipoise.session import Session, describe_data, ring_of
 from equipoise.spec import Json, SpecError, decode, digest, encode
 from equipoise.terms.perceptual import with_backends
 
@@ -83,19 +84,28 @@ def train(
     begin_from: Path | str | None = None,
     why: str = "",
 ) -> Path:
-    """Train a recipe on a folder of data; returns the run's folder.
+    """Train a recipe as `equipoise.piloting.train` does, without an autopilot that acts."""
+    session = begin(recipe, data, out, budget, device, listeners, begin_from, why)
+    carry_out(session)
+    return session.folder.path
 
-    `budget` is what the command line calls ``--for``: "10m", "5000steps", "200epochs".  `begin_from` is its ``--from``:
-    a run, or a generator in a run's ``best/``, whose weights generator and encoder begin with.  `why` is kept in the
-    run's journal, for ``equipoise journal``.
-    Raises `RequestError` or `equipoise.spec.SpecError` when it cannot be done as asked, `Fault` when it broke off.
-    """
+
+def begin(
+    recipe: Recipe,
+    data: Path | str | None,
+    out: Path | str | None,
+    budget: str | None,
+    device: str,
+    listeners: Iterable[Listener],
+    begin_from: Path | str | None,
+    why: str,
+) -> Session:
+    """A new run, by what a person says of it."""
     folder = Path(out) if out is not None else next_free(Path("runs"), "run")
     length = Budget.parse(budget) if budget is not None else None
     where = Where(Path(data) if data is not None else None, device=device)
     origin = Path(begin_from) if begin_from is not None else None
-    carry_out(start(recipe, where, folder, length, listeners, origin, Said(why)))
-    return folder
+    return start(recipe, where, folder, length, listeners, origin, Said(why))
 
 
 def start(
@@ -249,8 +259,11 @@ def _new_warnings(before: Recipe, after: Recipe, session: Session) -> Iterator[s
 def carry_out(session: Session) -> str:
     """Train to the end; Ctrl-C saves and stops, a second one exits at once.  Returns why it ended.
 
+    A recipe whose autopilot acts is only advised here: `equipoise.piloting` acts.
     A run whose very first step fails has learned nothing: its folder is removed, and the request was wrong.
     """
+    if session.adviser is None:
+        session.adviser = adviser(session.folder, session.plan.recipe)
     with stop_on_signal() as stop:
         try:
             return session.train(stop)
@@ -273,6 +286,8 @@ def prepare(recipe: Recipe, where: Where, budget: Budget | None = None) -> tuple
         keep_freed_memory()
         torch.set_flush_denormal(True)  # before the first thread: the moments of dead units are slow a hundredfold
     world = join_world(device.type)
+    if world.size > 1 and recipe.autopilot.mode == "act":
+        raise RequestError("the autopilot acts in a run of one process alone; with several, use --autopilot advise")
     if not world.leads:
         world.wait()
     _refuse_wrong_path(recipe, where)
@@ -343,8 +358,7 @@ def _of_conditions(recipe: Recipe) -> Iterator[str]:
 
 def _refuse_full_disk(plan: Plan, checkpoint_bytes: int, out: Path) -> None:
     """A run must not begin where its checkpoints cannot lie."""
-    cadence = plan.recipe.cadence
-    needed = checkpoint_bytes * (cadence.keep_recent + cadence.keep_best + CHECKPOINTS_ASIDE)
+    needed = checkpoint_bytes * (ring_of(plan.recipe).most + CHECKPOINTS_ASIDE)
     there = next(parent for parent in (out, *out.absolute().parents) if parent.exists())
     free = shutil.disk_usage(there).free
     if free < needed:

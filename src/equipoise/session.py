@@ -12,7 +12,7 @@ import contextlib
 import math
 import time
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from equipoise import pictures
+from equipoise.advising import Adviser
 from equipoise.attending import Attendant, last_word
 from equipoise.data.codec import to_world
 from equipoise.data.corpus import Corpus
@@ -32,12 +33,13 @@ from equipoise.engine.export import Sampler, save_generator
 from equipoise.engine.meter import Meter
 from equipoise.engine.plan import Plan
 from equipoise.engine.probes import Probes
-from equipoise.engine.score import Score
-from equipoise.engine.state import State
+from equipoise.engine.readback import differences
+from equipoise.engine.score import Score, Scored
+from equipoise.engine.state import Counters, State
 from equipoise.engine.step import step
 from equipoise.errors import Fault
 from equipoise.folder import RunFolder
-from equipoise.goal import Goal
+from equipoise.goal import Goal, GoalUnit
 from equipoise.interrupt import StopRequest
 from equipoise.journal import (
     Checkpointed,
@@ -59,12 +61,21 @@ from equipoise.record import Listener, Pace, Record
 from equipoise.spec import Json, encode
 from equipoise.view import Batch
 
-STOPPED = "stopped as asked"
+STOPPED, PAUSED = "stopped as asked", "paused by the autopilot"
+ORIGINS_KEPT = 3
+"""Checkpoints of the best generators that are kept where the autopilot may go back to one (guess)."""
 PLANE_SIDE, PAIRS_SHOWN = 8, 8
 RAW_EVERY, RAW_AT = 4, 2
 """Of so many scores in a row one is of the raw generator too, which costs as much again; the second one first."""
 UNEVEN = 2.0
 """Times the share that was asked to be held out, beyond which a person is told."""
+
+
+def ring_of(recipe: Recipe) -> checkpoint.Ring:
+    """Which checkpoints are kept, those to which the autopilot may go back among them."""
+    cadence, mode = recipe.cadence, recipe.autopilot.mode
+    keep_best = max(cadence.keep_best, ORIGINS_KEPT) if mode == "act" else cadence.keep_best
+    return checkpoint.Ring(cadence.keep_recent, keep_best, first=mode != "off")
 
 
 class Session:
@@ -83,13 +94,13 @@ class Session:
         self.is_new = False
         self._corpus = corpus
         self._split = corpus.split(recipe.held_out)
-        self._feed = self._feed_of(self._split.seen, recipe.seed)
+        self._feed = self._feed_of(self._split.seen, recipe.training_seed)
         self._held_out_feed: Feed | None = None
         """Where it is looked how far the critic overfits."""
         adaptive = recipe.augment.adaptive if recipe.augment is not None else None
         looks = recipe.cadence.probe_steps is not None or (adaptive is not None and adaptive.signal == "held_out")
         if looks and len(self._split.held_out):
-            self._held_out_feed = self._feed_of(self._split.held_out, mix(recipe.seed, "held out"))
+            self._held_out_feed = self._feed_of(self._split.held_out, mix(recipe.training_seed, "held out"))
         self._meter, self._probes = Meter(), Probes()
         self._score = Score.for_plan(plan, corpus, self._split)
         self._choice = self._new_choice()
@@ -98,6 +109,13 @@ class Session:
         self._scoring_s = 0.0
         """Spent on scores in this session."""
         self._scored_step = -1
+        self.adviser: Adviser | None = None
+        """Who is asked at each score."""
+        self._pauses = False
+        """Whether the adviser asked for it."""
+        self._is_read_back = False
+        self.lost_steps = 0
+        """Of forks and courses that were given up."""
         self._seconds_before = 0.0
         """Training time of earlier sessions."""
         count = look.sheet_size(plan.space)
@@ -109,8 +127,7 @@ class Session:
         self._listeners = tuple(listeners)
         self._record: Record | None = None
         """Opened when the run begins, by the leading process only."""
-        cadence = recipe.cadence
-        self._checkpointer = checkpoint.Checkpointer(folder.checkpoints, cadence.keep_recent, cadence.keep_best)
+        self._checkpointer = checkpoint.Checkpointer(folder.checkpoints, ring_of(recipe))
         self._last_save, self._saved_step = time.monotonic(), -1
         self._pace = Pace()
         self._attendant = Attendant(folder.path)
@@ -131,6 +148,20 @@ class Session:
         units: dict[str, float] = {"steps": progress.steps, "images": progress.images, "epochs": progress.epochs}
         return {**units, "seconds": self.seconds}
 
+    @property
+    def length_steps(self) -> float:
+        """From the run's beginning to its goal, as far as that can be foreseen."""
+        if self.goal.unit == "recipe":
+            phases = self.plan.recipe.phases.values()
+            return sum(self._in_steps(phase.length.amount, phase.length.unit) for phase in phases)
+        return self._in_steps(self.goal.amount, self.goal.unit)
+
+    def _in_steps(self, amount: float, unit: GoalUnit) -> float:
+        """At the pace of the steps so far; 0 where there were none."""
+        if unit == "steps" or not self.step:
+            return amount if unit == "steps" else 0.0
+        return amount * self.step / self.done[unit]
+
     def restore(self, snapshot: dict[str, Any]) -> None:
         """Take over everything a checkpoint holds.  Raises `RuntimeError` when the weights do not fit."""
         self.state.restore(snapshot)
@@ -140,8 +171,11 @@ class Session:
         self._choice.restore(snapshot["choice"])
         self._saved_step = self._scored_step = self.step
 
-    def begin(self, event: Started | Resumed) -> None:
-        """Announce the run.  A new one shows real and untrained samples, and saves, before its first step."""
+    def begin(self, event: Started | Resumed, best: float | None = None) -> None:
+        """Announce the run.  A new one shows real and untrained samples, and saves, before its first step.
+
+        `best` is the score of the generator that it begins with, where that is the best so far.
+        """
         if self.plan.world.leads:
             self._record = Record(self.folder, self.plan.recipe, self._listeners)
         self.is_new = isinstance(event, Started)
@@ -151,7 +185,7 @@ class Session:
         if self.is_new and self._record is not None:
             self._picture("reals.png", to_world(self._beside.real, self.plan.space))
             self._picture("fakes_init.png", self._fakes())
-            self._save()
+            self._save(best, is_best=best is not None)
             self._report(self._checkpointer.wait())
 
     def _prove(self, event: Started | Resumed) -> None:
@@ -173,8 +207,13 @@ class Session:
         self._pace.reset(self.state.counters.images, self._feed.waited_s)
         held_out = self._next_held_out if self._held_out_feed else None
         try:
+            if self.adviser is not None and self.adviser.acts and self.step:
+                self._ask(self.adviser)  # again, if the run was ended between a score and what follows from it
             while (reason := self._reason_to_end(stop)) is None:
+                counted = replace(self.state.counters) if not self._is_read_back else None
                 step(self.plan, self.state, self._next_batch, self._meter, held_out, self._probes)
+                if counted is not None:
+                    self._read_back(counted)
                 self._tell_skips()
                 self._next_phase()
                 self.seconds = before + time.monotonic() - began
@@ -191,6 +230,13 @@ class Session:
         finally:
             self.close()
         return reason
+
+    def _read_back(self, before: Counters) -> None:
+        """Once a sitting, after its first step: whether what is in force is what the recipe says."""
+        self._is_read_back = True
+        found = list(differences(self.plan, self.state, before))
+        if found:
+            raise Fault(f"step {self.step}: settings were not taken over: {'; '.join(found)}")
 
     def _tell_skips(self) -> None:
         for culprit in self.state.skips:
@@ -272,6 +318,8 @@ class Session:
         world, device = self.plan.world, self.plan.device
         if self._is_at_length():
             return "length reached"
+        if self._pauses:
+            return PAUSED
         if world.size > 1 and self._is_between_ticks():
             return None
         if self.goal.unit == "seconds" and world.any(self.seconds >= self.goal.amount, device):
@@ -304,26 +352,43 @@ class Session:
                 self._examine()
         due = looked or (cadence.checkpoint_steps is not None and self.step % cadence.checkpoint_steps == 0)
         if due or time.monotonic() - self._last_save > cadence.checkpoint_s:
-            self._save(measured)
+            self._save_scored(measured)
+        if measured is not None and self.adviser is not None:
+            self._ask(self.adviser)
+
+    def _ask(self, adviser: Adviser) -> None:
+        """Write down what is advised.  Who acts must find the checkpoint of this step whole."""
+        if self._is_at_length():
+            return
+        if adviser.acts:
+            self._report(self._checkpointer.wait())
+        advice = adviser(self.step, self.length_steps)
+        for event in advice.events:
+            self._announce(event)
+        self._pauses = advice.pause
 
     def _conclude(self, reason: str) -> None:
         """The last row, sheet and score, unless the run will go on; and the whole state."""
-        if self._is_between_ticks() and reason != STOPPED and not self._meter.is_empty:
+        will_go_on = reason in (STOPPED, PAUSED)
+        if self._is_between_ticks() and not will_go_on and not self._meter.is_empty:
             self._tick()
-        if self._record is not None and reason != STOPPED and self._scored_step != self.step:
+        if self._record is not None and not will_go_on and self._scored_step != self.step:
             if self.step % self.plan.recipe.cadence.sheet_steps != 0:
                 self._draw_sheet()
-            self._save(self._score_generator())
+            self._save_scored(self._score_generator())
         elif self._record is not None and self._saved_step != self.step:
             self._save()
         self._report(self._checkpointer.wait())
+        if reason == PAUSED:
+            return
         self._examine()
         spent = {
             "probing_s": round(self._probes.seconds, 3),
             "scoring_s": round(self._scoring_s, 3),
             "examining_s": round(self._attendant.seconds, 3),
         }
-        self._announce(Finished(step=self.step, reason=reason, seconds=round(self.seconds, 3), **spent))
+        seconds = round(self.seconds, 3)
+        self._announce(Finished(step=self.step, reason=reason, seconds=seconds, lost_steps=self.lost_steps, **spent))
 
     def _tick(self) -> None:
         """Read the meter, which all processes do together, and write one row."""
@@ -366,16 +431,16 @@ class Session:
 
     def _scores_are_affordable(self) -> bool:
         """Whether scores have taken no more than their share of this session's time so far, and this step has none yet,
-        as the last one of a phase has."""
+        as the last one of a phase has.  Where the autopilot acts on them they come by steps, and not by the clock."""
         spent = self.seconds - self._seconds_before
         share = self.plan.recipe.cadence.measuring_share
-        return self._scored_step != self.step and self._scoring_s <= share * spent
+        is_due = self.plan.recipe.autopilot.mode == "act" or self._scoring_s <= share * spent
+        return self._scored_step != self.step and is_due
 
     def _score_generator(self) -> Measured:
         """Score the averaged generator, and keep it if it is the best so far."""
         began = time.monotonic()
-        encoder = self.state.encoder.module if self.state.encoder is not None else None
-        found = self._score(self.state.average, self.plan.device, self._best_by, encoder=encoder)
+        found = self.scored()
         floor = self._score.floor(self._best_by)
         is_raw_due = self.step // self.plan.recipe.cadence.sheet_steps % RAW_EVERY == RAW_AT
         raw = self._score.raw(self.state.generator.module, self.plan.device) if is_raw_due else {}
@@ -409,6 +474,19 @@ class Session:
         if said is not None:
             self._announce(said)
 
+    def data(self, path: str | None) -> dict[str, Json]:
+        """What the journal says about the data, which lie at `path`."""
+        return describe_data(self._corpus, path, self.plan.recipe)
+
+    def scored(self) -> Scored:
+        """What the run's own measure says of the averaged generator now; nothing is written down."""
+        encoder = self.state.encoder.module if self.state.encoder is not None else None
+        return self._score(self.state.average, self.plan.device, self._best_by, encoder=encoder)
+
+    def keep_best(self, score: float | None) -> None:
+        """Take the averaged generator for the best so far, as that of a checkpoint is which was."""
+        self._keep_generator(self.folder.best_generator, score)
+
     def _fakes(self) -> NDArray[np.float32]:
         return to_world(look.draw(self.state.average, self._sheet_asked, self.plan.device), self.plan.space)
 
@@ -425,7 +503,7 @@ class Session:
         parts = [("made", samples[shown]), ("real", to_world(self._beside.real[shown], space))]
         return pictures.paired_sheet(to_world(given[shown], space.given), space.given, parts, space)
 
-    def _save(self, measured: Measured | None = None) -> None:
+    def _save(self, score: float | None = None, *, is_best: bool = False) -> None:
         """Hand the whole state to the writer, which works beside the training."""
         snapshot: dict[str, object] = {
             **self.state.snapshot(),
@@ -435,9 +513,14 @@ class Session:
             "seconds": self.seconds,
             "choice": self._choice.snapshot(),
         }
-        score, is_best = (measured.value, measured.is_best) if measured is not None else (None, False)
         self._report(self._checkpointer.save(snapshot, self.step, score, is_best=is_best))
         self._last_save, self._saved_step = time.monotonic(), self.step
+
+    def _save_scored(self, measured: Measured | None) -> None:
+        if measured is None:
+            self._save()
+        else:
+            self._save(measured.value, is_best=measured.is_best)
 
     def _report(self, saved: checkpoint.Saved | None) -> None:
         if saved is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
@@ -12,14 +13,20 @@ from rich.table import Table
 
 from equipoise.attending import NOT_WELL
 from equipoise.journal import (
+    Adopting,
     Checkpointed,
     Diagnosed,
     Event,
     Faulted,
     Finished,
+    Forked,
+    GaveUp,
+    Judged,
     Measured,
     Pictured,
+    Prescribed,
     Resumed,
+    Reviewed,
     SelfTested,
     Skipped,
     Started,
@@ -71,6 +78,9 @@ class View:
                     self._say(f"step {event.step}: {in_words(event)}")
             case Skipped():
                 self._say(f"step {event.step}: {event.culprit}; this update was left out")
+            case Prescribed() | Forked() | Judged() | Adopting() | Reviewed() | GaveUp():
+                for words in piloted(event):
+                    self._say(words)
             case Pictured() if self._live is None:
                 self._console.print(f"sheet {event.path}", highlight=False)
             case Diagnosed():
@@ -119,6 +129,32 @@ class View:
         done = {"steps": tick.step, "images": tick.images, "epochs": tick.epoch, "seconds": tick.seconds}
         shares = [done[unit] / amount for unit, amount in self._goal.items() if unit in done]
         return min(shares[0], 1.0) if shares else 0.0
+
+
+def piloted(event: Event) -> Iterator[str]:
+    """What the autopilot does or advises, in a line or two."""
+    match event:
+        case Prescribed():
+            yield f"step {event.step}: {event.evidence}"
+            remedies = [" ".join(trial.edits) for trial in event.trials[1:]]
+            if event.mode == "act":
+                yield f"autopilot {event.number}: from step {event.origin} no change, and {'; '.join(remedies)}"
+            elif remedies:
+                yield f"advice {event.number}: from step {event.origin} with {remedies[0]}: {event.trials[1].effect}"
+                yield f"to do that: equipoise apply RUN {event.number}"
+            else:
+                yield f"advice {event.number}: no setting cures it; {'; '.join(event.by_hand)}"
+        case Forked():
+            yield f"  {event.name}: {event.fault or 'score'}{'' if event.score is None else f' {event.score:.4g}'}"
+        case Judged():
+            yield f"  goes on: {event.chosen or 'none'}; {event.why}"
+        case Adopting():
+            yield f"back to step {event.step}, on with {event.name}: {event.why}"
+        case Reviewed():
+            verdict = "kept" if event.kept else "taken back"
+            yield f"step {event.step}: prescription {event.number} {verdict}: {event.why}"
+        case GaveUp():
+            yield f"step {event.step}: the autopilot gives up: {event.why}; left: {'; '.join(event.left) or 'nothing'}"
 
 
 def _lines(found: object) -> list[str]:

@@ -19,6 +19,7 @@ from equipoise.doctor.symptom import Examination
 from equipoise.edit import ABSENT, Change
 from equipoise.errors import RequestError
 from equipoise.journal import (
+    Adopting,
     Diagnosed,
     Event,
     Faulted,
@@ -32,9 +33,8 @@ from equipoise.journal import (
 )
 from equipoise.spec import Json
 
-Beginning = Started | Resumed | Watched
-"""An event that begins an attempt.  An intervention of an autopilot begins one too: its event has its place here, in
-`_begins` and in `_opened`."""
+Beginning = Started | Resumed | Watched | Adopting
+"""An event that begins an attempt."""
 
 CHANGED: Final = "then something was changed"
 DEEPEST: Final = 4
@@ -169,7 +169,7 @@ def _stretches(events: Sequence[Event]) -> list[_Stretch]:
     live: list[int] = []
     """Those that the run has come through, by their places."""
     for event in events:
-        if isinstance(event, Resumed):
+        if isinstance(event, Resumed | Adopting):
             while (
                 len(live) > 1
                 and stretches[live[-1]].beginning.step >= event.step
@@ -190,12 +190,17 @@ def _begins(event: Event) -> bool:
             return True
         case Resumed():
             return bool(event.changes or event.why)
+        case Adopting():
+            return bool(event.changes)
     return False
 
 
 def _goes_on(stretch: _Stretch, event: Event) -> bool:
-    """Whether a run that was resumed with changes, and killed before it kept any, is resumed with them once more."""
+    """Whether a run that was resumed with changes, and killed before it kept any, is resumed with them once more; or
+    whether a fork that was being adopted is so once more."""
     begun = stretch.beginning
+    if isinstance(event, Adopting) and isinstance(begun, Adopting):
+        return (event.number, event.name) == (begun.number, begun.name)
     return (
         isinstance(event, Resumed)
         and isinstance(begun, Resumed)
@@ -204,8 +209,8 @@ def _goes_on(stretch: _Stretch, event: Event) -> bool:
 
 
 def _opened(event: Event, stretches: Sequence[_Stretch], live: Sequence[int]) -> _Stretch:
-    assert isinstance(event, Started | Resumed | Watched)
-    if isinstance(event, Resumed):
+    assert isinstance(event, Beginning)
+    if isinstance(event, Resumed | Adopting):
         before = stretches[live[-1]].settings if live else {}
         return _Stretch(event, _changed(before, event.changes), live[-1] if live else None)
     return _Stretch(event, settings_of(event.recipe) if isinstance(event, Started) else {})
@@ -229,7 +234,8 @@ def _attempt(
     spent_s = max([tick.seconds for tick in ticks] + [end.seconds for end in events if isinstance(end, Finished)] + [0])
     first_step = 0 if isinstance(begun, Watched) else begun.step
     verdict, found, examination = _examined(run, events, is_last=is_last)
-    data = {} if isinstance(begun, Watched) else begun.data
+    data = begun.data if isinstance(begun, Started | Resumed) else {}
+    of_parent = came_from if isinstance(begun, Adopting) else None
     return Attempt(
         run=run,
         begun_s=begun.time,
@@ -249,16 +255,16 @@ def _attempt(
         examination=examination,
         sheet=_sheet(run, events),
         remarks=_remarks(broken) if is_last else (),
-        data=str(data.get("digest") or ""),
-        data_path=str(data.get("path") or ""),
-        num_samples=data.get("samples"),
+        data=of_parent.data if of_parent is not None else str(data.get("digest") or ""),
+        data_path=of_parent.data_path if of_parent is not None else str(data.get("path") or ""),
+        num_samples=of_parent.num_samples if of_parent is not None else data.get("samples"),
     )
 
 
 def _recipe(begun: Beginning) -> str:
     if isinstance(begun, Watched):
         return "a loop that is watched"
-    if isinstance(begun, Resumed):
+    if isinstance(begun, Resumed | Adopting):
         return ""
     summary = begun.recipe.get("summary") if isinstance(begun.recipe, dict) else ""
     return begun.asked or str(summary or "")
@@ -328,6 +334,9 @@ def _is_sound(event: Event) -> bool:
         case Resumed():
             paths = [change.path for change in event.changes]
             return _are(dict, event.data) and _are(str, event.why, event.checkpoint, *paths)
+        case Adopting():
+            paths = [change.path for change in event.changes]
+            return _are(int, event.number) and _are(str, event.name, event.why, *paths)
         case Tick():
             return _are_numbers(event.seconds) and _are(int, event.images)
         case Measured():

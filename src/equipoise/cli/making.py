@@ -1,8 +1,9 @@
-"""Verbs that make runs: recipes, check, train, resume, tune, demo."""
+"""Verbs that make runs: recipes, check, train, resume, apply, tune, demo."""
 
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from equipoise.journal import Event
+    from equipoise.piloting import Flight, Pilot
     from equipoise.session import Session
     from equipoise.terminal import View
 
@@ -28,8 +30,11 @@ Workers = Annotated[
 Track = Annotated[
     Literal["tensorboard", "wandb"] | None, Parameter(name="--track", help="copy numbers and sheets there too")
 ]
+Autopilot = Annotated[
+    Literal["act", "advise", "off"] | None,
+    Parameter(name="--autopilot", help="what is done when the run is ill; advise unless the recipe says otherwise"),
+]
 Why = Annotated[str, Parameter(name="--why", help="what for, in your words; see equipoise journal")]
-Autopilot = Annotated[Literal["off"], Parameter(name="--autopilot", help="act on diagnoses by itself; only off so far")]
 
 
 @app.command
@@ -96,7 +101,7 @@ def train(
         Path | None, Parameter(name="--from", help="a run, or a generator in best/, whose weights to begin with")
     ] = None,
     why: Why = "",
-    autopilot: Autopilot = "off",
+    autopilot: Autopilot = None,
     ada: Annotated[bool, flag("--ada", "adaptive augmentation in place of the recipe's own; for few samples")] = False,
     rehearse: Annotated[
         bool, flag("--rehearse", "the whole of it in small, thrown away afterwards: is the long run worth starting?")
@@ -109,9 +114,10 @@ def train(
     """Train a recipe: a name, recipe.json, or file.py:function."""
     from equipoise import asked, rehearsal, run, showing
     from equipoise.folder import next_free
+    from equipoise.piloting import Pilot
     from equipoise.recipe import Budget
 
-    settings = asked.as_set(asked.find_recipe(recipe), changes or [], ada=ada)
+    settings = asked.as_set(asked.find_recipe(recipe), [*(changes or []), *_piloted(autopilot)], ada=ada)
     budget = Budget.parse(length) if length is not None else None
     folder = out if out is not None else next_free(Path("runs"), _stem(recipe))
     with reading_bar() as progress:
@@ -125,9 +131,10 @@ def train(
             showing.rehearsal(rehearsed := rehearsal.rehearse(settings, where, budget, begin_from))
             return NOT_WELL if rehearsed.faults else OK
         view = _view()
+        listeners = _listeners(view, track, folder)
         said = run.Said(why, asked=_as_asked(recipe))
-        session = run.start(settings, where, folder, budget, _listeners(view, track, folder), begin_from, said)
-    return _carry_out(session, view)
+        session = run.start(settings, where, folder, budget, listeners, begin_from, said)
+    return _fly(Pilot(session.folder, replace(where, progress=None), listeners), session, view)
 
 
 @app.command
@@ -139,7 +146,7 @@ def resume(
     data: Data = None,
     length: Annotated[str | None, Parameter(name="--for", help="how much longer: 10m, 5000steps, 200epochs")] = None,
     why: Why = "",
-    autopilot: Autopilot = "off",
+    autopilot: Autopilot = None,
     track: Track = None,
     workers: Workers = 1,
     device: Device = "auto",
@@ -147,18 +154,50 @@ def resume(
     """Go on with a run exactly where its newest checkpoint is."""
     from equipoise import run
     from equipoise.edit import Edit
+    from equipoise.folder import RunFolder
+    from equipoise.piloting import Pilot
     from equipoise.recipe import Budget
 
     budget = Budget.parse(length) if length is not None else None
-    edits = [Edit.parse(change) for change in changes or []]
+    edits = [Edit.parse(change) for change in (*(changes or []), *_piloted(autopilot))]
     view = _view()
     listeners = _listeners(view, track, run_folder)
+    where = run.Where(data, device=device, readers=_readers(workers))
+    pilot = Pilot(RunFolder(run_folder), where, listeners)
+    ended = pilot.finish_first() if autopilot in (None, "act") else None
+    if ended is not None:
+        return _told(ended, pilot)
     with reading_bar() as progress:
-        where = run.Where(data, device=device, progress=progress, readers=_readers(workers))
         session = run.resume(
-            run_folder, edits, accept_changes=accept_changes, where=where, budget=budget, listeners=listeners, why=why
+            run_folder,
+            edits,
+            accept_changes=accept_changes,
+            where=replace(where, progress=progress),
+            budget=budget,
+            listeners=listeners,
+            why=why,
         )
-    return _carry_out(session, view)
+    return _fly(pilot, session, view)
+
+
+@app.command
+def apply(
+    run_folder: Path,
+    number: int,
+    *,
+    track: Track = None,
+    workers: Workers = 1,
+    device: Device = "auto",
+) -> int:
+    """Do what the autopilot advised: go back to the checkpoint it names, and train on with the change."""
+    from equipoise import run
+    from equipoise.folder import RunFolder
+    from equipoise.piloting import Pilot
+
+    view = _view()
+    where = run.Where(None, device=device, readers=_readers(workers))
+    pilot = Pilot(RunFolder(run_folder), where, _listeners(view, track, run_folder))
+    return _fly(pilot, pilot.apply(number), view)
 
 
 @app.command
@@ -241,22 +280,37 @@ def demo(*, out: Annotated[Path | None, Parameter(name="--out", help="default ru
     return OK
 
 
-def _carry_out(session: Session, view: View) -> int:
+def _fly(pilot: Pilot, session: Session, view: View) -> int:
     """Train with the view open, and say where things are."""
-    from equipoise import run, showing
-    from equipoise.attending import ending
     from equipoise.engine.world import leave_world
+
+    leads = session.plan.world.leads
+    with view if leads else contextlib.nullcontext():
+        flight = pilot.fly(session)
+    leave_world()
+    return _told(flight, pilot) if leads else OK
+
+
+def _told(flight: Flight, pilot: Pilot) -> int:
+    from equipoise import showing
+    from equipoise.attending import ending, last_word
+    from equipoise.piloting import GAVE_UP
+    from equipoise.report.writing import write_report
     from equipoise.session import STOPPED
 
-    with view if session.plan.world.leads else contextlib.nullcontext():
-        reason = run.carry_out(session)
-    leave_world()
-    if session.plan.world.leads:
-        folder = session.folder.path
-        verb = "resume" if reason == STOPPED else "sample"
-        ended = f"{reason} at step {session.step}; the run is in {folder}"
-        showing.lines([ended, *ending(session.diagnosis, folder, f"equipoise {verb} {folder}")])
+    folder = pilot.run.path
+    lines = [f"{flight.reason} at step {flight.step}; the run is in {folder}", *pilot.account(flight.step)]
+    if flight.reason == GAVE_UP:
+        showing.lines([*lines, f"what was seen and tried, and what is left to do: {write_report(folder)}"])
+        return NOT_WELL
+    verb = "resume" if flight.reason == STOPPED else "sample"
+    said = last_word(pilot.run.read_journal().events)
+    showing.lines([*lines, *ending(said, folder, f"equipoise {verb} {folder}")])
     return OK
+
+
+def _piloted(mode: str | None) -> list[str]:
+    return [f"autopilot.mode={mode}"] if mode is not None else []
 
 
 def _view() -> View:

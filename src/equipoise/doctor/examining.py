@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -22,9 +23,14 @@ FEWEST_EVALUATIONS: Final = 3
 """No rule about samples speaks after fewer in a row."""
 
 
-def examine(trace: Trace, symptoms: Sequence[Symptom] = SYMPTOMS) -> Examination:
+Blinds = Mapping[str, Collection[str]]
+"""By symptom: signals that its rule may not read."""
+NONE_BLIND: Final[Blinds] = MappingProxyType({})
+
+
+def examine(trace: Trace, symptoms: Sequence[Symptom] = SYMPTOMS, blinds: Blinds = NONE_BLIND) -> Examination:
     """What is wrong with a run, how that is known, and what would cure it."""
-    found = diagnoses(trace, symptoms)
+    found = diagnoses(trace, symptoms, blinds)
     read = tuple(name for name, series in trace.signals.items() if len(series))
     certain = [diagnosis for diagnosis in found if diagnosis.is_certain]
     if certain:
@@ -68,12 +74,12 @@ def _of_a_snapshot(trace: Trace) -> tuple[Verdict, str]:
     return "unknown", f"nothing is wrong with the samples that the doctor has a name for, but {apart}"
 
 
-def diagnoses(trace: Trace, symptoms: Sequence[Symptom] = SYMPTOMS) -> list[Diagnosis]:
+def diagnoses(trace: Trace, symptoms: Sequence[Symptom] = SYMPTOMS, blinds: Blinds = NONE_BLIND) -> list[Diagnosis]:
     """Every symptom that is seen, the surest first, the earlier of two as sure; consequences behind their causes.
 
     Where a bug explains everything, that bug alone.
     """
-    seen = [(symptom, symptom.seen(trace)) for symptom in symptoms]
+    seen = [(symptom, symptom.seen(trace.without(blinds.get(symptom.key, ())))) for symptom in symptoms]
     found = [
         Diagnosis(symptom, _undated(evidence, trace), symptom.remedies(trace)) for symptom, evidence in seen if evidence
     ]

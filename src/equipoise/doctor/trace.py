@@ -6,8 +6,9 @@ list made up in a test all become one, so each is judged by the same rules.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -153,6 +154,8 @@ class Trace:
     """What a measure said of the generator before its first step, by a few samples."""
     steps_an_epoch: float | None = None
     batch: int | None = None
+    begin: int = 0
+    """The run's step from which on steps are counted: that at which the phase began."""
     source: str = "numbers"
     """How it was written down, in a few words."""
     unknown: tuple[str, ...] = ()
@@ -176,6 +179,15 @@ class Trace:
     @property
     def last_step(self) -> float:
         return max((float(series.steps[-1]) for series in self.signals.values() if len(series)), default=0.0)
+
+    def without(self, names: Collection[str]) -> Trace:
+        """As if these signals had not been written down."""
+        return replace(self, signals={name: one for name, one in self.signals.items() if name not in names})
+
+    def between(self, first: float, last: float) -> Trace:
+        """From one step to another, both included."""
+        cut = {name: one.after(first).before(math.nextafter(last, math.inf)) for name, one in self.signals.items()}
+        return replace(self, signals=cut)
 
     def get(self, name: str) -> Series | None:
         """The finite values of a signal, if there are any."""

@@ -54,6 +54,12 @@ def entries(folder: Path) -> list[Entry]:
     return sorted(found, key=lambda entry: (entry.step, entry.path.name))
 
 
+def is_whole(path: Path) -> bool:
+    """Whether a file hashes to its name."""
+    match = _NAME.fullmatch(path.name)
+    return match is not None and _hash(path.read_bytes()) == match["hash"]
+
+
 def load(path: Path) -> dict[str, Any]:
     """Read and verify a checkpoint; tensors arrive on the CPU.  Raises `Damaged`."""
     content = path.read_bytes()
@@ -97,13 +103,26 @@ class Saved:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """How many checkpoints are kept: the most recent ones, and the latest of those whose generators were the best."""
+
+    recent: int
+    best: int
+    first: bool = False
+    """Whether that made at step 0 is kept too, for whoever may have to begin again."""
+
+    @property
+    def most(self) -> int:
+        return self.recent + self.best + self.first
+
+
 class Checkpointer:
     """Writes checkpoints on a thread of its own, and keeps a ring: the most recent ones and the best ones."""
 
-    def __init__(self, folder: Path, keep_recent: int, keep_best: int) -> None:
+    def __init__(self, folder: Path, ring: Ring) -> None:
         self.folder = folder
-        self._keep_recent = keep_recent
-        self._keep_best = keep_best
+        self._ring = ring
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._pending: Future[Saved] | None = None
 
@@ -145,7 +164,8 @@ class Checkpointer:
         found = entries(self.folder)
         past = [entry for entry in found if entry.step <= step]
         best = [entry for entry in past if entry.is_best]
-        kept = {entry.path for entry in (*past[-self._keep_recent :], *best[-self._keep_best :])}
+        first = [entry for entry in past if entry.step == 0 and self._ring.first]
+        kept = {entry.path for entry in (*first, *past[-self._ring.recent :], *best[-self._ring.best :])}
         for entry in found:
             if entry.path not in kept:
                 entry.path.unlink()

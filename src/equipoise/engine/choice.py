@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Final
 
 from equipoise.engine.score import Scored
 
@@ -44,6 +44,19 @@ class Choice:
             self._best = None
         else:
             self._best = Scored(snapshot["name"], snapshot["value"], shares=snapshot["shares"])
+
+
+CLEARLY: Final = 2.0
+"""Standard errors by which one score is plainly better than another: by chance that comes once in forty times."""
+
+
+def is_clearly_better(one: Scored, other: Scored) -> bool:
+    """Whether the difference is more than the noise of both; without a known error, whether there is any."""
+    return _worse_by(one, other) < -CLEARLY * _error(one, other)
+
+
+def is_better(one: Scored, other: Scored) -> bool:
+    return _worse_by(one, other) < 0.0
 
 
 def _worse_by(one: Scored, other: Scored) -> float:

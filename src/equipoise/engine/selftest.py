@@ -26,14 +26,15 @@ from equipoise.engine.finite import Detached, NonFinite
 from equipoise.engine.meter import Meter
 from equipoise.engine.pace import in_full
 from equipoise.engine.plan import Plan
+from equipoise.engine.readback import misread
 from equipoise.engine.seeding import own_randomness
 from equipoise.engine.state import Networks, Player, State, initial_state
 from equipoise.engine.step import step
 from equipoise.engine.world import World
 from equipoise.errors import RequestError
 from equipoise.randomness import mix
-from equipoise.recipe import Adam, Phase
-from equipoise.schedule import Progress, Schedule, value_at
+from equipoise.recipe import Adam, Phase, Retuned
+from equipoise.schedule import Progress, Schedule
 from equipoise.view import Batch, Side
 
 TRIAL_SAMPLES = 8
@@ -107,7 +108,8 @@ def _tried(
             _remember(learned[role], player)
             settings = _settings(plan, phase, role)
             yield from _faults_of(role, player, settings, has_moved)
-            yield from (f"the {role}'s {fault}" for fault in _misread(player, settings, trial.counters.steps - 1))
+            at = Progress(trial.counters.steps - 1, 0, 0.0)
+            yield from (f"the {role}'s {fault}" for fault in misread(player, settings, Retuned(), at, at))
         elif has_moved:
             yield f"the {role} moved in the {'critic' if side == 'D' else 'generator'}'s update"
 
@@ -177,25 +179,6 @@ def _faults_of(role: str, player: Player, settings: Adam, has_moved: bool) -> It
 def _rises(settings: Adam) -> bool:
     """Whether the rate is above zero at some time."""
     return isinstance(settings.lr, Schedule) and settings.lr.extremes()[1] > 0.0
-
-
-def _misread(player: Player, settings: Adam, steps: int) -> Iterator[str]:
-    """What the optimiser holds, read back, that is not what the recipe says after so many steps."""
-    at = Progress(steps, 0, 0.0)
-    wanted = {
-        "lr": value_at(settings.lr, at),
-        "betas": (settings.beta1, settings.beta2),
-        "eps": settings.eps,
-        "weight_decay": settings.weight_decay,
-    }
-    owned: set[int] = set()
-    for group in player.optimiser.param_groups:
-        owned |= {id(weight) for weight in group["params"]}
-        for name, value in wanted.items():
-            if group[name] != value:
-                yield f"optimiser has {name} {group[name]}, and the recipe says {value}"
-    if owned != {id(weight) for weight in player.module.parameters()}:
-        yield "optimiser holds other weights than the network has"
 
 
 def _remember(learned: _Learned, player: Player) -> None:

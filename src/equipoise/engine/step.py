@@ -61,7 +61,7 @@ def step(
     look closely at the last update of each side.
     """
     counters = state.counters
-    seed_everything(mix(plan.recipe.seed, "step", counters.steps, plan.world.rank), plan.device)
+    seed_everything(mix(plan.recipe.training_seed, "step", counters.steps, plan.world.rank), plan.device)
     phase = plan.phase(counters.phase)
     progress = counters.progress_in_phase(plan.epoch_images)
     d_turns, g_turns = round(value_at(phase.d_updates, progress)), round(value_at(phase.g_updates, progress))

@@ -237,3 +237,33 @@ class Cadence(Part):
     keep_best: Annotated[
         int, Knob("checkpoints of the best generators kept beside them, the latest", low=1, high=100, source="one")
     ] = 1
+
+
+@dataclass(frozen=True)
+class Autopilot(Part):
+    """What is done when the doctor is certain that a run is ill (docs/autopilot.md).
+
+    ``advise`` writes down and says what it would try, and touches nothing.  ``act`` goes back to the last good
+    checkpoint, tries remedies one at a time in forks of the run, beside no change, and goes on with the best.
+    """
+
+    mode: Literal["off", "advise", "act"] = "advise"
+    candidates: Annotated[
+        int, Knob("remedies tried side by side, each alone", low=1, high=8, source="guess: what a fork's budget bears")
+    ] = 3
+    of_a_kind: Annotated[
+        int, Knob("interventions for one symptom", low=1, high=100, source="guess: a third failure is no accident")
+    ] = 3
+    in_all: Annotated[
+        int, Knob("interventions in a run", low=1, high=100, source="guess: twice as many as of a kind")
+    ] = 6
+    extra: Annotated[
+        float,
+        Knob(
+            "steps of forks that lose, as a share of the run's length", low=0, high=10, source="guess: worth a rescue"
+        ),
+    ] = 0.25
+    horizon: Annotated[
+        int | None,
+        Knob("steps of a fork; none: until the remedy is due to show, as far as the budget goes", low=1, unit="steps"),
+    ] = None

@@ -7,8 +7,19 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 from equipoise.edit import Edit, apply, diff
+from equipoise.randomness import mix
 from equipoise.recipe._parts import Critic, Encoder, Generator, Source, Tailor, Term
-from equipoise.recipe._settings import Adam, Augment, Average, BestBy, Cadence, Categories, Phase, Precision
+from equipoise.recipe._settings import (
+    Adam,
+    Augment,
+    Autopilot,
+    Average,
+    BestBy,
+    Cadence,
+    Categories,
+    Phase,
+    Precision,
+)
 from equipoise.spec import Knob, Part, Problem, Prose, Table, flatten
 
 
@@ -48,11 +59,26 @@ class Recipe(Part):
     precision: Precision = Precision()
     cadence: Cadence = Cadence()
     seed: Annotated[int, Knob("start of all randomness", low=0, high=2**31 - 1, source="any")] = 0
+    course: Annotated[
+        int,
+        Knob(
+            "another course of training by the same seed: sheets and scores keep their latents",
+            low=0,
+            high=2**31 - 1,
+            source="the first",
+        ),
+    ] = 0
+    autopilot: Autopilot = Autopilot()
     tailor: Tailor | None = None
     """Fits the settings to data and machine before the first step; a run's own recipe has been fitted and has none."""
     summary: Annotated[str, Prose()] = ""
     reasons: Annotated[Mapping[str, str], Prose()] = Table()
     """Where each number comes from, by path: a paper, a benchmark of ours, a user's notes, or a guess."""
+
+    @property
+    def training_seed(self) -> int:
+        """Of what training draws; `seed` itself is that of weights, sheets and scores."""
+        return self.seed if self.course == 0 else mix(self.seed, "course", self.course)
 
     def epoch_images(self, num_samples: int) -> int:
         """How many real samples make an epoch, where there are so many to train on."""

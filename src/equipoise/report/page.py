@@ -57,6 +57,10 @@ class Dossier:
     machine: Mapping[str, Json] = field(default_factory=dict)
     measures: Mapping[str, float] = field(default_factory=dict)
     """Of the best generator."""
+    repairs: Sequence[str] = ()
+    """What the autopilot saw, tried and came to, in its order."""
+    forks: Sequence[Sheet] = ()
+    """The last sheet of each fork."""
     remarks: Sequence[str] = ()
     """What the run itself warned of, left out or was stopped by."""
 
@@ -66,6 +70,7 @@ def page(dossier: Dossier) -> str:
     sections = (
         _verdict(dossier),
         _section("What was found", [_diagnosis(found, dossier.trace) for found in dossier.examination.diagnoses]),
+        _section("What the autopilot did", _repairs(dossier)),
         _section("Samples", [_sheet(sheet) for sheet in dossier.sheets]),
         _section("Curves", _curves(dossier)),
         _section("Measures of the best generator", _measures(dossier)),
@@ -134,6 +139,11 @@ def _diagnosis(diagnosis: Diagnosis, trace: Trace) -> Html:
         tag("ol", *(_remedy(remedy) for remedy in diagnosis.remedies)),
         *others,
     )
+
+
+def _repairs(dossier: Dossier) -> list[Html]:
+    lines = [tag("li", line.strip()) for line in dossier.repairs]
+    return [tag("ol", *lines), *(_sheet(sheet) for sheet in dossier.forks)] if lines else []
 
 
 def _remedy(remedy: Remedy) -> Html:

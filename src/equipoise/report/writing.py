@@ -12,9 +12,10 @@ from equipoise.doctor.readers.runs import read_run
 from equipoise.errors import RequestError
 from equipoise.files import write_whole
 from equipoise.folder import RunFolder
-from equipoise.journal import Event, Faulted, Measured, Pictured, Resumed, Skipped, Started
+from equipoise.journal import Event, Faulted, Forked, Measured, Pictured, Resumed, Skipped, Started
 from equipoise.report.page import Dossier, Sheet, page
 from equipoise.spec import Json
+from equipoise.terminal import piloted
 
 NAME: Final = "report.html"
 SHEETS: Final = 6
@@ -39,6 +40,8 @@ def write_report(run: Path, out: Path | None = None) -> Path:
         data=started.data if started else {},
         machine=_machine(started),
         measures=_best(events),
+        repairs=[line for event in events for line in piloted(event)],
+        forks=_forks(folder, events),
         remarks=_remarks(events),
     )
     return write_page(dossier, out or run / NAME)
@@ -65,6 +68,16 @@ def _sheets(folder: RunFolder, events: Iterable[Event]) -> list[Sheet]:
         *(Sheet(f"step {step}", folder.path / path) for path, step in chosen),
     ]
     return [sheet for sheet in shown if sheet.path.is_file()]
+
+
+def _forks(folder: RunFolder, events: Iterable[Event]) -> list[Sheet]:
+    """Of those whose folders are still there."""
+    found: list[Sheet] = []
+    for event in events:
+        if isinstance(event, Forked):
+            sheets = sorted((folder.path / "forks" / event.name / "samples").glob("step-*.png"))
+            found += [Sheet(f"fork {event.name} at step {event.step}", sheet) for sheet in sheets[-1:]]
+    return found
 
 
 def evenly(items: Sequence[tuple[str, int]], most: int) -> list[tuple[str, int]]:

@@ -65,6 +65,7 @@ def for_trials(recipe: Recipe, horizon_steps: int) -> Recipe:
         "keep_best": 1,
     }
     edits = [Edit(f"cadence.{name}", value=value) for name, value in cadence.items()]
+    edits.append(Edit("autopilot.mode", value="off"))  # a trial is one setting to its end
     return edited(recipe, edits, f"looked at {LOOKS} times a trial")
 
 

@@ -8,7 +8,12 @@ from typing import Final
 from equipoise.doctor.remedies.paths import games, put, replaced, scaled, scaled_weights, terms_of
 from equipoise.doctor.symptom import Remedy, Settings
 from equipoise.edit import Edit
+from equipoise.spec import TAG, Json
 
+GAMMA: Final = 2e-4
+"""Of R1, times pixels, over the batch (Karras et al. 2020, arXiv:2006.06676, the automatic settings of their code)."""
+LEAST_GAMMA: Final = 0.01
+"""For samples without pixels (recipe ring: 0.0128)."""
 REAL_LABEL: Final = 0.9
 """One-sided smoothing (Salimans et al. 2016, section 3.4; notes on radio bursts)."""
 TRAINED_MORE: Final = 2
@@ -18,12 +23,17 @@ MOST_PACKED: Final = 4
 
 
 def bound_the_slope(settings: Settings) -> Remedy:
-    """Spectral norm where the critic can have it, else more of the penalty that there is."""
+    """Spectral norm where the critic can have it, else more of the penalty that there is.
+
+    Where there is none, R1, whatever the critic: it needs no new weights, so a run can go on with it.
+    """
     remedy = Remedy(
         "bound the critic's slope: spectral norm on all its layers, or an R1 penalty (gamma of about 2e-4 x pixels / "
         "batch, Karras et al. 2020)",
         "the critic can no longer become sure of everything, so the generator has a gradient to follow",
     )
+    if not terms_of(settings, "penalties."):
+        return replace(remedy, edits=_r1(settings))
     if settings.get("critic.spectral_norm") is False:
         return replace(remedy, edits=(Edit("critic.spectral_norm", value=True),), anew=True)
     more = _penalties(settings, 4.0)
@@ -112,6 +122,13 @@ def see_batches(settings: Settings) -> Remedy:
         edits=put(settings, "critic.group", MOST_PACKED),
         anew=True,
     )
+
+
+def _r1(settings: Settings) -> tuple[Edit, ...]:
+    pixels, batch = settings.get("source.size"), settings.get("batch")
+    gamma = GAMMA * pixels**2 / batch if isinstance(pixels, int) and isinstance(batch, int) else LEAST_GAMMA
+    term: dict[str, Json] = {TAG: "equipoise.terms.penalties.R1", "weight": max(gamma, LEAST_GAMMA)}
+    return tuple(Edit(f"phases.{phase}.terms.r1", "add", term) for phase, _ in games(settings))
 
 
 def _penalties(settings: Settings, factor: float) -> tuple[Edit, ...]:

@@ -1,0 +1,139 @@
+"""What the doctor says of a run at a score, and what the autopilot makes of it.
+
+It is decided by what the run has written down, so that a run that was killed decides as one that was not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from equipoise.doctor.autopilot import Law, Now, Wait, decide, review
+from equipoise.doctor.examining import examine
+from equipoise.doctor.interventions import ACT, Past, past
+from equipoise.doctor.mitigations import blinds, settled
+from equipoise.doctor.readers.runs import read_run
+from equipoise.doctor.symptom import Examination
+from equipoise.doctor.trace import Trace
+from equipoise.edit import Edit
+from equipoise.engine import checkpoint
+from equipoise.folder import RunFolder
+from equipoise.journal import PILOTED, Event, Measured, Reviewed, history
+from equipoise.recipe import Recipe, edited
+from equipoise.spec import SpecError
+
+OF_THE_CLOCK: Final = ("waiting",)
+"""Signals that differ from one machine to another."""
+NOTHING_YET: Final = Examination("unknown", "samples were measured only once")
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What is to be written down, and whether the run stops for it."""
+
+    events: tuple[Event, ...] = ()
+    pause: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Adviser:
+    """Asked at every score of a run.  One that `acts` asks the run to pause when there is something to do."""
+
+    folder: RunFolder
+    recipe: Recipe
+    acts: bool
+
+    def __call__(self, step: int, length_steps: float) -> Advice:
+        events = self.folder.read_journal().events
+        if not _is_to_be_decided(events, step):
+            return Advice()
+        so_far = past(events)
+        now = look(self.folder, so_far, step)
+        under_review = so_far.current
+        if self.acts and under_review is not None and under_review.stage == "review":
+            is_due = step >= under_review.prescribed.review_at
+            return self._reviewed(review(now, under_review)) if is_due else Advice()
+        decision = decide(now, so_far, self.law(length_steps), self.admits)
+        return Advice() if isinstance(decision, Wait) else Advice((decision,), self.acts)
+
+    def law(self, length_steps: float) -> Law:
+        settings = self.recipe.autopilot
+        return Law(
+            mode=settings.mode if self.acts else "advise",
+            candidates=settings.candidates,
+            of_a_kind=settings.of_a_kind,
+            in_all=settings.in_all,
+            extra=settings.extra,
+            horizon=settings.horizon,
+            length_steps=length_steps,
+            score_steps=self.recipe.cadence.sheet_steps,
+        )
+
+    def admits(self, edits: tuple[Edit, ...]) -> bool:
+        """Whether the recipe is valid with these edits, and not what it was."""
+        try:
+            return edited(self.recipe, edits) != self.recipe
+        except SpecError:
+            return False
+
+    @staticmethod
+    def _reviewed(found: Reviewed) -> Advice:
+        return Advice((found,), pause=not found.kept)
+
+
+def _is_to_be_decided(events: Sequence[Event], step: int) -> bool:
+    """Whether this step was scored, and not reviewed already before the run was ended."""
+    last = next((event for event in reversed(events) if isinstance(event, PILOTED)), None)
+    is_reviewed = isinstance(last, Reviewed) and last.step == step
+    return not is_reviewed and any(isinstance(event, Measured) and event.step == step for event in events)
+
+
+def adviser(folder: RunFolder, recipe: Recipe, *, acts: bool = False) -> Adviser | None:
+    """None where nobody wants advice."""
+    if recipe.autopilot.mode == "off":
+        return None
+    return Adviser(folder, recipe, acts and recipe.autopilot.mode == ACT)
+
+
+def look(folder: RunFolder, so_far: Past, step: int, *, is_over: bool = False) -> Now:
+    """What there is to decide by at a step; of a run that `is_over`, by a fault, there will be no second look."""
+    trace = _since_the_last_change(read_run(folder.path).without(OF_THE_CLOCK), so_far)
+    scores = [event for event in history(folder.read_journal().events) if isinstance(event, Measured)]
+    since = so_far.standing.prescribed.origin if so_far.standing is not None else 0
+    scores = [event for event in scores if since <= event.step <= step]
+    now = _examined(trace, step)
+    return Now(
+        step=step,
+        begin=trace.begin,
+        examination=now,
+        earlier=now if is_over else _examined_earlier(trace, scores),
+        scores=scores,
+        origins=_origins(folder, step),
+    )
+
+
+def _since_the_last_change(trace: Trace, so_far: Past) -> Trace:
+    """An intervention is judged by what came after it, and not by what its edits have unsettled."""
+    standing = so_far.standing
+    if standing is None:
+        return trace
+    begin = standing.prescribed.origin - trace.begin
+    return settled(trace.between(begin, trace.last_step), standing.edits, begin)
+
+
+def _examined(trace: Trace, step: int) -> Examination:
+    return examine(trace.between(0.0, step - trace.begin), blinds=blinds(trace.settings))
+
+
+def _examined_earlier(trace: Trace, scores: Sequence[Measured]) -> Examination:
+    return _examined(trace, scores[-2].step) if len(scores) > 1 else NOTHING_YET
+
+
+def _origins(folder: RunFolder, step: int) -> tuple[int, ...]:
+    """Steps of whole checkpoints of generators that were the best when they were made.
+
+    Those are made at scores, which come by steps and not by the clock.
+    """
+    found = [entry for entry in checkpoint.entries(folder.checkpoints) if entry.is_best and entry.step <= step]
+    return tuple(entry.step for entry in found if checkpoint.is_whole(entry.path))

@@ -1,0 +1,296 @@
+"""What to do about a sick run: decided by numbers and by laws, and by nothing that differs from one machine to another.
+
+The laws: bugs of data, plumbing and measures block everything.  Only a certain diagnosis is acted upon, and only one
+that lasts.  One change at a time.  After an intervention nothing is done before it has been reviewed, and what brought
+nothing is never tried again.  Budgets: interventions for one symptom, in all, and steps of forks that lose.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from equipoise.doctor.interventions import Intervention, Past
+from equipoise.doctor.symptom import Diagnosis, Examination, Remedy
+from equipoise.edit import Edit
+from equipoise.journal import GaveUp, Measured, Prescribed, Reviewed, Trial
+from equipoise.spec import TAG, Json
+
+LAST_SCORES: Final = 3
+"""Whose median stands for how good a run is: one lucky score is none."""
+LEAST_SHARE: Final = 0.5
+"""Of the steps after which a remedy is due to show; a fork that is shorter tells nothing (guess)."""
+HIGHER_IS_BETTER: Final = frozenset({"psnr", "ssim"})
+LONGEST_NAME: Final = 48
+
+Admits = Callable[[tuple[Edit, ...]], bool]
+"""Whether the recipe admits edits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """The settings, and what they are measured by."""
+
+    mode: str
+    candidates: int
+    of_a_kind: int
+    in_all: int
+    extra: float
+    """Steps of forks that lose, as a share of the run's length."""
+    horizon: int | None
+    length_steps: float
+    score_steps: int
+    """Between two scores."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing is done now."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """What there is to decide by."""
+
+    step: int
+    begin: int
+    """The run's step from which on the examinations count theirs."""
+    examination: Examination
+    earlier: Examination
+    """By what was known one score earlier."""
+    scores: Sequence[Measured]
+    origins: Sequence[int]
+    """Steps of the checkpoints of generators that were the best so far, oldest first."""
+
+
+Decision = Wait | Prescribed | GaveUp
+
+
+def decide(now: Now, past: Past, law: Law, admits: Admits) -> Decision:
+    """What to do at a score."""
+    bug = next((found for found in now.examination.diagnoses if found.symptom.stops_others and found.is_certain), None)
+    if bug is not None:
+        return Wait(f"{bug.symptom.title}: no setting may be changed before that is mended")
+    if past.current is not None:
+        return Wait(f"prescription {past.current.prescribed.number} has not been reviewed yet")
+    lasting = [found for found in now.examination.diagnoses if found.is_certain and _is_in(found, now.earlier)]
+    if not lasting:
+        return Wait(now.examination.why)
+    told = {one.symptom for one in past.advised}
+    cures = [(found, _cures(found, past, admits)) for found in lasting]
+    diagnosis, trials = next(((found, those) for found, those in cures if those), cures[0])
+    if law.mode == "advise":
+        is_told = diagnosis.symptom.key in told
+        return Wait("that has been said") if is_told else _prescribed(now, diagnosis, trials, past, law)
+    if not trials:
+        had_some = past.count(diagnosis.symptom.key) > 0
+        why = "every remedy has been tried"
+        return _gave_up(now.step, diagnosis, why) if had_some else Wait("no setting of this recipe is known to cure it")
+    over = _budget_is_over(diagnosis.symptom.key, past, law)
+    return _gave_up(now.step, diagnosis, over) if over else _prescribed(now, diagnosis, trials, past, law)
+
+
+def go_on(failed: Intervention, past: Past, law: Law) -> Prescribed | GaveUp:
+    """What to do where a prescription has failed: the remedies that are left, from the same checkpoint."""
+    before = failed.prescribed
+    left = tuple(trial for trial in before.left if trial.edits not in past.tried)
+    over = _budget_is_over(before.symptom, past, law) or ("" if left else "every remedy has been tried")
+    plan = _planned(left, before.origin, law, past) if not over else None
+    if plan is None:
+        return GaveUp(
+            step=before.origin,
+            symptom=before.symptom,
+            why=over or _NO_STEPS,
+            left=(*before.by_hand, *(_words(trial) for trial in left)),
+        )
+    trials, end = plan
+    number = past.next_number
+    is_back = failed.before in failed.adopted
+    return Prescribed(
+        step=before.origin if is_back else before.step,
+        number=number,
+        mode=before.mode,
+        symptom=before.symptom,
+        evidence=before.evidence,
+        trials=_numbered(number, trials),
+        left=tuple(trial for trial in left if trial not in trials),
+        by_hand=before.by_hand,
+        origin=before.origin,
+        end=end,
+        review_at=_review_at(end, _look_again(trials), law),
+        length_steps=law.length_steps,
+        score_before=before.score_before,
+    )
+
+
+def review(now: Now, one: Intervention) -> Reviewed:
+    """Whether an intervention is kept: the symptom is gone, and the samples are no worse than before."""
+    symptom, before = one.prescribed.symptom, one.prescribed.score_before
+    score = median_score(now.scores)
+    is_there = any(found.symptom.key == symptom and found.is_certain for found in now.examination.diagnoses)
+    is_worse = before is not None and score is not None and _worse(score, before, now.scores[-1].name)
+    if is_there:
+        why = f"{symptom} is still there"
+    elif is_worse:
+        why = f"{symptom} is gone, and samples are worse: {score:.4g}, and {before:.4g} before"
+    else:
+        why = f"{symptom} is gone" + (f", score {score:.4g}, and {before:.4g} before" if before and score else "")
+    return Reviewed(
+        step=now.step,
+        number=one.prescribed.number,
+        kept=not is_there and not is_worse,
+        why=why,
+        score=score,
+        score_before=before,
+    )
+
+
+def median_score(scores: Sequence[Measured]) -> float | None:
+    """Of the last scores by the measure that was taken last."""
+    same = [score.value for score in scores if score.name == scores[-1].name]
+    return statistics.median(same[-LAST_SCORES:]) if same else None
+
+
+def _worse(score: float, other: float, name: str) -> bool:
+    return score < other if name in HIGHER_IS_BETTER else score > other
+
+
+def _is_in(diagnosis: Diagnosis, examination: Examination) -> bool:
+    key = diagnosis.symptom.key
+    return any(found.symptom.key == key and found.is_certain for found in examination.diagnoses)
+
+
+def _cures(diagnosis: Diagnosis, past: Past, admits: Admits) -> tuple[Trial, ...]:
+    """The remedies that settings make, in their order, without those that brought nothing."""
+    found = [_trial(remedy) for remedy in diagnosis.remedies if remedy.edits and admits(remedy.edits)]
+    return tuple(trial for trial in found if trial.edits not in past.tried)
+
+
+def _trial(remedy: Remedy) -> Trial:
+    return Trial(
+        _slug(remedy.edits), tuple(map(str, remedy.edits)), remedy.effect, math.ceil(remedy.look_again), remedy.anew
+    )
+
+
+_SIGNS: Final = {"set": "", "scale": "times-", "add": "plus-"}
+
+
+def _slug(edits: Iterable[Edit]) -> str:
+    """A folder's name: letters, digits and dots, short enough for any file system."""
+    return re.sub(r"[^A-Za-z0-9._]+", "-", "-".join(map(_in_short, edits)))[:LONGEST_NAME].strip("-.")
+
+
+def _in_short(edit: Edit) -> str:
+    name = _leaf(edit.path)
+    return f"without-{name}" if edit.op == "drop" else f"{name}-{_SIGNS[edit.op]}{_short(edit.value)}"
+
+
+def _leaf(path: str) -> str:
+    """What tells a setting from others: without its phase, and without the words that all of its kind share."""
+    return re.sub(r"^phases\.[^.]+\.(terms\.)?", "", path).replace("_optim", "")
+
+
+def _short(value: Json) -> str:
+    """A number or word as it is; of a part its kind."""
+    return str(value[TAG]).rpartition(".")[2] if isinstance(value, dict) and TAG in value else str(value)
+
+
+def _budget_is_over(symptom: str, past: Past, law: Law) -> str:
+    """Which one is; empty where none is."""
+    done = sum(not one.is_abandoned for one in past.interventions)
+    if past.count(symptom) >= law.of_a_kind:
+        return f"{past.count(symptom)} interventions against {symptom} brought nothing that lasts"
+    if done >= law.in_all:
+        return f"{done} interventions were made, as many as are allowed"
+    return ""
+
+
+def _prescribed(now: Now, diagnosis: Diagnosis, cures: tuple[Trial, ...], past: Past, law: Law) -> Prescribed | GaveUp:
+    origin = _origin(now, diagnosis)
+    plan = _planned(cures, origin, law, past)
+    if plan is None and law.mode == "act":
+        return _gave_up(now.step, diagnosis, _NO_STEPS)
+    trials, end = plan if plan is not None else (cures[: law.candidates], origin + _look_again(cures))
+    number = past.next_number
+    return Prescribed(
+        step=now.step,
+        number=number,
+        mode=law.mode,
+        symptom=diagnosis.symptom.key,
+        evidence=_evidence(diagnosis),
+        trials=_numbered(number, trials),
+        left=tuple(trial for trial in cures if trial not in trials),
+        by_hand=tuple(remedy.words for remedy in diagnosis.remedies if not remedy.edits),
+        origin=origin,
+        end=end,
+        review_at=_review_at(end, _look_again(trials), law),
+        length_steps=law.length_steps,
+        score_before=median_score(now.scores),
+    )
+
+
+_NO_STEPS: Final = "the steps that forks may cost are used up"
+
+
+def _origin(now: Now, diagnosis: Diagnosis) -> int:
+    """The last checkpoint of a best generator before the symptom began; else the run's beginning."""
+    onset = diagnosis.onset + now.begin if diagnosis.onset is not None else now.step
+    return max((step for step in now.origins if step < onset), default=0)
+
+
+def _look_again(trials: Iterable[Trial]) -> int:
+    """Steps after which the last of these remedies is due to show."""
+    return max((trial.look_again for trial in trials), default=0)
+
+
+def _planned(cures: Sequence[Trial], origin: int, law: Law, past: Past) -> tuple[tuple[Trial, ...], int] | None:
+    """As many remedies as the budget bears, and the step at which forks end; nothing where it bears none.
+
+    All forks but one are lost.  One that begins anew also costs the steps up to the origin.
+    """
+    left = law.extra * law.length_steps - past.fork_steps
+    for count in range(min(law.candidates, len(cures)), 0, -1):
+        for chosen in (tuple(cures[:count]), tuple(trial for trial in cures if not trial.anew)[:count]):
+            wanted = min(law.horizon or _look_again(chosen), math.floor(law.length_steps) - origin)
+            steps = min(wanted, math.floor((left - origin * sum(trial.anew for trial in chosen)) / count))
+            if chosen and steps >= max(1.0, LEAST_SHARE * wanted):
+                return chosen, origin + steps
+    return None
+
+
+def _review_at(end: int, look_again: int, law: Law) -> int:
+    """The first score at which a remedy is due to show; where the run ends before, the last one before its end."""
+    each = law.score_steps
+    due = math.ceil((end + look_again) / each) * each
+    last = (math.ceil(law.length_steps / each) - 1) * each
+    return min(due, last) if last > end else due
+
+
+def _numbered(number: int, trials: Iterable[Trial]) -> tuple[Trial, ...]:
+    """With no change first, and with names for folders."""
+    same = Trial("no-change", (str(Edit("course", value=number)),), "what another course of chance brings by itself")
+    return tuple(
+        replace(trial, name=f"{number:03d}-{place}-{trial.name}") for place, trial in enumerate((same, *trials))
+    )
+
+
+def _gave_up(step: int, diagnosis: Diagnosis, why: str) -> GaveUp:
+    left = tuple(remedy.words for remedy in diagnosis.remedies)
+    return GaveUp(step=step, symptom=diagnosis.symptom.key, why=why, left=left)
+
+
+def _evidence(diagnosis: Diagnosis) -> str:
+    """In one sentence: what it is, and the strongest of what was seen."""
+    strongest = max(diagnosis.evidence, key=lambda item: item.weight)
+    since = f" since step {diagnosis.onset:g}" if diagnosis.onset is not None else ""
+    return f"{diagnosis.symptom.title}{since}: {strongest.said}"
+
+
+def _words(trial: Trial) -> str:
+    return "--set " + " --set ".join(f"'{edit}'" for edit in trial.edits)

@@ -1,0 +1,154 @@
+"""What the autopilot has done in a run so far, read from the run's journal and from nothing else.
+
+::
+
+    Prescribed -> trial: forks are trained      -> Judged
+    Judged     -> adopt: the best becomes the run   -> Adopted, Resumed
+    Adopted    -> review: the run goes on       -> Reviewed
+    Reviewed, not kept -> revert: back again    -> Adopted
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from equipoise.edit import Edit
+from equipoise.journal import Adopted, Event, GaveUp, Judged, Prescribed, Resumed, Reviewed, Trial
+
+Stage = Literal["trial", "adopt", "review", "revert", "done"]
+ACT, ADVISE = "act", "advise"
+
+
+@dataclass(frozen=True, slots=True)
+class Intervention:
+    """One prescription that was acted upon, and how far that has come."""
+
+    prescribed: Prescribed
+    judged: Judged | None = None
+    adopted: tuple[str, ...] = ()
+    """Forks that the run became, in their order."""
+    reviewed: Reviewed | None = None
+    is_abandoned: bool = False
+    """Whether a person went on with the run before it was over."""
+
+    @property
+    def before(self) -> str:
+        """Name of the folder that holds the run as it was at the origin."""
+        return before(self.prescribed.number)
+
+    @property
+    def stage(self) -> Stage:
+        if self.is_abandoned or (self.judged is not None and not self.judged.chosen):
+            return "done"
+        if self.judged is None:
+            return "trial"
+        if self.judged.chosen not in self.adopted:
+            return "adopt"
+        if self.reviewed is None:
+            return "review"
+        return "done" if self.reviewed.kept or self.before in self.adopted else "revert"
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it is over, and the run is what it was before."""
+        has_no_heir = self.judged is not None and not self.judged.chosen
+        return not self.is_abandoned and (has_no_heir or self.before in self.adopted)
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """Those that the run has had since it became the chosen fork."""
+        chosen = self.judged.chosen if self.judged is not None else ""
+        found = next((trial for trial in self.prescribed.trials if trial.name == chosen), None)
+        return tuple(map(Edit.parse, found.edits)) if found is not None else ()
+
+    @property
+    def lost(self) -> Iterable[Trial]:
+        """Remedies that were tried and brought nothing."""
+        if self.judged is None:
+            return ()
+        kept = "" if self.reviewed is not None and not self.reviewed.kept else self.judged.chosen
+        return (trial for trial in self.prescribed.trials[1:] if trial.name != kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """All of them, and what was only advised."""
+
+    interventions: tuple[Intervention, ...] = ()
+    advised: tuple[Prescribed, ...] = ()
+    gave_up: bool = False
+    """Whether the last thing that was done was to give up."""
+    fork_steps: int = 0
+    """Of forks that were not adopted."""
+    lost_steps: int = 0
+    """Of those and of courses that were left."""
+
+    @property
+    def next_number(self) -> int:
+        return 1 + len(self.interventions) + len(self.advised)
+
+    @property
+    def current(self) -> Intervention | None:
+        """The last one, unless it is over."""
+        last = self.interventions[-1] if self.interventions else None
+        return last if last is not None and last.stage != "done" else None
+
+    @property
+    def failed(self) -> Intervention | None:
+        """The last one, if the run is back where it was, and nothing has been done about that yet."""
+        last = self.interventions[-1] if self.interventions else None
+        return last if last is not None and last.has_failed and not self.gave_up else None
+
+    @property
+    def standing(self) -> Intervention | None:
+        """The last one whose fork the run still is."""
+        found = (one for one in reversed(self.interventions) if one.adopted and one.before not in one.adopted)
+        return next(found, None)
+
+    @property
+    def tried(self) -> frozenset[tuple[str, ...]]:
+        """Edits that brought nothing."""
+        return frozenset(trial.edits for one in self.interventions for trial in one.lost)
+
+    def count(self, symptom: str) -> int:
+        return Counter(one.prescribed.symptom for one in self.interventions if not one.is_abandoned)[symptom]
+
+
+def before(number: int) -> str:
+    return f"{number:03d}-before"
+
+
+def past(events: Iterable[Event]) -> Past:
+    """From a journal as it was written, replays included."""
+    found = Past()
+    for event in events:
+        found = _after(found, event)
+    return found
+
+
+def _after(found: Past, event: Event) -> Past:
+    if isinstance(event, Prescribed) and event.mode == ADVISE:
+        return replace(found, advised=(*found.advised, event))
+    if isinstance(event, Prescribed):
+        return replace(found, interventions=(*found.interventions, Intervention(event)), gave_up=False)
+    if isinstance(event, GaveUp):
+        return replace(found, gave_up=True)
+    if not found.interventions:
+        return found
+    *others, last = found.interventions
+    if isinstance(event, Judged):
+        last = replace(last, judged=event)
+        found = replace(
+            found, fork_steps=found.fork_steps + event.lost_steps, lost_steps=found.lost_steps + event.lost_steps
+        )
+    elif isinstance(event, Adopted):
+        last = replace(last, adopted=(*last.adopted, event.name))
+        found = replace(found, lost_steps=found.lost_steps + event.lost_steps)
+    elif isinstance(event, Reviewed):
+        last = replace(last, reviewed=event)
+    elif isinstance(event, Resumed) and last.stage in ("trial", "adopt"):
+        last = replace(last, is_abandoned=True)
+    return replace(found, interventions=(*others, last))

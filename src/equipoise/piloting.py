@@ -1,0 +1,289 @@
+"""A run that is trained, watched and, where its recipe says so, repaired.
+
+::
+
+    train until a score at which the doctor is certain
+        keep the run apart as it was at the last good checkpoint
+        train forks of it: no change, and some remedies, one change each
+        the best goes on; at its time it is reviewed, and kept or taken back
+
+What to do next is read from the journal at every turn, and nothing is kept in memory: so a run that is killed anywhere
+goes on where it was.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from equipoise.advising import Adviser, adviser, look
+from equipoise.doctor.autopilot import Law, Wait, decide, go_on
+from equipoise.doctor.interventions import ACT, Intervention, Past, before, past
+from equipoise.engine import checkpoint
+from equipoise.engine.choice import is_better, is_clearly_better
+from equipoise.engine.score import Scored
+from equipoise.errors import Fault, RequestError
+from equipoise.folder import RunFolder
+from equipoise.forking import (
+    adopt,
+    append,
+    begin_fork,
+    clear,
+    fork_of,
+    keep_apart,
+    refuse_missing_data,
+    score_of,
+    train_fork,
+)
+from equipoise.journal import Adopting, Event, Forked, GaveUp, Judged, Prescribed, Reviewed, Trial
+from equipoise.recipe import Recipe
+from equipoise.record import Listener
+from equipoise.run import Where, begin, carry_out, resume
+from equipoise.session import PAUSED, STOPPED, Session
+
+GAVE_UP: Final = "given up"
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """How a run ended."""
+
+    reason: str
+    """`GAVE_UP`, `STOPPED`, or why it came to its end."""
+    step: int
+
+
+def train(
+    recipe: Recipe,
+    data: Path | str | None = None,
+    *,
+    out: Path | str | None = None,
+    budget: str | None = None,
+    device: str = "auto",
+    listeners: Iterable[Listener] = (),
+    begin_from: Path | str | None = None,
+    why: str = "",
+) -> Path:
+    """Train a recipe on a folder of data; returns the run's folder.
+
+    `budget` is what the command line calls ``--for``: "10m", "5000steps", "200epochs".  `begin_from` is its ``--from``:
+    a run, or a generator in a run's ``best/``, whose weights generator and encoder begin with.  `why` is kept in the
+    run's journal, for ``equipoise journal``.  What the autopilot does is the recipe's setting `autopilot`.
+    Raises `RequestError` or `equipoise.spec.SpecError` when it cannot be done as asked, `Fault` when it broke off.
+    """
+    listeners = tuple(listeners)
+    session = begin(recipe, data, out, budget, device, listeners, begin_from, why)
+    Pilot(session.folder, Where(device=device), listeners).fly(session)
+    return session.folder.path
+
+
+@dataclass(frozen=True, slots=True)
+class Pilot:
+    """Trains a run to its end, and acts upon what ails it if its recipe says so."""
+
+    run: RunFolder
+    where: Where
+    listeners: Sequence[Listener] = ()
+
+    def fly(self, session: Session | None = None) -> Flight:
+        """Train on with a session that has been started or resumed, or with what the run's folder says.
+
+        Raises `Fault` when the run broke off and nothing could be done about it.
+        """
+        if session is not None and session.plan.recipe.autopilot.mode != ACT:
+            return Flight(carry_out(session), session.step)
+        while True:
+            if session is None:
+                ended = self._settle()
+                if ended is not None:
+                    return ended
+                self._tidy()
+                session = resume(self.run.path, where=self.where, listeners=self.listeners)
+            flight = self._leg(session)
+            if flight is not None:
+                self._tidy()
+                return flight
+            session = None
+
+    def finish_first(self) -> Flight | None:
+        """Of a run that was ended while it was being repaired: go on with that, before it is resumed itself."""
+        return self._settle() if self.run.read_recipe().autopilot.mode == ACT else None
+
+    def account(self, step: int) -> Iterator[str]:
+        """Steps that the run has, beside those that were spent; nothing where that is the same."""
+        lost = self._past.lost_steps
+        if lost:
+            yield f"{step} useful steps, {step + lost} spent: {lost} in forks and courses that were given up"
+
+    def apply(self, number: int) -> Session:
+        """Go back to the checkpoint that an advised prescription names, and begin again with its first remedy.
+
+        Raises `RequestError` where there is no such prescription, or no checkpoint to go back to.
+        """
+        what = next((one for one in self._past.advised if one.number == number), None)
+        if what is None:
+            known = ", ".join(str(one.number) for one in self._past.advised) or "none"
+            raise RequestError(f"{self.run.path} has no advice {number}; it has {known}")
+        if len(what.trials) < 2:
+            raise RequestError(f"advice {number} is nothing that a setting does: {'; '.join(what.by_hand)}")
+        trial = replace(what.trials[1], name=f"{number:03d}-applied")
+        events = self.run.read_journal().events
+        if any(isinstance(event, Adopting) and event.name == trial.name for event in events):
+            raise RequestError(f"advice {number} has been applied already; go on by: equipoise resume {self.run.path}")
+        origin = self._nearest(what.origin)
+        left = checkpoint.entries(self.run.checkpoints)[-1].step
+        kept = keep_apart(self.run, before(number), origin, self.where)
+        begin_fork(self.run, kept, trial, origin, self.where).close()
+        asked = f"a person applied advice {number}: {' '.join(trial.edits)}"
+        asked += f"; the checkpoint of step {what.origin} is gone" if origin != what.origin else ""
+        self._take(adopt(self.run, kept, fork_of(self.run, trial.name), number, origin, left, asked))
+        clear(self.run, [trial.name, before(number)])
+        return resume(self.run.path, where=self.where, listeners=self.listeners)
+
+    def _nearest(self, origin: int) -> int:
+        """The step of the newest checkpoint up to there."""
+        steps = [entry.step for entry in checkpoint.entries(self.run.checkpoints) if entry.step <= origin]
+        if not steps:
+            raise RequestError(f"{self.run.path} has no checkpoint up to step {origin} any more; train anew")
+        return steps[-1]
+
+    @property
+    def _past(self) -> Past:
+        return past(self.run.read_journal().events)
+
+    def _leg(self, session: Session) -> Flight | None:
+        """Train until something is to be done, and say so by None."""
+        session.adviser = adviser(self.run, session.plan.recipe, acts=True)
+        session.lost_steps = self._past.lost_steps
+        try:
+            reason = carry_out(session)
+        except Fault as fault:
+            if not self._can_help(session, fault):
+                raise
+            return None
+        if reason != PAUSED:
+            return Flight(reason, session.step)
+        return Flight(GAVE_UP, session.step) if self._past.gave_up else None
+
+    def _can_help(self, session: Session, fault: Fault) -> bool:
+        """Whether a run that broke off is one for a remedy; what is to be done is then in its journal."""
+        so_far, asked = self._past, session.adviser
+        assert asked is not None
+        now = look(self.run, so_far, session.step, is_over=True)
+        current = so_far.current
+        if current is not None:
+            number = current.prescribed.number
+            self._tell(Reviewed(step=session.step, number=number, kept=False, why=f"the run broke off: {fault}"))
+            return True
+        decision = decide(now, so_far, asked.law(session.length_steps), asked.admits)
+        if isinstance(decision, Wait):
+            return False
+        self._tell(decision)
+        return isinstance(decision, Prescribed)
+
+    def _tidy(self) -> None:
+        """Let go of what nobody goes back to any more."""
+        for one in self._past.interventions:
+            if one.stage not in ("trial", "adopt"):
+                clear(self.run, [trial.name for trial in one.prescribed.trials])
+            if one.stage == "done":
+                clear(self.run, [one.before])
+
+    def _settle(self) -> Flight | None:
+        """Do what the journal leaves to be done, until the run can train on; its end, if it ends here."""
+        while True:
+            so_far = self._past
+            current = so_far.current
+            if current is not None and current.stage == "trial":
+                if not self._try(current):
+                    return Flight(STOPPED, current.prescribed.step)
+            elif current is not None and current.stage == "adopt":
+                self._adopt(current)
+            elif current is not None and current.stage == "revert":
+                self._go_back(current)
+            elif so_far.failed is not None:
+                decision = go_on(so_far.failed, so_far, self._law(so_far.failed))
+                self._tell(decision)
+                if isinstance(decision, GaveUp):
+                    return Flight(GAVE_UP, decision.step)
+            else:
+                return None
+
+    def _law(self, one: Intervention) -> Law:
+        asked = Adviser(self.run, self.run.read_recipe(), acts=True)
+        return asked.law(one.prescribed.length_steps)
+
+    def _try(self, one: Intervention) -> bool:
+        """Train all forks and judge them; whether nobody stopped it."""
+        what = one.prescribed
+        refuse_missing_data(self.run, self.where)
+        kept = keep_apart(self.run, one.before, what.origin, self.where)
+        told = {event.name for event in self.run.read_journal().events if isinstance(event, Forked)}
+        for trial in what.trials:
+            if not train_fork(self.run, kept, trial, what.end, self.where):
+                return False
+            if trial.name not in told:
+                self._tell(self._forked(what, trial))
+        self._tell(self._judged(what))
+        return True
+
+    def _forked(self, what: Prescribed, trial: Trial) -> Forked:
+        found, fault = score_of(self.run, trial.name)
+        score = found.value if math.isfinite(found.value) else None
+        return Forked(step=what.end, number=what.number, name=trial.name, score=score, fault=fault)
+
+    def _judged(self, what: Prescribed) -> Judged:
+        ended = {trial.name: score_of(self.run, trial.name) for trial in what.trials}
+        sound = {name: found for name, (found, fault) in ended.items() if not fault and math.isfinite(found.value)}
+        chosen, why = best_of(sound, what.trials[0].name)
+        steps = {trial.name: what.end - (0 if trial.anew else what.origin) for trial in what.trials}
+        return Judged(
+            step=what.end,
+            number=what.number,
+            scores={name: found.value for name, found in sound.items()},
+            chosen=chosen,
+            why=why,
+            lost_steps=sum(spent for name, spent in steps.items() if name != chosen),
+        )
+
+    def _adopt(self, one: Intervention) -> None:
+        assert one.judged is not None
+        what, was, fork = one.prescribed, fork_of(self.run, one.before), fork_of(self.run, one.judged.chosen)
+        self._take(adopt(self.run, was, fork, what.number, what.origin, what.step, one.judged.why))
+
+    def _go_back(self, one: Intervention) -> None:
+        assert one.reviewed is not None and one.judged is not None
+        what, was, fork = one.prescribed, fork_of(self.run, one.judged.chosen), fork_of(self.run, one.before)
+        self._take(adopt(self.run, was, fork, what.number, what.origin, one.reviewed.step, one.reviewed.why))
+
+    def _take(self, events: Sequence[Event]) -> None:
+        append(self.run, events)
+        for event in (events[0], events[-1]):
+            self._announce(event)
+
+    def _tell(self, event: Event) -> None:
+        append(self.run, (event,))
+        self._announce(event)
+
+    def _announce(self, event: Event) -> None:
+        for listener in self.listeners:
+            listener(event)
+
+
+def best_of(sound: dict[str, Scored], control: str) -> tuple[str, str]:
+    """The fork that goes on, and why: the best that is plainly better than no change; else no change."""
+    same = sound.get(control)
+    better = [name for name, found in sound.items() if same is None or is_clearly_better(found, same)]
+    chosen = ""
+    for name in better:
+        if not chosen or is_better(sound[name], sound[chosen]):
+            chosen = name
+    if chosen:
+        beside = f"; no change {same.value:.4g}" if same is not None else "; no change broke off"
+        return chosen, f"{sound[chosen].name} {sound[chosen].value:.4g}{beside}"
+    if same is not None:
+        return control, "no remedy is better than no change by more than the noise"
+    return "", "every fork broke off"

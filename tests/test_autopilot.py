@@ -1,0 +1,365 @@
+"""What the autopilot decides, by made-up examinations and journals: the laws, one test each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from equipoise.doctor.autopilot import Law, Now, Wait, decide, go_on, review
+from equipoise.doctor.examining import examine
+from equipoise.doctor.interventions import Past, past
+from equipoise.doctor.mitigations import MITIGATIONS, blinds, settled
+from equipoise.doctor.symptom import Diagnosis, Evidence, Examination, Remedy, Symptom
+from equipoise.doctor.symptoms import SYMPTOMS
+from equipoise.doctor.trace import Trace
+from equipoise.edit import Edit
+from equipoise.journal import Adopted, Event, GaveUp, Judged, Measured, Prescribed, Resumed, Reviewed
+from equipoise.spec import Json
+from traces import played, rows, scores, well
+
+LAW = Law(
+    mode="act",
+    candidates=3,
+    of_a_kind=3,
+    in_all=6,
+    extra=0.25,
+    horizon=None,
+    length_steps=10_000,
+    score_steps=500,
+)
+
+
+def remedy(path: str, *, anew: bool = False, look_again: float = 500.0) -> Remedy:
+    return Remedy(f"half of {path}", "it falls", look_again, (Edit(path, "scale", 0.5),), anew)
+
+
+CURES = (remedy("a"), remedy("b"), Remedy("pray", "who knows"), remedy("c"), remedy("d"))
+
+
+@dataclass(frozen=True, slots=True)
+class Made(Symptom):
+    """A symptom that a test says is there."""
+
+    key: ClassVar[str] = "made"
+    title: ClassVar[str] = "something made up"
+
+    def seen(self, trace: Trace) -> tuple[Evidence, ...]:
+        return ()
+
+    def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Bug(Made):
+    key: ClassVar[str] = "bug"
+    stops_others: ClassVar[bool] = True
+
+
+def ill(symptom: Symptom | None = None, weight: float = 1.0, onset: float | None = 2200.0) -> Examination:
+    evidence = (Evidence("samples", "it is 3; up to 2 is well", "distance", onset, weight),)
+    return Examination("ill", "made up", (Diagnosis(symptom or Made(), evidence, CURES),))
+
+
+WELL = Examination("healthy", "nothing of what the doctor knows is there")
+
+
+def now(examination: Examination | None = None, earlier: Examination | None = None, **changes: object) -> Now:
+    seen = examination or ill()
+    values = [
+        Measured(step=step, name="kernel", value=value, seconds=0.1) for step, value in ((2000, 0.5), (3000, 0.9))
+    ]
+    return replace(Now(3000, 0, seen, earlier or seen, values, (1000, 2000, 2500)), **changes)  # type: ignore[arg-type]
+
+
+def admits(edits: tuple[Edit, ...]) -> bool:
+    return True
+
+
+def prescribed(found: object) -> Prescribed:
+    assert isinstance(found, Prescribed)
+    return found
+
+
+def edits(found: object) -> list[str]:
+    return [" ".join(trial.edits) for trial in prescribed(found).trials[1:]]
+
+
+def test_a_certain_and_lasting_diagnosis_is_acted_upon_from_before_it_began() -> None:
+    found = prescribed(decide(now(), Past(), LAW, admits))
+    assert found.origin == 2000
+    assert found.trials[0].edits == ("course = 1",)
+    assert edits(found) == ["a *= 0.5", "b *= 0.5", "c *= 0.5"]
+    assert [trial.edits for trial in found.left] == [("d *= 0.5",)]
+    assert found.by_hand == ("pray",)
+    assert (found.end, found.review_at, found.score_before) == (2500, 3000, 0.7)
+
+
+def test_a_forks_name_says_what_differs_in_it() -> None:
+    names = [trial.name for trial in prescribed(decide(now(), Past(), LAW, admits)).trials]
+    assert names == ["001-0-no-change", "001-1-a-times-0.5", "001-2-b-times-0.5", "001-3-c-times-0.5"]
+    part = Edit("phases.main.terms.r1", "add", {"part": "equipoise.terms.penalties.R1", "weight": 0.01})
+    cures = (Remedy("R1", "", edits=(part,)), Remedy("slower", "", edits=(Edit("d_optim.lr", "scale", 0.25),)))
+    seen = Examination("ill", "made up", (replace(ill().diagnoses[0], remedies=cures),))
+    names = [trial.name for trial in prescribed(decide(now(seen), Past(), LAW, admits)).trials[1:]]
+    assert names == ["001-1-r1-plus-R1", "001-2-d.lr-times-0.25"]
+
+
+def test_the_origin_is_the_runs_beginning_where_nothing_was_good_before() -> None:
+    assert prescribed(decide(now(ill(onset=600.0)), Past(), LAW, admits)).origin == 0
+
+
+def test_onsets_are_counted_from_the_phase() -> None:
+    assert prescribed(decide(now(ill(onset=600.0), begin=2000), Past(), LAW, admits)).origin == 2500
+
+
+@pytest.mark.parametrize(
+    ("seen", "earlier", "why"),
+    [
+        (ill(Bug()), ill(Bug()), "no setting may be changed"),
+        (ill(weight=0.6), ill(weight=0.6), "made up"),
+        (ill(), WELL, "made up"),
+        (WELL, WELL, "nothing"),
+    ],
+    ids=["a bug", "one kind of evidence", "seen only once", "healthy"],
+)
+@pytest.mark.parametrize("mode", ["act", "advise"])
+def test_nothing_is_done(seen: Examination, earlier: Examination, why: str, mode: str) -> None:
+    found = decide(now(seen, earlier), Past(), replace(LAW, mode=mode), admits)
+    assert isinstance(found, Wait) and why in found.why
+
+
+def test_what_the_recipe_does_not_admit_is_no_remedy() -> None:
+    found = decide(now(), Past(), LAW, lambda edits: edits[0].path in "cd")
+    assert edits(found) == ["c *= 0.5", "d *= 0.5"]
+    assert isinstance(decide(now(), Past(), LAW, lambda edits: False), Wait)
+
+
+def test_forks_are_shorter_or_fewer_where_steps_are_few_and_then_none() -> None:
+    assert prescribed(decide(now(), Past(), replace(LAW, extra=0.12), admits)).end == 2400
+    fewer = prescribed(decide(now(), Past(), replace(LAW, extra=0.06), admits))
+    assert (len(fewer.trials), fewer.end) == (3, 2300)
+    none = decide(now(), Past(), replace(LAW, extra=0.02), admits)
+    assert isinstance(none, GaveUp) and "used up" in none.why and none.left == tuple(cure.words for cure in CURES)
+
+
+def test_a_fork_is_as_long_as_the_remedies_need_that_are_tried_in_it() -> None:
+    cures = (remedy("a"), remedy("b"), remedy("c", look_again=800.0), remedy("d", look_again=2000.0))
+    seen = Examination("ill", "made up", (replace(ill().diagnoses[0], remedies=cures),))
+    found = prescribed(decide(now(seen), Past(), LAW, admits))
+    assert (found.end, found.review_at) == (2800, 4000)
+    assert prescribed(decide(now(seen), Past(), replace(LAW, horizon=300), admits)).end == 2300
+
+
+def test_steps_of_lost_forks_count() -> None:
+    found = prescribed(decide(now(), Past(fork_steps=1300), LAW, admits))
+    assert found.end == 2400
+
+
+def test_beginning_anew_costs_the_steps_up_to_the_origin() -> None:
+    cures = (remedy("a", anew=True), remedy("b"))
+    seen = Examination("ill", "made up", (replace(ill().diagnoses[0], remedies=cures),))
+    rich = prescribed(decide(now(seen), Past(), replace(LAW, extra=1.0), admits))
+    assert [trial.anew for trial in rich.trials] == [False, True, False]
+    poor = prescribed(decide(now(seen), Past(), replace(LAW, extra=0.1), admits))
+    assert edits(poor) == ["b *= 0.5"]
+    assert edits(decide(now(replace(seen), origins=()), Past(), replace(LAW, extra=0.1), admits)) == [
+        "a *= 0.5",
+        "b *= 0.5",
+    ]
+
+
+def test_a_review_comes_at_a_score_and_before_the_end() -> None:
+    assert prescribed(decide(now(), Past(), replace(LAW, score_steps=400), admits)).review_at == 3200
+    short = replace(LAW, length_steps=3200, extra=1.0)
+    assert prescribed(decide(now(), Past(), replace(short, score_steps=300), admits)).review_at == 3000
+
+
+# -- a journal, told in events
+
+
+def told(*more: Event, first: Prescribed | None = None) -> Past:
+    return past([first or FIRST, *more])
+
+
+FIRST = prescribed(decide(now(), Past(), LAW, admits))
+CONTROL, A, B, C = (trial.name for trial in FIRST.trials)
+
+
+def judged(chosen: str) -> Judged:
+    return Judged(step=2500, number=1, scores={}, chosen=chosen, why="", lost_steps=1500)
+
+
+def adopted(name: str, lost: int = 1000) -> Adopted:
+    return Adopted(step=2500, number=1, name=name, lost_steps=lost)
+
+
+RESUMED = Resumed(step=2500, checkpoint="", data={}, machine={}, goal={})
+KEPT, TAKEN_BACK = (Reviewed(step=3000, number=1, kept=kept, why="") for kept in (True, False))
+
+
+def test_the_journal_says_what_is_to_be_done_next() -> None:
+    steps = [judged(A), adopted(A), RESUMED, TAKEN_BACK, adopted("001-before", 500)]
+    stages = ["trial", "adopt", "review", "review", "revert", "done"]
+    assert [told(*steps[:count]).interventions[0].stage for count in range(6)] == stages
+    assert told(*steps).failed is not None
+    assert told(*steps).lost_steps == 3000
+    assert told(*steps).fork_steps == 1500
+
+
+def test_nothing_else_is_done_before_the_review() -> None:
+    assert isinstance(decide(now(), told(judged(A), adopted(A), RESUMED), LAW, admits), Wait)
+
+
+def test_what_was_kept_may_be_done_again_and_what_lost_may_not() -> None:
+    found = decide(now(), told(judged(A), adopted(A), RESUMED, KEPT), LAW, admits)
+    assert edits(found) == ["a *= 0.5", "d *= 0.5"]
+
+
+def test_what_was_taken_back_is_never_tried_again() -> None:
+    gone = told(judged(A), adopted(A), RESUMED, TAKEN_BACK, adopted("001-before"))
+    assert gone.failed is not None
+    again = prescribed(go_on(gone.failed, gone, LAW))
+    assert (edits(again), again.number, again.origin, again.step) == (["d *= 0.5"], 2, 2000, 2000)
+    assert isinstance(decide(now(), gone, LAW, lambda those: those[0].path in "abc"), GaveUp)
+
+
+def test_where_nothing_is_left_it_is_given_up_with_what_a_person_could_do() -> None:
+    first = replace(FIRST, left=())
+    gone = told(judged(""), first=first)
+    assert gone.failed is not None
+    found = go_on(gone.failed, gone, LAW)
+    assert isinstance(found, GaveUp) and found.left == ("pray",) and "every remedy" in found.why
+
+
+@pytest.mark.parametrize(
+    ("law", "why"), [({"of_a_kind": 1}, "1 interventions against made"), ({"in_all": 1}, "allowed")]
+)
+def test_interventions_are_counted(law: Mapping[str, int], why: str) -> None:
+    found = decide(now(), told(judged(A), adopted(A), RESUMED, KEPT), replace(LAW, **law), admits)  # type: ignore[arg-type]
+    assert isinstance(found, GaveUp) and why in found.why
+
+
+def test_what_a_person_went_on_from_is_abandoned_and_counts_for_nothing() -> None:
+    found = told(RESUMED)
+    assert found.current is None and found.failed is None
+    assert edits(decide(now(), found, replace(LAW, in_all=1), admits)) == edits(FIRST)
+
+
+def test_advice_is_said_once() -> None:
+    law = replace(LAW, mode="advise")
+    first = prescribed(decide(now(), Past(), law, admits))
+    assert first.mode == "advise"
+    assert isinstance(decide(now(), past([first]), law, admits), Wait)
+
+
+def under_review(examination: Examination, *values: float, name: str = "kernel") -> Reviewed:
+    one = told(judged(A), adopted(A), RESUMED).interventions[0]
+    found = [Measured(step=2500 + at, name=name, value=value, seconds=0.1) for at, value in enumerate(values)]
+    return review(now(examination, scores=found), one)
+
+
+def test_a_review_looks_for_the_symptom_and_at_the_samples() -> None:
+    assert under_review(WELL, 0.6, 0.6).kept
+    assert not under_review(ill(), 0.1).kept
+    assert not under_review(WELL, 0.9, 0.8, 0.9).kept
+    assert under_review(WELL, 0.9, 0.6, 0.6).kept, "one bad score of three is noise"
+    assert under_review(WELL, 0.9, name="psnr").kept, "of decibels more is better"
+
+
+# -- mitigations: a cure must not look like a disease
+
+TERMS = "phases.main.terms"
+
+
+def treated(settings: Mapping[str, Json], **signals: object) -> Trace:
+    return replace(well(**signals), settings=settings)  # type: ignore[arg-type]
+
+
+NOISY = rows(0.52, noise=0.01)
+GAME_WITH_NOISE = {"d_loss": rows(1.38, noise=0.01), "auc": NOISY, "auc_held_out": NOISY}
+FAR = scores(20.0, 16.0, 13.0, 12.0, 11.0, 10.0, 9.0, 8.0, 7.5, 7.0, 6.5)
+TREATED: Mapping[str, Trace] = {
+    "penalty": treated(
+        {f"{TERMS}.r1": "equipoise.terms.penalties.R1"},
+        d_loss=rows((1.1, 1.1, 1.25, 1.25)),
+        grad_d=rows((1.0, 1.0, 0.4, 0.4)),
+        grad_at_output=rows((1.0, 1.0, 0.3, 0.3)),
+        penalty=rows((2.0, 2.0, 0.5, 0.5)),
+    ),
+    "noise": treated({"augment.operations.0": "equipoise.augment.Noise"}, distance=FAR, **GAME_WITH_NOISE),
+    "adaptive augmentation": treated(
+        {"augment.adaptive.target": 0.6},
+        distance=FAR,
+        augment_p=rows((0.0, 0.5, 0.6), noise=0.0),
+        overfitting=rows(0.75, noise=0.01),
+        **GAME_WITH_NOISE,
+    ),
+    "label smoothing": replace(
+        played("bce", 1.25, 0.9, d_real=rows(0.85, noise=0.01)),
+        settings={
+            "phases.main.terms.game": "equipoise.terms.adversarial.BCE",
+            "phases.main.terms.game.real_label": 0.9,
+        },
+    ),
+    "rhythm": treated({}, d_loss=rows((1.1, 1.1, 1.35, 1.35)), moved_d=rows((1e-3, 1e-3, 5e-4, 5e-4))),
+    "clipping": treated(
+        {"d_optim.clip_norm": 1.0},
+        grad_d=rows((1.0, 1.0, 1.0, 9.0, 9.0, 9.0)),
+        clipped_d=rows(1.0, noise=0.0),
+    ),
+    "average": treated({"average.decay": 0.99}, distance_raw=scores(*[4.0] * 11)),
+    "rates": treated(
+        {"d_optim.lr": 1e-4},
+        lr_d=rows((4e-4, 4e-4, 1e-4, 1e-4), noise=0.0),
+        moved_d=rows((4e-3, 4e-3, 1e-3, 1e-3)),
+        grad_d=rows((1.0, 1.0, 1.5, 1.5)),
+    ),
+}
+"""For each cure a healthy run that shows its effect."""
+
+
+def test_there_is_a_treated_run_for_every_cure() -> None:
+    assert set(TREATED) == {mitigation.key for mitigation in MITIGATIONS}
+    for mitigation in MITIGATIONS:
+        assert mitigation.is_active(TREATED[mitigation.key].settings), mitigation.key
+
+
+@pytest.mark.parametrize("symptom", SYMPTOMS, ids=lambda symptom: symptom.key)
+@pytest.mark.parametrize("key", TREATED)
+def test_no_rule_reads_a_cure_as_a_disease(key: str, symptom: Symptom) -> None:
+    trace = TREATED[key]
+    assert examine(trace, (symptom,), blinds(trace.settings)).diagnoses == ()
+
+
+@pytest.mark.parametrize(
+    ("key", "symptom"),
+    [("noise", "critic-blind"), ("adaptive augmentation", "critic-blind"), ("clipping", "exploding")],
+)
+def test_without_the_table_it_would(key: str, symptom: str) -> None:
+    assert symptom in {found.symptom.key for found in examine(TREATED[key]).diagnoses}
+
+
+@pytest.mark.parametrize("mitigation", MITIGATIONS, ids=lambda mitigation: mitigation.key)
+def test_what_a_change_unsettles_is_not_read_at_first(mitigation: object) -> None:
+    paths = {
+        "penalty": "phases.main.terms.r1.weight",
+        "noise": "augment.operations",
+        "adaptive augmentation": "augment",
+        "label smoothing": "phases.main.terms.game.real_label",
+        "rhythm": "phases.main.d_updates",
+        "clipping": "d_optim.clip_norm",
+        "average": "average.decay",
+        "rates": "d_optim.lr",
+    }
+    one = next(known for known in MITIGATIONS if known is mitigation)
+    trace = treated({"average.decay": 0.99}, **{name: rows(1.0) for name in (*one.unsettles, "kl")})
+    cut = settled(trace, (Edit(paths[one.key], value=1.0),), 1000.0)
+    for name in one.unsettles:
+        assert cut.signals[name].steps[0] >= 1000.0 + one.settles(trace.settings) > 1000.0
+    assert np.array_equal(cut.signals["kl"].steps, trace.signals["kl"].steps)
+    assert settled(trace, (Edit("seed", value=1),), 1000.0).signals == trace.signals

@@ -1,0 +1,343 @@
+"""A run that repairs itself: rescued, left alone, given up; advised and applied; killed anywhere and gone on with."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import piloted
+from equipoise import advising, files, session
+from equipoise.attempts.reading import attempts_of
+from equipoise.cli import run_command
+from equipoise.engine import checkpoint
+from equipoise.engine.finite import NonFinite
+from equipoise.engine.plan import Plan
+from equipoise.engine.score import Scored
+from equipoise.engine.state import State
+from equipoise.engine.step import step
+from equipoise.errors import RequestError
+from equipoise.folder import RunFolder
+from equipoise.journal import (
+    PILOTED,
+    Adopting,
+    Event,
+    Finished,
+    Forked,
+    GaveUp,
+    Judged,
+    Measured,
+    Prescribed,
+    Reviewed,
+    Tick,
+    history,
+    read,
+)
+from equipoise.losses import read as read_losses
+from equipoise.piloting import Pilot, best_of
+from equipoise.record import Listener
+from equipoise.run import Where, resume, start
+from same_run import assert_same_run
+
+DOOMED = f"{piloted.__file__}:doomed"
+CPU = ["--device", "cpu"]
+
+
+class Crash(BaseException):
+    """What a test raises to end a run without any of its farewells."""
+
+
+@pytest.fixture(autouse=True)
+def made_up_doctor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(advising, "examine", piloted.doctor())
+
+
+@pytest.fixture(scope="module")
+def rescued(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "rescued"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(advising, "examine", piloted.doctor())
+        assert run_command(["train", DOOMED, "--out", str(out), *CPU]) == 0
+    return out
+
+
+def done(run: Path) -> list[dict[str, object]]:
+    """What the autopilot did, without the time at which it did it."""
+    events = [event for event in read(run).events if isinstance(event, PILOTED)]
+    return [{"event": type(event).__name__, **asdict(event), "time": 0.0} for event in events]
+
+
+def all_of(run: Path, kind: type[Event]) -> list[Event]:
+    return [event for event in read(run).events if isinstance(event, kind)]
+
+
+def one(run: Path, kind: type[Event]) -> Event:
+    (found,) = all_of(run, kind)
+    return found
+
+
+def test_a_doomed_run_is_rescued_by_the_best_of_its_forks(rescued: Path) -> None:
+    judged = one(rescued, Judged)
+    assert isinstance(judged, Judged)
+    scores = sorted(judged.scores, key=lambda name: judged.scores[name])
+    assert scores[0] == judged.chosen == "001-2-g.lr-times-0.002"
+    assert RunFolder(rescued).read_recipe().g_optim.lr == pytest.approx(piloted.SOUND)
+    reviewed = one(rescued, Reviewed)
+    assert isinstance(reviewed, Reviewed) and reviewed.kept
+
+
+def test_the_run_is_one_course_that_begins_at_the_checkpoint(rescued: Path) -> None:
+    table = read_losses(rescued)
+    assert table["step"] == [float(step) for step in range(5, 35, 5)]
+    assert table["lr_g"] == pytest.approx([piloted.SOUND] * 6)
+    assert [event.step for event in history(read(rescued).events) if isinstance(event, Measured)] == [*range(5, 35, 5)]
+    finished = one(rescued, Finished)
+    assert isinstance(finished, Finished) and (finished.step, finished.lost_steps) == (30, 15 + 2 * 10)
+
+
+def test_the_attempt_log_tells_of_it_as_of_any_change(rescued: Path) -> None:
+    first, second = attempts_of(rescued)
+    assert second.came_from is first and second.data == first.data != ""
+    differ = {path for path, value in second.settings.items() if first.settings[path] != value}
+    assert differ == {piloted.RATE}
+    assert second.first_step == 0 and "no change" in second.why
+
+
+def test_forks_that_lost_can_be_read_and_take_no_room(rescued: Path) -> None:
+    forks = sorted((rescued / "forks").iterdir())
+    assert [fork.name for fork in forks][:3] == ["001-0-no-change", "001-1-g.lr-times-0.9", "001-2-g.lr-times-0.002"]
+    for fork in forks:
+        assert not (fork / "checkpoints").exists()
+    for fork in forks[:3]:
+        assert {"journal.jsonl", "losses.csv", "recipe.json", "score.json"} <= {path.name for path in fork.iterdir()}
+        assert [path.name for path in (fork / "samples").iterdir()] == ["step-00000010.png"]
+
+
+def test_forks_differ_in_one_thing_and_are_judged_by_the_same_latents(rescued: Path) -> None:
+    recipes = [RunFolder(fork).read_recipe() for fork in sorted((rescued / "forks").iterdir())[:3]]
+    assert [(recipe.course, recipe.g_optim.lr) for recipe in recipes] == [
+        (1, piloted.WILD),
+        (0, pytest.approx(0.9 * piloted.WILD)),
+        (0, pytest.approx(piloted.SOUND)),
+    ]
+    assert len({recipe.seed for recipe in recipes}) == 1
+
+
+def scored(value: float, spread: float = 0.1) -> Scored:
+    """The mean of four shares, two of which lie above it and two below."""
+    return Scored("kernel", value, shares=value + spread * torch.tensor([1.0, -1.0, 1.0, -1.0]))
+
+
+@pytest.mark.parametrize(
+    ("others", "chosen"),
+    [
+        ({"b": scored(0.5), "c": scored(0.4)}, "c"),
+        ({"b": scored(0.99, spread=-0.1), "c": scored(0.97, spread=-0.1)}, "a"),
+        ({"b": scored(1.5)}, "a"),
+        ({}, "a"),
+    ],
+    ids=["the best of those that are better", "better by less than the noise", "worse", "alone"],
+)
+def test_a_remedy_has_to_be_better_than_no_change_by_more_than_the_noise(
+    others: dict[str, Scored], chosen: str
+) -> None:
+    assert best_of({"a": scored(1.0), **others}, "a")[0] == chosen
+
+
+def test_where_no_change_breaks_off_the_best_of_the_others_goes_on() -> None:
+    assert best_of({"b": scored(0.5), "c": scored(0.4)}, "a")[0] == "c"
+    assert best_of({}, "a")[0] == ""
+
+
+def test_what_happens_is_said_as_it_happens(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["train", DOOMED, "--out", str(tmp_path / "run"), "--autopilot", "advise", *CPU]) == 0
+    said = capsys.readouterr().out
+    assert "the generator runs wild since step 3: the rate is 0.5" in said
+    assert "equipoise apply RUN 1" in said
+
+
+def test_a_healthy_run_is_left_alone(tmp_path: Path) -> None:
+    for mode in ("act", "off"):
+        words = ["--set", f"g_optim.lr={piloted.SOUND}", "--set", "cadence.measuring_share=1.0", "--autopilot", mode]
+        length = ["--set", "epoch_batches=10", "--for", "3epochs"]
+        assert run_command(["train", DOOMED, "--out", str(tmp_path / mode), *words, *length, *CPU]) == 0
+    assert (tmp_path / "act" / "losses.csv").read_bytes() == (tmp_path / "off" / "losses.csv").read_bytes()
+    assert done(tmp_path / "act") == []
+    assert not (tmp_path / "act" / "forks").exists()
+
+
+def test_where_nothing_helps_it_gives_up_and_says_what_was_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The doctor finds the rate too high, however low it is, and since a step after the first checkpoint of a best."""
+    monkeypatch.setattr(advising, "examine", piloted.doctor(bound=0.0, onset=8.0))
+    out = tmp_path / "run"
+    assert run_command(["train", DOOMED, "--out", str(out), "--set", "autopilot.candidates=1", *CPU]) == 1
+    numbers = [event.number for event in all_of(out, Prescribed)]  # type: ignore[attr-defined]
+    assert numbers == [1, 2]
+    reviewed = all_of(out, Reviewed)
+    assert [event.kept for event in reviewed] == [False, False]  # type: ignore[attr-defined]
+    tried = [trial.edits for event in all_of(out, Prescribed) for trial in event.trials[1:]]  # type: ignore[attr-defined]
+    assert len(set(tried)) == len(tried) == 2
+    gave_up = one(out, GaveUp)
+    assert isinstance(gave_up, GaveUp) and "every remedy has been tried" in gave_up.why
+    assert RunFolder(out).read_recipe().g_optim.lr == piloted.WILD, "the run is what it was before"
+    assert checkpoint.entries(out / "checkpoints")[-1].step == 5
+    page = (out / "report.html").read_text()
+    assert "look at it" in page and "taken back" in page
+    assert "given up" in capsys.readouterr().out
+
+
+def test_advice_is_written_down_and_touches_nothing_until_a_person_applies_it(tmp_path: Path) -> None:
+    for mode in ("advise", "off"):
+        words = ["--autopilot", mode, "--set", "cadence.measuring_share=1.0"]
+        assert run_command(["train", DOOMED, "--out", str(tmp_path / mode), *words, *CPU]) == 0
+    run = tmp_path / "advise"
+    assert (run / "losses.csv").read_bytes() == (tmp_path / "off" / "losses.csv").read_bytes()
+    assert [event["event"] for event in done(run)] == ["Prescribed"]
+    assert run_command(["apply", str(run), "1", *CPU]) == 0
+    assert RunFolder(run).read_recipe().g_optim.lr == pytest.approx(0.9 * piloted.WILD)
+    back = one(run, Adopting)
+    assert isinstance(back, Adopting) and back.step <= 5 and "a person applied advice 1" in back.why
+    rates = read_losses(run)["lr_g"]
+    assert rates[1:] == pytest.approx([0.9 * piloted.WILD] * 5)
+    assert [event.step for event in history(read(run).events) if isinstance(event, Tick)] == [*range(5, 35, 5)]
+    assert run_command(["apply", str(run), "1", *CPU]) == 2, "it would be made twice as strong"
+
+
+@pytest.mark.parametrize(("number", "why"), [("2", "has no advice 2; it has 1"), ("1", "has no checkpoint up to")])
+def test_what_cannot_be_applied_is_refused(
+    tmp_path: Path, number: str, why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    assert run_command(["train", DOOMED, "--out", str(run), "--autopilot", "advise", *CPU]) == 0
+    for entry in checkpoint.entries(run / "checkpoints")[: None if number == "1" else 0]:
+        entry.path.unlink()
+    capsys.readouterr()
+    assert run_command(["apply", str(run), number, *CPU]) == 2
+    assert why in capsys.readouterr().err
+
+
+def test_several_processes_cannot_act(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from equipoise import run
+    from equipoise.engine.world import World
+
+    monkeypatch.setattr(run, "join_world", lambda kind: World(rank=0, size=2))
+    with pytest.raises(RequestError, match="one process alone"):
+        start(piloted.doomed(), Where(device="cpu"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_breaks_off_is_repaired_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaking(plan: Plan, state: State, *more: Any) -> None:
+        if plan.recipe.g_optim.lr == piloted.WILD and state.counters.steps == 13:
+            raise NonFinite(13, "the generator's weights are NaN")
+        step(plan, state, *more)
+
+    monkeypatch.setattr(session, "step", breaking)
+    run = tmp_path / "run"
+    assert run_command(["train", DOOMED, "--out", str(run), *CPU]) == 0
+    assert one(run, Prescribed).step == 13
+    assert RunFolder(run).read_recipe().g_optim.lr == pytest.approx(piloted.SOUND)
+    assert history(read(run).events)[-1].step == 30
+
+
+def test_a_setting_that_never_arrives_is_a_fault_with_its_name(
+    rescued: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from equipoise.engine.state import Player
+
+    run = tmp_path / "run"
+    shutil.copytree(rescued, run)
+    monkeypatch.setattr(Player, "write_settings", lambda *arguments: None)
+    assert run_command(["resume", str(run), "--for", "5steps", "--set", "d_optim.lr=0.25", *CPU]) == 3
+    assert "step 31: settings were not taken over: the critic's optimiser has lr 1.0, and the recipe says 0.25" in (
+        capsys.readouterr().err
+    )
+
+
+# -- killed anywhere
+
+
+def go_on_until_it_ends(run: Path) -> None:
+    assert run_command(["resume", str(run), *CPU]) == 0
+
+
+def crash_at(kind: type[Event], occurrence: int) -> Listener:
+    seen = 0
+
+    def crash(event: Event) -> None:
+        nonlocal seen
+        seen += isinstance(event, kind)
+        if seen == occurrence:
+            raise Crash
+
+    return crash
+
+
+def test_a_crash_at_every_event_of_the_autopilot_leaves_no_trace(rescued: Path, tmp_path: Path) -> None:
+    """One run that is ended at each of them in turn, and gone on with."""
+    run, where = tmp_path / "run", Where(device="cpu")
+    listeners = [crash_at(Prescribed, 1)]
+    with pytest.raises(Crash):
+        Pilot(RunFolder(run), where, listeners).fly(start(piloted.doomed(), where, run, None, listeners))
+    for kind, occurrence in ((Forked, 1), (Forked, 1), (Judged, 1), (Adopting, 1), (Measured, 1), (Reviewed, 1)):
+        pilot = Pilot(RunFolder(run), where, [crash_at(kind, occurrence)])
+        with pytest.raises(Crash):
+            assert pilot.finish_first() is None
+            pilot.fly(resume(run, where=where, listeners=pilot.listeners))
+    go_on_until_it_ends(run)
+    assert_same_run(run, rescued)
+    assert done(run) == done(rescued)
+
+
+def test_crashes_at_random_writes_leave_no_trace(
+    rescued: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One run that is ended at a random write of a whole file, again and again until it has ended by itself."""
+    run, chance, write, left = tmp_path / "run", random.Random(0), files.write_synced, [0]
+
+    def torn(path: Path, content: bytes | memoryview) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            raise Crash
+        write(path, content)
+
+    monkeypatch.setattr(files, "write_synced", torn)
+    crashes = 0
+    for verb in itertools.chain([["train", DOOMED, "--out"]], itertools.repeat(["resume"])):
+        left[0] = chance.randrange(6, 18)
+        try:
+            assert run_command([*verb, str(run), *CPU]) == 0
+            break
+        except Crash:
+            crashes += 1
+    assert crashes >= 2
+    assert_same_run(run, rescued)
+    assert done(run) == done(rescued)
+
+
+def test_kill_9_in_the_middle_of_a_fork_leaves_no_trace(rescued: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    process = subprocess.Popen(
+        [sys.executable, piloted.__file__, "train", str(run)], stdout=subprocess.DEVNULL, env=dict(os.environ)
+    )
+    while process.poll() is None and not list(run.glob("forks/001-1-*/checkpoints/*.pt")):
+        time.sleep(0.002)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not all_of(run, Judged)
+    go_on_until_it_ends(run)
+    assert_same_run(run, rescued)
+    assert done(run) == done(rescued)
