@@ -6,9 +6,13 @@ from dataclasses import replace
 
 import torch
 
+from equipoise import recipes
+from equipoise.engine.plan import Plan
+from equipoise.engine.reach import misfits
 from equipoise.networks import TilesGenerator
 from equipoise.networks.tiles import NoiseBank, TilesNetwork
 from equipoise.space import Channel, Space
+from equipoise.view import Batch
 
 TILES = Space((Channel("height"), Channel("trees")), 32, 32)
 SPECKLED = TilesGenerator(latent=6, width=8, speckle=0.5)
@@ -58,3 +62,16 @@ def test_without_it_nothing_is_random() -> None:
     assert not any(name.endswith(("strength", "map")) for name in network.state_dict())
     with torch.no_grad():
         torch.testing.assert_close(network(z), network(z), rtol=0.0, atol=0.0)
+
+
+def test_what_recipe_terrain_trains_reaches_both_sides_of_the_middle() -> None:
+    """Its untrained generator seems not to, as long as its batch norms have seen nothing."""
+    recipe = recipes.load("terrain")
+    both = Space((Channel("height"), Channel("trees")), 32, 32)
+    real = torch.rand(32, 2, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    for seed in range(4):
+        torch.manual_seed(seed)
+        plan = Plan(replace(recipe, tailor=None, seed=seed), both, 32, torch.device("cpu"))
+        generator = recipe.generator.build(both).eval()
+        assert misfits(plan, generator, Batch(real)) == []
+        assert not generator.training

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor, nn
 
 from equipoise.engine.asking import Arguments
@@ -26,11 +28,14 @@ SIDE = 0.1
 def misfits(plan: Plan, average: nn.Module, batch: Batch) -> list[str]:
     """What does not fit, in words, channel by channel; of points nothing, for they have no range.
 
-    `average` is a generator that evaluates; some keep what they see last, so give a copy.
+    `average` is a generator that evaluates; some keep what they see last, so give a copy.  It is also tried as it
+    trains: pushed latents, and batch norms that have seen nothing yet, may bring all samples to one side of the middle.
     """
     if plan.space.is_points:
         return []
-    fake = draw(average, _pushed(plan, batch), plan.device)
+    asked, training = _pushed(plan, batch), copy.deepcopy(average).train()
+    with torch.no_grad():
+        fake = torch.cat([draw(generator, asked, plan.device) for generator in (average, training)])
     found: list[str] = []
     at = 0
     for channel in plan.space.channels:
