@@ -88,7 +88,7 @@ def least_squares() -> Recipe:
 def _with(recipe: Recipe, phase: Phase) -> Recipe:
     gone = ("phases.main.terms.",)
     reasons = {path: why for path, why in recipe.reasons.items() if not path.startswith(gone)}
-    tailor = replace(recipe.tailor, whole=())  # type: ignore[type-var]  # no schedule is left but the noise
+    tailor = replace(recipe.tailor, whole=(), spread=())  # type: ignore[type-var]  # no schedule is left but the noise
     return replace(recipe, phases={"main": phase}, reasons=reasons, tailor=tailor)
 
 

@@ -16,7 +16,7 @@ from equipoise.augment import ColourJitter, Noise, Rotate, Translate
 from equipoise.data import Corpus
 from equipoise.data.edges import has_hard_edges
 from equipoise.folder import RunFolder
-from equipoise.networks.dcgan import DcganGenerator
+from equipoise.networks import DcganGenerator, TilesGenerator
 from equipoise.recipe import Budget, Circumstances, Recipe, fitted, source_fitted
 from equipoise.recipes.augmenting import valid_operations, with_ada
 from equipoise.recipes.pacing import WIDTHS
@@ -120,6 +120,30 @@ def test_noise_ends_in_the_middle_of_the_run() -> None:
     assert isinstance(noise, Noise)
     assert isinstance(noise.sigma, Linear)
     assert noise.sigma.until == 1250
+
+
+def test_heights_begin_with_the_amplitudes_that_were_measured() -> None:
+    space, wanted = Space((Channel("height"), Channel("trees")), 64, 64), (0.28, 0.063, 0.021, 0.0126, 0.0072, 0.0048)
+    asked: list[str] = []
+
+    def octaves(name: str) -> tuple[float, ...]:
+        asked.append(name)
+        return wanted
+
+    at = Circumstances(space, 500, 60, Budget.parse("10m"), lambda recipe: 0.24, octaves=octaves)
+    recipe = fitted(recipes.load("terrain"), at)
+    assert isinstance(recipe.generator, TilesGenerator)
+    assert asked == ["height"] and recipe.generator.smooth["height"] == pytest.approx(wanted, rel=0.02)
+    assert "measured" in recipe.reasons["generator.smooth.height"]
+
+
+@pytest.mark.parametrize("change", ["drop phases.main.terms.r2", "phases.main.terms.r2.weight=3"])
+def test_penalties_that_were_taken_out_or_set_by_hand_stay_so(change: str) -> None:
+    at = Circumstances(Space((Channel("red"),), 64, 64), 500, 60, Budget.parse("10m"), lambda recipe: 0.24)
+    recipe = fitted(as_set(recipes.load("auto"), [change]), at)
+    terms = recipe.phases["main"].terms
+    assert "r2" not in terms or terms["r2"].weight == 3
+    assert isinstance(terms["r1"].weight, Cosine) and terms["r1"].weight.start == 4.0
 
 
 @pytest.mark.parametrize("name", ["terrain", "bursts"])

@@ -71,9 +71,9 @@ class FitToTime(Tailor):
         if times > 1:
             settings = flatten(fitting.recipe)
             for path in self.spread:
-                gamma = settings[path]
-                assert isinstance(gamma, float)
-                fitting.choose(path, gamma * times, f"{gamma:g} at 32 pixels a side, {times:g} {PIXELS}")
+                gamma = settings.get(path)  # who took the penalty out, or gave it a constant weight, has chosen
+                if isinstance(gamma, float):
+                    fitting.choose(path, gamma * times, f"{gamma:g} at 32 pixels a side, {times:g} {PIXELS}")
 
     def _choose_width(self, fitting: Fitting, at: Circumstances) -> None:
         """The widest networks with which there is time for enough steps."""

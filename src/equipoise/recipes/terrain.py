@@ -31,7 +31,7 @@ class FitToTiles(FitToTime):
         there = {channel.name for channel in at.space.channels if channel.kind == "continuous"}
         for name in there & set(generator.smooth):
             amplitudes: list[Json] = [float(f"{value:.2g}") for value in at.octaves(name)]
-            if all(amplitudes):
+            if amplitudes and all(amplitudes):
                 fitting.choose(f"generator.smooth.{name}", amplitudes, "measured in the data: level, then each grid")
         super().fit(fitting, at)
 
