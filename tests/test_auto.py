@@ -133,7 +133,8 @@ def test_heights_begin_with_the_amplitudes_that_were_measured() -> None:
     at = Circumstances(space, 500, 60, Budget.parse("10m"), lambda recipe: 0.24, octaves=octaves)
     recipe = fitted(recipes.load("terrain"), at)
     assert isinstance(recipe.generator, TilesGenerator)
-    assert asked == ["height"] and recipe.generator.smooth["height"] == pytest.approx(wanted, rel=0.02)
+    assert asked == ["height"]
+    assert recipe.generator.smooth["height"] == pytest.approx(wanted, rel=0.05)
     assert "measured" in recipe.reasons["generator.smooth.height"]
 
 
