@@ -132,7 +132,8 @@ def edited(recipe: Recipe, edits: Iterable[Edit], why: str = BY_HAND) -> Recipe:
     reasons = {path: reason for path, reason in recipe.reasons.items() if path in rows}
     named = tuple(f"{edit.path}." for edit in edits if edit.op == "set")
     touched = {path: why for path in rows if f"{path}.".startswith(named)}
-    touched |= {change.path: why for change in diff(recipe, changed) if change.path in rows}
+    leaves = {path for path in rows if not any(row.startswith(f"{path}.") for row in rows)}
+    touched |= {change.path: why for change in diff(recipe, changed) if change.path in leaves}  # not what it lies in
     return replace(changed, reasons={**reasons, **touched})
 
 
