@@ -181,7 +181,7 @@ def broken_measure(kind: float) -> Iterator[None]:
         score.__class__ = {1.0: Blind, 2.0: Unbounded}[kind]
         return score
 
-    with mock.patch("equipoise.session.Score.for_plan", for_plan):
+    with mock.patch("equipoise.marking.Score.for_plan", for_plan):
         yield
 
 

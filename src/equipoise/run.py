@@ -15,6 +15,7 @@ from equipoise.advising import adviser
 from equipoise.data.corpus import Corpus
 from equipoise.data.edges import has_hard_edges
 from equipoise.data.octaves import octaves
+from equipoise.describing import describe_data
 from equipoise.doctor.lint import lint
 from equipoise.edit import Change, Edit, diff
 from equipoise.engine import checkpoint
@@ -39,7 +40,7 @@ from equipoise.journal import Resumed, Started
 from equipoise.recipe import Budget, Circumstances, Recipe, edited, fitted, source_fitted
 from equipoise.record import Listener
 from equipoise.sampling import open_run
-from equipoise.session import Session, describe_data, ring_of
+from equipoise.session import Session, ring_of
 from equipoise.spec import Json, SpecError, decode, digest, encode
 from equipoise.terms.perceptual import with_backends
 

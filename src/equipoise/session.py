@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, replace
@@ -23,18 +22,16 @@ from PIL import Image
 from equipoise import pictures
 from equipoise.advising import Adviser
 from equipoise.attending import Attendant, last_word
-from equipoise.data.codec import to_world
 from equipoise.data.corpus import Corpus
 from equipoise.data.feed import Feed
-from equipoise.engine import checkpoint, look
-from equipoise.engine.asking import arguments, plane
-from equipoise.engine.choice import Choice
+from equipoise.describing import describe_data
+from equipoise.engine import checkpoint
 from equipoise.engine.export import Sampler, save_generator
 from equipoise.engine.meter import Meter
 from equipoise.engine.plan import Plan
 from equipoise.engine.probes import Probes
 from equipoise.engine.readback import differences
-from equipoise.engine.score import Score, Scored
+from equipoise.engine.score import Scored
 from equipoise.engine.state import Counters, State
 from equipoise.engine.step import step
 from equipoise.errors import Fault
@@ -54,21 +51,18 @@ from equipoise.journal import (
     Started,
     Tick,
 )
+from equipoise.marking import Marker
 from equipoise.proving import is_trusted, self_test
 from equipoise.randomness import mix
 from equipoise.recipe import BestBy, Recipe
 from equipoise.record import Listener, Pace, Record
+from equipoise.sheets import Sheets
 from equipoise.spec import Json, encode
 from equipoise.view import Batch
 
 STOPPED, PAUSED = "stopped as asked", "paused by the autopilot"
 ORIGINS_KEPT = 3
 """Checkpoints of the best generators that are kept where the autopilot may go back to one (guess)."""
-PLANE_SIDE, PAIRS_SHOWN = 8, 8
-RAW_EVERY, RAW_AT = 4, 2
-"""Of so many scores in a row one is of the raw generator too, which costs as much again; the second one first."""
-UNEVEN = 2.0
-"""Times the share that was asked to be held out, beyond which a person is told."""
 
 
 def ring_of(recipe: Recipe) -> checkpoint.Ring:
@@ -102,13 +96,7 @@ class Session:
         if looks and len(self._split.held_out):
             self._held_out_feed = self._feed_of(self._split.held_out, mix(recipe.training_seed, "held out"))
         self._meter, self._probes = Meter(), Probes()
-        self._score = Score.for_plan(plan, corpus, self._split)
-        self._choice = self._new_choice()
-        self._is_trusted = True
-        """Whether the measure passed its self-test."""
-        self._scoring_s = 0.0
-        """Spent on scores in this session."""
-        self._scored_step = -1
+        self._marker = Marker(plan, corpus, self._split, self._best_by)
         self.adviser: Adviser | None = None
         """Who is asked at each score."""
         self._pauses = False
@@ -118,12 +106,7 @@ class Session:
         """Of forks and courses that were given up."""
         self._seconds_before = 0.0
         """Training time of earlier sessions."""
-        count = look.sheet_size(plan.space)
-        self._beside = look.reals(corpus, self._split, count, recipe.seed)
-        """The real samples that sheets are looked at beside."""
-        self._typical = self._beside.conditions
-        """Kept with every generator, for fakes that are asked for as such samples occur."""
-        self._sheet_asked = look.fixed_arguments(recipe.generator, recipe.seed, "sheet", count, self._beside)
+        self._sheets = Sheets(plan, corpus, self._split)
         self._listeners = tuple(listeners)
         self._record: Record | None = None
         """Opened when the run begins, by the leading process only."""
@@ -165,11 +148,10 @@ class Session:
     def restore(self, snapshot: dict[str, Any]) -> None:
         """Take over everything a checkpoint holds.  Raises `RuntimeError` when the weights do not fit."""
         self.state.restore(snapshot)
-        self._choice = self._new_choice()
         self._meter.restore(snapshot["meter"], self.plan.device)
         self.seconds = snapshot["seconds"]
-        self._choice.restore(snapshot["choice"])
-        self._saved_step = self._scored_step = self.step
+        self._marker.restore(snapshot["choice"], self.step, self._best_by)
+        self._saved_step = self.step
 
     def begin(self, event: Started | Resumed, best: float | None = None) -> None:
         """Announce the run.  A new one shows real and untrained samples, and saves, before its first step.
@@ -183,8 +165,8 @@ class Session:
         if self._record is not None:
             self._prove(event)
         if self.is_new and self._record is not None:
-            self._picture("reals.png", to_world(self._beside.real, self.plan.space))
-            self._picture("fakes_init.png", self._fakes())
+            self._picture("reals.png", self._sheets.reals())
+            self._picture("fakes_init.png", self._sheets.fakes(self.state.average))
             self._save(best, is_best=best is not None)
             self._report(self._checkpointer.wait())
 
@@ -193,12 +175,12 @@ class Session:
         if isinstance(event, Started):
             is_untrained = not event.begun_from
             tested = self_test(
-                self.plan, self.state, self._corpus, self._score, self._best_by, is_untrained=is_untrained
+                self.plan, self.state, self._corpus, self._marker.score, self._best_by, is_untrained=is_untrained
             )
             self._announce(tested)
         else:
             self._attendant = Attendant(self.folder.path, last_word(self.folder.read_journal().events))
-        self._is_trusted = is_trusted(self.folder)
+        self._marker.is_trusted = is_trusted(self.folder)
 
     def train(self, stop: StopRequest) -> str:
         """Train to the goal, or until asked to stop, and save.  Returns why it ended.  Raises `Fault`."""
@@ -275,7 +257,7 @@ class Session:
             self._end_phase()
             counters.phase += 1
             counters.phase_steps, counters.phase_images = counters.steps, counters.images
-            self._choice = self._new_choice()
+            self._marker.begin_phase(self._best_by)
 
     def _end_phase(self) -> None:
         """Keep the phase's last generator apart, as its best has been kept; what follows has its own."""
@@ -297,15 +279,11 @@ class Session:
     def _best_by(self) -> BestBy:
         return self.plan.recipe.phases[self._phase_name].best_by or self.plan.recipe.best_by
 
-    def _new_choice(self) -> Choice:
-        return Choice(self._score.ruler(self._best_by))
-
     def _keep_generator(self, path: Path, score: float | None) -> None:
         state, plan = self.state, self.plan
         encoder = state.encoder.module if state.encoder is not None else None
-        kept = Sampler(
-            state.average, plan.recipe, plan.space, self.step, score, self._typical, encoder, self._corpus.digest
-        )
+        typical = self._sheets.beside.conditions  # for fakes that are asked for as such samples occur
+        kept = Sampler(state.average, plan.recipe, plan.space, self.step, score, typical, encoder, self._corpus.digest)
         save_generator(path, kept)
 
     def _phase_is_over(self) -> bool:
@@ -347,8 +325,9 @@ class Session:
         measured = None
         if looked:
             self._draw_sheet()
-            measured = self._score_generator() if self._scores_are_affordable() else None
-            if measured is not None and self._attendant.is_affordable(self.seconds - self._seconds_before):
+            trained_s = self.seconds - self._seconds_before
+            measured = self._score_generator() if self._marker.is_due(self.step, trained_s) else None
+            if measured is not None and self._attendant.is_affordable(trained_s):
                 self._examine()
         due = looked or (cadence.checkpoint_steps is not None and self.step % cadence.checkpoint_steps == 0)
         if due or time.monotonic() - self._last_save > cadence.checkpoint_s:
@@ -372,7 +351,7 @@ class Session:
         will_go_on = reason in (STOPPED, PAUSED)
         if self._is_between_ticks() and not will_go_on and not self._meter.is_empty:
             self._tick()
-        if self._record is not None and not will_go_on and self._scored_step != self.step:
+        if self._record is not None and not will_go_on and self._marker.step != self.step:
             if self.step % self.plan.recipe.cadence.sheet_steps != 0:
                 self._draw_sheet()
             self._save_scored(self._score_generator())
@@ -384,7 +363,7 @@ class Session:
         self._examine()
         spent = {
             "probing_s": round(self._probes.seconds, 3),
-            "scoring_s": round(self._scoring_s, 3),
+            "scoring_s": round(self._marker.seconds, 3),
             "examining_s": round(self._attendant.seconds, 3),
         }
         seconds = round(self.seconds, 3)
@@ -414,59 +393,18 @@ class Session:
         self._announce(event)
 
     def _draw_sheet(self) -> None:
-        fakes = self._fakes()
-        if not np.isfinite(fakes).all():
-            raise Fault(f"step {self.step}: samples are not finite; resume from an older checkpoint with a lower rate")
-        self._picture(f"step-{self.step:08d}.png", fakes)
-        if "conditions" in self.plan.recipe.generator.takes:
-            self._picture(f"plane-{self.step:08d}.png", self._over_the_plane())
-
-    def _over_the_plane(self) -> NDArray[np.float32]:
-        """One latent, asked for by conditions from one end to the other."""
-        recipe, space = self.plan.recipe, self.plan.space
-        conditions = plane(space, PLANE_SIDE)
-        latents = look.fixed_latents(recipe.seed, "plane", 1, recipe.generator.latent).expand(len(conditions), -1)
-        asked = arguments(recipe.generator.takes, latents, self._beside._replace(conditions=conditions))
-        return to_world(look.draw(self.state.average, asked, self.plan.device), space)
-
-    def _scores_are_affordable(self) -> bool:
-        """Whether scores have taken no more than their share of this session's time so far, and this step has none yet,
-        as the last one of a phase has.  Where the autopilot acts on them they come by steps, and not by the clock."""
-        spent = self.seconds - self._seconds_before
-        share = self.plan.recipe.cadence.measuring_share
-        is_due = self.plan.recipe.autopilot.mode == "act" or self._scoring_s <= share * spent
-        return self._scored_step != self.step and is_due
+        for name, sheet in self._sheets.drawn(self.state.average, self.step):
+            self._picture(name, sheet)
 
     def _score_generator(self) -> Measured:
         """Score the averaged generator, and keep it if it is the best so far."""
-        began = time.monotonic()
-        found = self.scored()
-        floor = self._score.floor(self._best_by)
-        is_raw_due = self.step // self.plan.recipe.cadence.sheet_steps % RAW_EVERY == RAW_AT
-        raw = self._score.raw(self.state.generator.module, self.plan.device) if is_raw_due else {}
-        took = time.monotonic() - began
-        self._scoring_s += took
-        self._scored_step = self.step
-        if not math.isfinite(found.value):
-            raise Fault(f"step {self.step}: samples are not finite; resume from an older checkpoint with a lower rate")
-        is_best = self._choice.takes(found)
-        seconds, beside = round(took, 3), {**found.beside, **raw}
-        event = Measured(
-            step=self.step,
-            name=found.name,
-            value=found.value,
-            seconds=seconds,
-            beside=beside,
-            is_best=is_best,
-            floors={floor.name: floor.value, **floor.beside} if floor is not None else {},
-            is_trusted=self._is_trusted,
-        )
-        self._announce(event)
-        if is_best:
-            self._keep_generator(self.folder.best_generator, found.value)
+        measured = self._marker.mark(self.state, self._best_by)
+        self._announce(measured)
+        if measured.is_best:
+            self.keep_best(measured.value)
             if not self._is_last_phase:
-                self._keep_generator(self.folder.generator_of(self._phase_name, "best"), found.value)
-        return event
+                self._keep_generator(self.folder.generator_of(self._phase_name, "best"), measured.value)
+        return measured
 
     def _examine(self) -> None:
         """Ask the doctor, and write down what it says if that is new."""
@@ -480,28 +418,15 @@ class Session:
 
     def scored(self) -> Scored:
         """What the run's own measure says of the averaged generator now; nothing is written down."""
-        encoder = self.state.encoder.module if self.state.encoder is not None else None
-        return self._score(self.state.average, self.plan.device, self._best_by, encoder=encoder)
+        return self._marker.scored(self.state, self._best_by)
 
     def keep_best(self, score: float | None) -> None:
         """Take the averaged generator for the best so far, as that of a checkpoint is which was."""
         self._keep_generator(self.folder.best_generator, score)
 
-    def _fakes(self) -> NDArray[np.float32]:
-        return to_world(look.draw(self.state.average, self._sheet_asked, self.plan.device), self.plan.space)
-
-    def _picture(self, name: str, samples: NDArray[np.float32]) -> None:
-        pictures.save(self._sheet(samples), self.folder.samples / name)
+    def _picture(self, name: str, sheet: Image.Image) -> None:
+        pictures.save(sheet, self.folder.samples / name)
         self._announce(Pictured(step=self.step, path=f"samples/{name}"))
-
-    def _sheet(self, samples: NDArray[np.float32]) -> Image.Image:
-        """The samples; in pairs, between what they were made from and what they should be."""
-        space, given = self.plan.space, self._beside.given
-        if given is None or space.given is None or len(samples) != len(given):
-            return pictures.sheet(samples, space)
-        shown = slice(0, PAIRS_SHOWN)
-        parts = [("made", samples[shown]), ("real", to_world(self._beside.real[shown], space))]
-        return pictures.paired_sheet(to_world(given[shown], space.given), space.given, parts, space)
 
     def _save(self, score: float | None = None, *, is_best: bool = False) -> None:
         """Hand the whole state to the writer, which works beside the training."""
@@ -511,7 +436,7 @@ class Session:
             "recipe": encode(self.plan.recipe),
             "arithmetic": asdict(self.plan.arithmetic),
             "seconds": self.seconds,
-            "choice": self._choice.snapshot(),
+            "choice": self._marker.snapshot(),
         }
         self._report(self._checkpointer.save(snapshot, self.step, score, is_best=is_best))
         self._last_save, self._saved_step = time.monotonic(), self.step
@@ -544,35 +469,3 @@ class Session:
         if self._record is not None:
             with contextlib.suppress(OSError):  # what a full disk did not take has been reported where it was written
                 self._record.close()
-
-
-def describe_data(corpus: Corpus, path: str | None, recipe: Recipe) -> dict[str, Json]:
-    """What the journal says about the data.  `samples` counts those that are trained on."""
-    notes: list[Json] = list(corpus.notes)
-    parts = corpus.split(recipe.held_out)
-    if len(parts.seen) < recipe.batch:
-        notes.append(f"{len(parts.seen)} samples make no batch of {recipe.batch}; batches are drawn with replacement")
-    if recipe.epoch_images(len(parts.seen)) > len(parts.seen):
-        times = recipe.epoch_images(len(parts.seen)) / len(parts.seen)
-        notes.append(
-            f"an epoch of {recipe.epoch_batches} batches is longer than the data: it shows each {times:.3g} times"
-        )
-    if len(parts.held_out):
-        notes.append(f"{len(parts.held_out)} of {len(corpus)} samples are held out, to measure by; held_out=0 uses all")
-    elif recipe.held_out:
-        notes.append(
-            f"none of {len(corpus)} samples are held out: there are too few, or too few groups; "
-            "copies of them cannot be told from learning"
-        )
-    if len(parts.held_out) > UNEVEN * recipe.held_out * len(corpus):
-        notes.append("that is far more than was asked for: the groups that samples come from are few, or uneven")
-    return {
-        "path": path,
-        "digest": corpus.digest,
-        "samples": len(parts.seen),
-        "epoch_images": recipe.epoch_images(len(parts.seen)),
-        "held_out": len(parts.held_out),
-        "space": str(corpus.space),
-        "left_out": len(corpus.left_out),
-        "notes": notes,
-    }
