@@ -108,6 +108,8 @@ def score(part: Part, work: Path) -> None:
     rows = [Result("cases that are kept, of the plan", f"{len(every)} of {len(planned(part))}")]
     rows += [Result("faulty, and ill when left alone", f"{len(ill)} of {sum(bool(one.case.faults) for one in every)}")]
     rows += [*rescue_rows(ill), *effort_rows(ill), *harm_rows(healthy, medians(runs, at_length))]
+    spared = Share.count(one.is_harmed for one in every if one.case.faults and not one.is_ill)
+    rows += [Result("runs with a fault that did no harm, which it made more than 5 % worse", str(spared))]
     rows += refusal_rows(part, work)
     report(f"Rescue, {part}", rows, "\n\n".join([f"Plan {plan_digest(part)}.", REMARKS, listed(ill)]))
 
