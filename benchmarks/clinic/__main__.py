@@ -1,14 +1,19 @@
-"""GAN-Clinic: how good the doctor is.
+"""GAN-Clinic: how good the doctor is, and whether the autopilot rescues.
 
     cd benchmarks
     python -m clinic run --work FOLDER [--part dev|test] [--shared FOLDER] [--only TEXT ...] [--limit N] [--share 1/2]
     python -m clinic score --work FOLDER [--part dev|test]
     python -m clinic logs --shared FOLDER
+    python -m clinic rescue --work FOLDER [--part ...] [--shared FOLDER] [--only TEXT ...] [--limit N] [--share 1/2]
+    python -m clinic rescued --work FOLDER [--part dev|test]
 
 `run` trains what has not been trained yet, one case after another on one core, and keeps journals and outcomes; two
 calls at once with ``--share 1/2`` and ``--share 2/2`` take half of the cases each.  `score` trains nothing: it reads
 what is kept, asks the doctor and its rivals, and writes the table.  `logs` does the same for public logs with a known
-outcome.  FOLDER of ``--shared`` is that of the real data; without it the cases on real data are left out.
+outcome.  `rescue` trains the arms of each case of its plan at equal compute: the autopilot, what one could do without
+a doctor, and the oracle; ``--limit`` and ``--share`` count cases there, and ``--only`` is of CASE/ARM.  `rescued`
+trains nothing and writes the table.  FOLDER of ``--shared`` is that of the real data; without it the cases on real data
+are left out.
 """
 
 from __future__ import annotations
@@ -18,7 +23,7 @@ import fnmatch
 import sys
 from pathlib import Path
 
-from clinic import of_logs, scoring
+from clinic import of_logs, refusing, rescued, rescuing, scoring
 from clinic.bases import BASES
 from clinic.cases import Case
 from clinic.running import carry_through, record_of
@@ -28,17 +33,27 @@ from clinic.splits import cases, list_digest
 def chosen(options: argparse.Namespace) -> list[Case]:
     """The cases of a part that were asked for."""
     found = cases(options.part)
-    if options.only:
-        found = [case for case in found if any(fnmatch.fnmatch(case.id, f"*{text}*") for text in options.only)]
-    if options.shared is None:
-        found = [case for case in found if not BASES[case.base].data]
-    return found
+    found = [case for case in found if _is_meant(case.id, options)]
+    return [case for case in found if _has_data(case, options)]
+
+
+def _is_meant(name: str, options: argparse.Namespace) -> bool:
+    return not options.only or any(fnmatch.fnmatch(name, f"*{text}*") for text in options.only)
+
+
+def _has_data(case: Case, options: argparse.Namespace) -> bool:
+    return options.shared is not None or not BASES[case.base].data
+
+
+def _share(found: list[Case], options: argparse.Namespace) -> list[Case]:
+    """Those that are this call's."""
+    at, of = (int(word) for word in options.share.split("/"))
+    return [case for number, case in enumerate(found) if number % of == at - 1]
 
 
 def run(options: argparse.Namespace) -> None:
     """Train the first so many of them that this call is to train and no earlier one has."""
-    at, of = (int(word) for word in options.share.split("/"))
-    mine = [case for number, case in enumerate(chosen(options)) if number % of == at - 1]
+    mine = _share(chosen(options), options)
     missing = [case for case in mine if record_of(case, options.work) is None]
     print(f"{len(mine)} cases of {options.part}, list {list_digest(options.part)}, {len(missing)} to train", flush=True)
     for number, case in enumerate(missing[: options.limit]):
@@ -48,9 +63,33 @@ def run(options: argparse.Namespace) -> None:
         print(f"{number + 1:4} {case.id}: harm {last:.3g}, {record['core_s']:.0f} s of a core {end}", flush=True)
 
 
+def rescue(options: argparse.Namespace) -> None:
+    """Train the first so many cases of the plan that are not whole, arm by arm; and begin the runs with bugs."""
+    print(f"plan {rescued.plan_digest(options.part)}", flush=True)
+    wanted = [missing_jobs(case, options) for case in _share(rescuing.planned(options.part), options)]
+    for jobs in [found for found in wanted if found][: options.limit]:
+        for job in jobs:
+            record = rescuing.carry_through(job, options.work, options.shared)
+            came = f"harm {rescued.outcome(record):.3g}, {record['spent']} steps, {record['core_s']:.0f} s of a core"
+            print(f"{job.id}: {came} {record['fault']}", flush=True)
+    if options.limit is None and not options.only:
+        for case in _share([case for case in rescuing.buggy(options.part) if _has_data(case, options)], options):
+            found = refusing.carry_to_the_start(case, options.work, options.shared)
+            print(f"{case.id}: {found['refused'] or ', '.join(found['causes']) or 'nothing'}", flush=True)
+
+
+def missing_jobs(case: Case, options: argparse.Namespace) -> list[rescuing.Job]:
+    """Those of the case that were asked for and not trained yet."""
+    return [
+        job
+        for job in rescuing.jobs(case)
+        if _is_meant(job.id, options) and rescuing.record_of(job, options.work) is None
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("run", "score", "logs"))
+    parser.add_argument("what", choices=("run", "score", "logs", "rescue", "rescued"))
     parser.add_argument("--work", type=Path, help="folder for what is trained")
     parser.add_argument("--part", choices=("dev", "test"), default="dev")
     parser.add_argument("--shared", type=Path, help="folder of the real data")
@@ -66,6 +105,10 @@ def main() -> None:
         run(options)
     elif options.what == "score":
         scoring.score(options.part, options.work)
+    elif options.what == "rescue":
+        rescue(options)
+    elif options.what == "rescued":
+        rescued.score(options.part, options.work)
     else:
         of_logs.score(options.shared)
 

@@ -100,6 +100,10 @@ class Case:
         return any(FAULTS[key].spares_samples for key, _ in self.faults)
 
     @property
+    def families(self) -> frozenset[str]:
+        return frozenset(FAULTS[key].family for key, _ in self.faults)
+
+    @property
     def is_control(self) -> bool:
         """Whether its base's outcome is measured by it."""
         return not self.faults and self.variety == AS_IS

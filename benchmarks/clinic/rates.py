@@ -106,3 +106,27 @@ def macro_f1(answers: Sequence[tuple[str, frozenset[str], str]]) -> float:
         wrong = sum(named in right and named not in others for one, others, named in answers if one != fault)
         scores.append(2 * hits / (2 * hits + missed + wrong))
     return float(np.mean(scores)) if scores else math.nan
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Two ways on the same cases: what only one of them achieved (McNemar 1947)."""
+
+    ours: int
+    theirs: int
+
+    @classmethod
+    def count(cls, ours: Sequence[bool], theirs: Sequence[bool]) -> Paired:
+        """Case by case; both in the same order."""
+        pairs = list(zip(ours, theirs, strict=True))
+        return cls(sum(a and not b for a, b in pairs), sum(b and not a for a, b in pairs))
+
+    @property
+    def p(self) -> float:
+        """Two-sided and exact: how likely a difference this large is where there is none."""
+        differing, rarer = self.ours + self.theirs, min(self.ours, self.theirs)
+        tail = sum(math.comb(differing, count) for count in range(rarer + 1)) / 2.0**differing
+        return min(1.0, 2.0 * tail)
+
+    def __str__(self) -> str:
+        return f"{self.ours} by ours alone, {self.theirs} by theirs alone, p {self.p:.2g}"

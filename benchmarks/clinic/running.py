@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from clinic.bases import BASES, Base, data_of
 from clinic.cases import Case
@@ -19,8 +20,8 @@ from clinic.outcome import Truth, truth_of
 from equipoise.data.check import examine
 from equipoise.data.corpus import Corpus
 from equipoise.errors import Fault, RequestError
-from equipoise.journal import Event, Tick
-from equipoise.recipe import Recipe
+from equipoise.journal import Adopting, Event, Tick
+from equipoise.recipe import Generator, Recipe
 from equipoise.run import Where, carry_out, start
 from equipoise.session import Session
 from equipoise.spec import digest
@@ -42,14 +43,26 @@ class Observer:
         self._session: Session | None = None
 
     def watch(self, session: Session) -> None:
+        """From here on the run is this session, which may go on from an earlier step, or from a fork's."""
         self._session = session
+        self.evaluations = [one for one in self.evaluations if one[0] <= session.step]
+        if session.step and (not self.evaluations or self.evaluations[-1][0] < session.step):
+            self._evaluate(session, session.step)
 
     def __call__(self, event: Event) -> None:
+        if isinstance(event, Adopting):
+            self.evaluations.clear()  # they are of a course that the run has left
         if self._session is None or not isinstance(event, Tick) or event.step % self._base.every:
             return
+        self._evaluate(self._session, event.step)
+
+    def judge(self, generator: Generator, module: nn.Module) -> dict[str, float]:
+        """The truth about one generator."""
+        return dict(self._truth(generator, module))
+
+    def _evaluate(self, session: Session, step: int) -> None:
         began = time.process_time()
-        average = self._session.state.average
-        self.evaluations.append((event.step, dict(self._truth(self._session.plan.recipe.generator, average))))
+        self.evaluations.append((step, self.judge(session.plan.recipe.generator, session.state.average)))
         self.seconds += time.process_time() - began
 
 
@@ -85,7 +98,7 @@ def carry_through(case: Case, work: Path, shared: Path | None) -> Record:
         "steps": 0,
     }
     record |= _trained(case, recipe, where, folder, observer)
-    record |= {"evaluations": observer.evaluations, "data": _data_faults(recipe, where)}
+    record |= {"evaluations": observer.evaluations, "data": data_faults(recipe, where)}
     record |= {"core_s": round(time.process_time() - began, 2), "judging_s": round(observer.seconds, 2)}
     folder.mkdir(parents=True, exist_ok=True)
     aside = folder / f"{RECORD}.part"
@@ -128,7 +141,7 @@ def _slimmed(folder: Path) -> Iterator[None]:
         shutil.rmtree(folder / part, ignore_errors=True)
 
 
-def _data_faults(recipe: Recipe, where: Where) -> list[str]:
+def data_faults(recipe: Recipe, where: Where) -> list[str]:
     """What the tool's own check says of the data as the run saw them."""
     corpus: Corpus = recipe.source.corpus(where.data, where.cache)
     if corpus.space.is_points:

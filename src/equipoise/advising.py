@@ -5,7 +5,7 @@ It is decided by what the run has written down, so that a run that was killed de
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,6 +26,13 @@ from equipoise.spec import SpecError
 OF_THE_CLOCK: Final = ("waiting",)
 """Signals that differ from one machine to another."""
 NOTHING_YET: Final = Examination("unknown", "samples were measured only once")
+Prescriber = Callable[[Examination, Trace], Examination]
+"""Says which remedies the diagnoses of an examined trace have."""
+
+
+def as_named(found: Examination, trace: Trace) -> Examination:
+    """Those that the symptoms name."""
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +50,14 @@ class Adviser:
     folder: RunFolder
     recipe: Recipe
     acts: bool
+    prescriber: Prescriber = as_named
 
     def __call__(self, step: int, length_steps: float) -> Advice:
         events = self.folder.read_journal().events
         if not _is_to_be_decided(events, step):
             return Advice()
         so_far = past(events)
-        now = look(self.folder, so_far, step)
+        now = look(self.folder, so_far, step, self.prescriber)
         under_review = so_far.current
         if self.acts and under_review is not None and under_review.stage == "review":
             is_due = step >= under_review.prescribed.review_at
@@ -89,25 +97,29 @@ def _is_to_be_decided(events: Sequence[Event], step: int) -> bool:
     return not is_reviewed and any(isinstance(event, Measured) and event.step == step for event in events)
 
 
-def adviser(folder: RunFolder, recipe: Recipe, *, acts: bool = False) -> Adviser | None:
+def adviser(
+    folder: RunFolder, recipe: Recipe, *, acts: bool = False, prescriber: Prescriber = as_named
+) -> Adviser | None:
     """None where nobody wants advice."""
     if recipe.autopilot.mode == "off":
         return None
-    return Adviser(folder, recipe, acts and recipe.autopilot.mode == ACT)
+    return Adviser(folder, recipe, acts and recipe.autopilot.mode == ACT, prescriber)
 
 
-def look(folder: RunFolder, so_far: Past, step: int, *, is_over: bool = False) -> Now:
+def look(
+    folder: RunFolder, so_far: Past, step: int, prescriber: Prescriber = as_named, *, is_over: bool = False
+) -> Now:
     """What there is to decide by at a step; of a run that `is_over`, by a fault, there will be no second look."""
     trace = _since_the_last_change(read_run(folder.path).without(OF_THE_CLOCK), so_far)
     scores = [event for event in history(folder.read_journal().events) if isinstance(event, Measured)]
     since = so_far.standing.prescribed.origin if so_far.standing is not None else 0
     scores = [event for event in scores if since <= event.step <= step]
-    now = _examined(trace, step)
+    now = _examined(trace, step, prescriber)
     return Now(
         step=step,
         begin=trace.begin,
         examination=now,
-        earlier=now if is_over else _examined_earlier(trace, scores),
+        earlier=now if is_over else _examined_earlier(trace, scores, prescriber),
         scores=scores,
         origins=_origins(folder, step),
     )
@@ -122,12 +134,13 @@ def _since_the_last_change(trace: Trace, so_far: Past) -> Trace:
     return settled(trace.between(begin, trace.last_step), standing.edits, begin)
 
 
-def _examined(trace: Trace, step: int) -> Examination:
-    return examine(trace.between(0.0, step - trace.begin), blinds=blinds(trace.settings))
+def _examined(trace: Trace, step: int, prescriber: Prescriber) -> Examination:
+    known = trace.between(0.0, step - trace.begin)
+    return prescriber(examine(known, blinds=blinds(trace.settings)), known)
 
 
-def _examined_earlier(trace: Trace, scores: Sequence[Measured]) -> Examination:
-    return _examined(trace, scores[-2].step) if len(scores) > 1 else NOTHING_YET
+def _examined_earlier(trace: Trace, scores: Sequence[Measured], prescriber: Prescriber) -> Examination:
+    return _examined(trace, scores[-2].step, prescriber) if len(scores) > 1 else NOTHING_YET
 
 
 def _origins(folder: RunFolder, step: int) -> tuple[int, ...]:

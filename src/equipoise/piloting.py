@@ -14,12 +14,12 @@ goes on where it was.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from equipoise.advising import Adviser, adviser, look
+from equipoise.advising import Adviser, Prescriber, adviser, as_named, look
 from equipoise.doctor.autopilot import Law, Wait, decide, go_on
 from equipoise.doctor.interventions import ACT, Intervention, Past, before, past
 from equipoise.engine import checkpoint
@@ -80,6 +80,10 @@ def train(
     return session.folder.path
 
 
+def unwatched(session: Session) -> None:
+    """Nobody looks on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pilot:
     """Trains a run to its end, and acts upon what ails it if its recipe says so."""
@@ -87,6 +91,10 @@ class Pilot:
     run: RunFolder
     where: Where
     listeners: Sequence[Listener] = ()
+    prescriber: Prescriber = as_named
+    """Who names the remedies; the doctor, unless a benchmark sets a rival beside it."""
+    watch: Callable[[Session], None] = unwatched
+    """Called with each session of the run, forks excepted, before it trains."""
 
     def fly(self, session: Session | None = None) -> Flight:
         """Train on with a session that has been started or resumed, or with what the run's folder says.
@@ -94,6 +102,7 @@ class Pilot:
         Raises `Fault` when the run broke off and nothing could be done about it.
         """
         if session is not None and session.plan.recipe.autopilot.mode != ACT:
+            self.watch(session)
             return Flight(carry_out(session), session.step)
         while True:
             if session is None:
@@ -156,7 +165,8 @@ class Pilot:
 
     def _leg(self, session: Session) -> Flight | None:
         """Train until something is to be done, and say so by None."""
-        session.adviser = adviser(self.run, session.plan.recipe, acts=True)
+        self.watch(session)
+        session.adviser = adviser(self.run, session.plan.recipe, acts=True, prescriber=self.prescriber)
         session.lost_steps = self._past.lost_steps
         try:
             reason = carry_out(session)
@@ -172,7 +182,7 @@ class Pilot:
         """Whether a run that broke off is one for a remedy; what is to be done is then in its journal."""
         so_far, asked = self._past, session.adviser
         assert asked is not None
-        now = look(self.run, so_far, session.step, is_over=True)
+        now = look(self.run, so_far, session.step, self.prescriber, is_over=True)
         current = so_far.current
         if current is not None:
             number = current.prescribed.number

@@ -1,0 +1,53 @@
+"""Equal compute: what an arm of a case has spent, and where its run has to end for that.
+
+Counted are steps: those of the run itself, of courses that it left too, and those of every fork.  Scores, looks and
+examinations are no steps; what they take is told by the clock.  A case's arms may spend as much as its autopilot has,
+which is twice the length of the base at least: that is what the plan gives, and forks that are under way when it is
+used up are trained to their end.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from equipoise.goal import Goal
+from equipoise.journal import Event, Forked, Prescribed, Resumed, Started, Tick
+from equipoise.session import Session
+
+TIMES: Final = 2.0
+"""The length of the healthy run: time to fall ill, to try remedies, and to learn what was not learned (guess)."""
+
+
+def allowance(length_steps: int, autopilot_spent: int = 0) -> int:
+    """Steps that an arm may spend; `autopilot_spent` is what the autopilot has on the same case."""
+    return max(round(TIMES * length_steps), autopilot_spent)
+
+
+class Spending:
+    """Counts steps as a listener of a run, from its events alone."""
+
+    def __init__(self, allowed: int) -> None:
+        self.allowed = allowed
+        self.spent = 0
+        self._at = 0
+        self._prescribed: dict[int, Prescribed] = {}
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Started | Resumed):
+            self._at = event.step
+        elif isinstance(event, Tick):
+            self.spent += event.step - self._at
+            self._at = event.step
+        elif isinstance(event, Prescribed):
+            self._prescribed[event.number] = event
+        elif isinstance(event, Forked):
+            self.spent += event.step - self._begin(event)
+
+    def _begin(self, event: Forked) -> int:
+        """The step at which a fork began."""
+        what = self._prescribed[event.number]
+        return 0 if any(trial.anew for trial in what.trials if trial.name == event.name) else what.origin
+
+    def narrow(self, session: Session) -> None:
+        """Let a session end where nothing is left to spend."""
+        session.goal = Goal("steps", session.step + max(0, self.allowed - self.spent))

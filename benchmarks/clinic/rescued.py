@@ -1,0 +1,232 @@
+"""Who rescues how many: the arms' kept outcomes against the healthy controls'.  Trains nothing."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final
+
+from clinic import refusing
+from clinic.arms import ARMS
+from clinic.bases import BASES
+from clinic.cases import Case, Part
+from clinic.compute import TIMES
+from clinic.kept import LAST
+from clinic.outcome import FAILS
+from clinic.rates import Paired, Share, median_interval
+from clinic.rescuing import Record, buggy, jobs, planned, record_of
+from results import Result, report
+
+WITHIN: Final = 1.10
+"""Times the control's median: rescued (DOCTOR.md, section 8)."""
+HARMED: Final = 1.05
+HALF: Final = 0.5
+"""Of the gap between a run that is left alone and the control: partly rescued."""
+BARS: Final = {"rescued": "at least 0.80", "harm": "below 0.03", "overhead": "below 0.05", "p": "below 0.05"}
+
+
+@dataclass(frozen=True)
+class Treated:
+    """A case by all its arms."""
+
+    case: Case
+    arms: Mapping[str, Record]
+    control: float
+    """Median outcome of the healthy runs of its base, left alone for as many steps."""
+
+    def outcome(self, arm: str) -> float:
+        return outcome(self.arms[arm])
+
+    @property
+    def is_ill(self) -> bool:
+        """Whether its fault does harm, by the run that was left alone."""
+        return self.outcome("none") > FAILS * self.control
+
+    def is_rescued(self, arm: str) -> bool:
+        return self.outcome(arm) <= WITHIN * self.control
+
+    def is_partly_rescued(self, arm: str) -> bool:
+        """At least half of the gap is closed; where the run broke off by itself, it is not ill any more."""
+        alone = self.outcome("none")
+        bound = alone - HALF * (alone - self.control) if math.isfinite(alone) else FAILS * self.control
+        return self.outcome(arm) <= max(bound, WITHIN * self.control)
+
+    @property
+    def is_harmed(self) -> bool:
+        """Whether the autopilot has made it worse than it would have been."""
+        return self.outcome("autopilot") > HARMED * self.outcome("none")
+
+
+def outcome(record: Record) -> float:
+    """Harm of the last evaluations, their median; without bound where the run broke off."""
+    harms = [float(numbers["harm"]) for _, numbers in record["evaluations"][-LAST:]]
+    return statistics.median(harms) if harms and not record["fault"] else math.inf
+
+
+def medians(runs: Mapping[Case, Mapping[str, Record]], of: Callable[[Record], float] = outcome) -> dict[str, float]:
+    """The control of each base: healthy runs that were left alone."""
+    found: dict[str, list[float]] = {}
+    for case, arms in runs.items():
+        if case.is_control:
+            found.setdefault(case.base, []).append(of(arms["none"]))
+    return {base: statistics.median(values) for base, values in found.items()}
+
+
+def at_length(record: Record) -> float:
+    """The outcome that the run had at the length of its base."""
+    base = BASES[record["id"].partition(".")[0]]
+    harms = [numbers["harm"] for step, numbers in record["evaluations"] if step <= base.steps]
+    return float(statistics.median(harms[-LAST:]))
+
+
+def kept(part: Part, work: Path) -> dict[Case, dict[str, Record]]:
+    """The cases of which every arm has been trained."""
+    found = {}
+    for case in planned(part):
+        records = {job.arm: record_of(job, work) for job in jobs(case)}
+        whole = {arm: record for arm, record in records.items() if record is not None}
+        if len(whole) == len(records):
+            found[case] = whole
+    return found
+
+
+def treated(runs: Mapping[Case, Mapping[str, Record]]) -> list[Treated]:
+    usual = medians(runs)
+    return [Treated(case, arms, usual[case.base]) for case, arms in runs.items() if case.base in usual]
+
+
+def score(part: Part, work: Path) -> None:
+    """Print the table, and write it."""
+    runs = kept(part, work)
+    every = treated(runs)
+    ill = [one for one in every if one.case.faults and one.is_ill]
+    healthy = [one for one in every if one.case.is_control]
+    rows = [Result("cases that are kept, of the plan", f"{len(every)} of {len(planned(part))}")]
+    rows += [Result("faulty, and ill when left alone", f"{len(ill)} of {sum(bool(one.case.faults) for one in every)}")]
+    rows += [*rescue_rows(ill), *effort_rows(ill), *harm_rows(healthy, medians(runs, at_length))]
+    spared = Share.count(one.is_harmed for one in every if one.case.faults and not one.is_ill)
+    rows += [Result("runs with a fault that did no harm, which it made more than 5 % worse", str(spared))]
+    rows += refusal_rows(part, work)
+    report(f"Rescue, {part}", rows, "\n\n".join([f"Plan {plan_digest(part)}.", REMARKS, listed(ill)]))
+
+
+def plan_digest(part: Part) -> str:
+    """Of the list of jobs: with another one, scores are of other runs."""
+    return blake2b(
+        "\n".join(job.id for case in planned(part) for job in jobs(case)).encode(), digest_size=6
+    ).hexdigest()
+
+
+def rescue_rows(ill: Sequence[Treated]) -> Iterator[Result]:
+    ours = [one.is_rescued("autopilot") for one in ill]
+    for arm in ARMS:
+        yield Result(
+            f"{arm}: rescued",
+            str(Share.count(one.is_rescued(arm) for one in ill)),
+            BARS["rescued"] if arm == "autopilot" else "",
+        )
+        yield Result(f"{arm}: at least half of the gap", str(Share.count(one.is_partly_rescued(arm) for one in ill)))
+    for arm in ARMS:
+        if arm != "autopilot":
+            paired = Paired.count(ours, [one.is_rescued(arm) for one in ill])
+            yield Result(f"rescued, autopilot against {arm}", str(paired), BARS["p"] if arm != "oracle" else "")
+    best = Share.count(_best(one, "autopilot") <= WITHIN * one.control for one in ill)
+    alone = Share.count(_best(one, "none") <= WITHIN * one.control for one in ill)
+    yield Result("the best generator that was kept, as good: autopilot", str(best))
+    yield Result("the same: none", str(alone))
+
+
+def _best(one: Treated, arm: str) -> float:
+    best = one.arms[arm]["best"]
+    return float(best["harm"]) if best is not None else math.inf
+
+
+def effort_rows(ill: Sequence[Treated]) -> Iterator[Result]:
+    """Of the autopilot."""
+    acted = [one for one in ill if one.arms["autopilot"]["interventions"]]
+    counts = [len(one.arms["autopilot"]["interventions"]) for one in ill]
+    yield Result("ill runs in which it intervened", str(Share(len(acted), len(ill))))
+    yield Result("interventions in an ill run, mean", f"{statistics.fmean(counts):.2f}" if counts else "none")
+    wasted = [_wasted(one.arms["autopilot"]) for one in acted]
+    middle, low, high = median_interval(wasted)
+    yield Result(
+        "steps in forks that lost and courses that were left, share", f"{middle:.2f} ({low:.2f} to {high:.2f})"
+    )
+    for name, of in (("right", True), ("wrong", False)):
+        those = [one for one in acted if _diagnosed(one) == of]
+        yield Result(
+            f"rescued where the diagnosis was {name}", str(Share.count(x.is_rescued("autopilot") for x in those))
+        )
+
+
+def _wasted(record: Record) -> float:
+    """Share of the steps that the final course does not have."""
+    return 1.0 - float(record["steps"]) / float(record["spent"])
+
+
+def _diagnosed(one: Treated) -> bool:
+    """Whether the first intervention was against an acceptable cause."""
+    return one.arms["autopilot"]["interventions"][0]["symptom"] in one.case.acceptable
+
+
+def harm_rows(healthy: Sequence[Treated], usual: Mapping[str, float]) -> Iterator[Result]:
+    """What it does to runs that nothing is wrong with."""
+    acted = Share.count(bool(one.arms["autopilot"]["interventions"]) for one in healthy)
+    yield Result("healthy runs in which it intervened", str(acted))
+    harmed = Share.count(one.is_harmed for one in healthy)
+    yield Result("healthy runs that it made more than 5 % worse", str(harmed), BARS["harm"])
+    for arm in ("autopilot", "none"):
+        worse = Share.count(one.outcome(arm) > HARMED * one.control for one in healthy)
+        yield Result(f"healthy runs more than 5 % above their control's median: {arm}", str(worse))
+    chance = Share.count(one.is_rescued("none") for one in healthy)
+    yield Result("healthy runs, left alone, that would count as rescued", str(chance))
+    longer = [one.control / usual[one.case.base] for one in healthy]
+    middle = f"{statistics.median(longer):.2f}" if longer else "none"
+    yield Result(f"control after {TIMES:g} lengths over the same after one, median", middle)
+    for name, of in (("steps", _more_steps), ("processor time", _more_time)):
+        middle_share, low, high = median_interval([of(one) for one in healthy])
+        said = f"{middle_share:.3f} ({low:.3f} to {high:.3f})"
+        yield Result(f"overhead on healthy runs, {name}, median", said, BARS["overhead"])
+
+
+def _more_steps(one: Treated) -> float:
+    """Steps that were spent beyond those that the run has."""
+    autopilot = one.arms["autopilot"]
+    return float(autopilot["spent"]) / float(autopilot["steps"]) - 1.0
+
+
+def _more_time(one: Treated) -> float:
+    """Processor time beside the same run that was left alone."""
+    ours, alone = (one.arms[arm]["core_s"] - one.arms[arm]["judging_s"] for arm in ("autopilot", "none"))
+    return float(ours) / float(alone) - 1.0
+
+
+def refusal_rows(part: Part, work: Path) -> Iterator[Result]:
+    """Bugs of data and code."""
+    for family in ("data", "program"):
+        found = [(case, refusing.record_of(case, work)) for case in buggy(part) if case.families == {family}]
+        known = [(case, record) for case, record in found if record is not None]
+        yield Result(f"{family}: refused before step 1", str(Share.count(bool(r["refused"]) for _, r in known)))
+        told = Share.count(bool(case.acceptable & set(record["causes"])) for case, record in known)
+        yield Result(f"{family}: told before step 1, with the right reason", str(told))
+
+
+def listed(ill: Sequence[Treated]) -> str:
+    """Every case that was not rescued, with how often as bad as its control it ended."""
+    lost = [one for one in ill if not one.is_rescued("autopilot")]
+    said = ", ".join(f"`{one.case.id}` ({one.outcome('autopilot') / one.control:.2g})" for one in lost)
+    return f"Not rescued, with the outcome over the control's: {said or 'none'}."
+
+
+REMARKS: Final = f"""
+Compute is counted in steps, those of forks and of courses that were left included: every arm of a case may spend
+{TIMES:g} times the base's length, or what its autopilot spent, if that is more; who gives up spends less.  Outcomes are
+medians of the last {LAST} evaluations by the clinic's own truth; rescued is within {WITHIN:g} of the median of the
+healthy controls, which were left alone for as many steps.  A case is scored where the run that was left alone ended
+beyond {FAILS:g} times that median, so `none` cannot rescue, and what only chance had made ill another seed cures.
+Intervals are Wilson's of 95 %; arms are compared case by case (exact McNemar test).
+""".strip()

@@ -1,0 +1,201 @@
+"""Does the autopilot rescue?  The plan: which cases, which arms, which seeds; and one case carried through.
+
+Faulty cases are the clinic's own single faults, in its frozen order, as far as a setting cures them; bases that take
+more than half a minute a run are left out, so that a part takes about two hours of one core.  Seeds are dealt in turns.
+Beside them stand the healthy controls of the same bases, with each seed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+
+from clinic.arms import ARMS, WAITING, Arm, Attempt, from_the_start
+from clinic.bases import BASES, data_of
+from clinic.cases import Case, Part
+from clinic.compute import Spending, allowance
+from clinic.outcome import truth_of
+from clinic.running import Observer
+from clinic.splits import cases
+from equipoise.doctor.interventions import Intervention, past
+from equipoise.errors import Fault, RequestError
+from equipoise.folder import RunFolder
+from equipoise.journal import Tick, history
+from equipoise.piloting import GAVE_UP
+from equipoise.run import Where
+from equipoise.sampling import open_run
+from equipoise.spec import digest
+
+CURABLE: Final = frozenset({"balance", "bound", "sudden"})
+"""Families of faults that settings cure."""
+INCURABLE: Final = ("nan-batch",)
+"""Of these the one that none does: the batch comes again in every course."""
+SLOW: Final = ("stacked", "shapes", "textures", "ink", "pairs", "eurosat")
+"""First words of bases that take a minute and more of a core."""
+FAULTY: Final = 16
+"""Cases with a fault, of a part."""
+SEEDS: Final[Mapping[Part, Sequence[int]]] = {"dev": range(5), "test": range(100, 105)}
+RECORD: Final = "rescue.json"
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One case by one arm."""
+
+    case: Case
+    arm: str
+
+    @property
+    def id(self) -> str:
+        return f"{self.case.id}/{self.arm.replace(' ', '-')}"
+
+
+def faulty(part: Part) -> list[Case]:
+    """With one fault that settings cure."""
+    found = [case for case in cases(part) if len(case.faults) == 1 and _is_curable(case) and not _is_slow(case)]
+    seeds = SEEDS[part]
+    return [replace(case, seed=seeds[at % len(seeds)]) for at, case in enumerate(found[:FAULTY])]
+
+
+def controls(part: Part) -> list[Case]:
+    """Healthy, of the bases of the faulty ones, with every seed."""
+    bases = sorted({case.base for case in faulty(part)})
+    return [Case(base, seed, part) for seed in SEEDS[part] for base in bases]
+
+
+def buggy(part: Part) -> list[Case]:
+    """With one bug of data or code: not to be rescued, but to be told before the first step."""
+    return [case for case in cases(part) if len(case.faults) == 1 and case.families <= {"data", "program"}]
+
+
+def planned(part: Part) -> list[Case]:
+    """Controls first, by which all else is judged."""
+    return [*controls(part), *faulty(part)]
+
+
+def jobs(case: Case) -> list[Job]:
+    """The autopilot's first.  A healthy run is not made safe, and an oracle has nothing to undo in it."""
+    return [Job(case, arm) for arm in ARMS if case.faults or arm not in ("safe", "oracle")]
+
+
+def _is_curable(case: Case) -> bool:
+    return case.families <= CURABLE and case.faults[0][0] not in INCURABLE
+
+
+def _is_slow(case: Case) -> bool:
+    return case.base.partition("-")[0] in SLOW
+
+
+def folder_of(job: Job, work: Path) -> Path:
+    return work / "rescues" / job.id
+
+
+def record_of(job: Job, work: Path) -> Record | None:
+    """What an earlier call has found; nothing where its recipe was another one."""
+    path = folder_of(job, work) / RECORD
+    found: Record = json.loads(path.read_text()) if path.exists() else {}
+    return found if found.get("recipe") == digest(job.case.recipe) else None
+
+
+def carry_through(job: Job, work: Path, shared: Path | None) -> Record:
+    """Train a job, or read what an earlier call has found.  What was broken off begins anew."""
+    found = record_of(job, work)
+    if found is not None:
+        return found
+    first = carry_through(replace(job, arm="autopilot"), work, shared) if job.arm != "autopilot" else None
+    if first is not None and job.arm in WAITING and not spoke(first):
+        record = carry_through(replace(job, arm="none"), work, shared) | {"arm": job.arm, "core_s": 0.0}
+    else:
+        record = _trained(job, first, work, shared)
+    folder = folder_of(job, work)
+    folder.mkdir(parents=True, exist_ok=True)
+    aside = folder / f"{RECORD}.part"
+    aside.write_text(json.dumps(record))
+    aside.rename(folder / RECORD)
+    return record
+
+
+def spoke(autopilot: Record) -> bool:
+    """Whether the doctor was so certain of something that the autopilot did something, or gave up."""
+    return bool(autopilot["interventions"]) or autopilot["ended"] == GAVE_UP
+
+
+def _trained(job: Job, first: Record | None, work: Path, shared: Path | None) -> Record:
+    torch.set_num_threads(1)
+    case, folder, base = job.case, folder_of(job, work), BASES[job.case.base]
+    shutil.rmtree(folder, ignore_errors=True)
+    truth = truth_of(base, shared, work)
+    observer = Observer(base, truth)
+    spending = Spending(allowance(base.steps, first["spent"] if first is not None else 0))
+    where = Where(data_of(base, shared), work / "corpora", "cpu")
+    began = time.process_time()
+    recipe = replace(case.recipe, seed=case.seed)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(case.accompanied())
+        attempt = Attempt(case, recipe, where, folder / "run", observer, spending, stack.close)
+        ended = _made(_arm(job, first), attempt)
+    core_s, judging_s = time.process_time() - began, observer.seconds
+    record: Record = {
+        "id": case.id,
+        "arm": job.arm,
+        "recipe": digest(case.recipe),
+        **ended,
+        "allowed": spending.allowed,
+        "spent": spending.spent,
+        "evaluations": observer.evaluations,
+        "core_s": round(core_s, 2),
+        "judging_s": round(judging_s, 2),
+    }
+    record |= _told(RunFolder(folder / "run"), observer)
+    if not observer.evaluations and record["best"] is not None:  # it gave up, and is what it was at a best generator's
+        record["evaluations"] = [(record["steps"], record["best"])]
+    shutil.rmtree(folder / "run", ignore_errors=True)
+    return record
+
+
+def _arm(job: Job, first: Record | None) -> Arm:
+    is_oracle_alone = job.arm == "oracle" and first is not None and not spoke(first)
+    return from_the_start if is_oracle_alone else ARMS[job.arm]
+
+
+def _made(arm: Arm, attempt: Attempt) -> Record:
+    try:
+        return {"ended": arm(attempt), "fault": ""}
+    except (Fault, RequestError) as fault:
+        return {"ended": "broke off", "fault": str(fault)}
+
+
+def _told(run: RunFolder, observer: Observer) -> Record:
+    """What the run's folder says: how long its course is, its interventions, and how good the generator is that it has
+    kept as its best."""
+    if not run.path.exists():
+        return {"steps": 0, "interventions": [], "best": None}
+    events = run.read_journal().events
+    interventions = past(events).interventions
+    steps = max((event.step for event in history(events) if isinstance(event, Tick)), default=0)
+    best = None
+    if run.best_generator.exists():
+        kept = open_run(run.path, "cpu")
+        best = observer.judge(kept.recipe.generator, kept.module)
+    return {"steps": steps, "interventions": [_in_short(one) for one in interventions], "best": best}
+
+
+def _in_short(one: Intervention) -> Record:
+    return {
+        "symptom": one.prescribed.symptom,
+        "origin": one.prescribed.origin,
+        "step": one.prescribed.step,
+        "tried": [list(trial.edits) for trial in one.prescribed.trials[1:]],
+        "edits": [str(edit) for edit in one.edits],
+        "kept": one.reviewed.kept if one.reviewed is not None else None,
+    }

@@ -1,0 +1,195 @@
+"""The notes' own failures on real data: left alone, and with the autopilot, at equal compute.
+
+    python benchmarks/rescues.py --shared FOLDER [--minutes 5] [--seeds 3] [--extra 0.25] [--only bursts squares ...]
+        [--work FOLDER]
+
+FOLDER is the folder of real data.  Each failure is started as its author started it.  Left alone, it trains for the
+given minutes; the autopilot may then spend as many steps as that run made, those of forks and of courses that it leaves
+included.  Both best generators are measured against the run's own data, held-out samples first, and their last sheets
+are put side by side into the folder of ``--work``.  Stopped and started again, it goes on with what is missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from PIL import Image
+
+import bursts
+import landscapes
+import terrain
+import tuning
+from clinic.compute import Spending
+from contest import over_seeds
+from equipoise.doctor.interventions import past
+from equipoise.edit import Edit
+from equipoise.errors import Fault
+from equipoise.evaluating import evaluate
+from equipoise.folder import RunFolder
+from equipoise.journal import Tick, history
+from equipoise.piloting import Pilot
+from equipoise.recipe import Autopilot, Budget, Recipe, Span, edited
+from equipoise.run import Where, start
+from equipoise.session import STOPPED
+from equipoise.spec import Json
+from results import Result, report
+from trials import Verdict, kept
+
+SCORES = 12
+"""In a run of the autopilot, which decides at scores: as many as one looks at in some minutes."""
+SHOWN = ("kernel", "coverage", "diversity")
+MOMENTUM: dict[str, Json] = {"g_optim__beta1": 0.9, "d_optim__beta1": 0.9}
+GAP = 8
+"""Pixels between two sheets."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What an author started, and on which data."""
+
+    what: str
+    recipe: Callable[[], Recipe]
+    data: Callable[[argparse.Namespace], Path]
+
+
+def _of_terrain(attempt: str, meaning: str, recipe: Callable[[], Recipe]) -> Failure:
+    return Failure(f"terrain, attempt {attempt}: {meaning}", recipe, lambda options: options.shared / terrain.PLACE)
+
+
+def _of_landscapes(name: str) -> Failure:
+    what = f"landscapes, {landscapes.MEANING[name]}"
+    return Failure(what, landscapes.CONTENDERS[name], lambda options: options.shared / landscapes.PLACE)
+
+
+def without_penalty() -> Recipe:
+    """Sprites with lambda 0."""
+    return edited(tuning.subject(), [Edit("phases.main.terms.gp.weight", value=0.0)])
+
+
+FAILURES = {
+    "bursts": Failure(
+        "radio bursts, the failing start",
+        bursts.start,
+        lambda options: bursts.windows(options.shared, options.work / "windows")[0],
+    ),
+    "squares": _of_terrain("5", terrain.MEANING["squares"], terrain.CONTENDERS["squares"]),
+    "eps": _of_terrain("6", terrain.MEANING["eps"], terrain.CONTENDERS["eps"]),
+    "span": _of_terrain("7", terrain.MEANING["span"], terrain.CONTENDERS["span"]),
+    "hard": _of_terrain("7", terrain.MEANING["hard"], terrain.CONTENDERS["hard"]),
+    "notes": _of_terrain("8", terrain.MEANING["notes"], terrain.CONTENDERS["notes"]),
+    "faster": _of_terrain("9", "the same with 3e-4 for the generator", terrain.of_notes(g_optim__lr=3e-4)),
+    "momentum": _of_terrain("10 and 11", "the same with beta1 0.9", terrain.of_notes(**MOMENTUM)),
+    "lambda": Failure("sprites with lambda 0", without_penalty, lambda options: options.shared / tuning.PICTURES),
+    "perceptual": _of_landscapes("perceptual"),
+    "unclamped": _of_landscapes("unclamped"),
+}
+
+
+def alone(name: str, seed: int, options: argparse.Namespace) -> Verdict:
+    """As its author left it."""
+    recipe = replace(FAILURES[name].recipe(), seed=seed, autopilot=Autopilot("off"))
+    budget = Budget(seconds=60.0 * options.minutes)
+    folder = options.work / f"{name}-{seed}-alone"
+    return kept(folder, recipe, budget, lambda: _flown(recipe, name, folder, budget, options))
+
+
+def repaired(name: str, seed: int, left: Verdict, options: argparse.Namespace) -> Verdict:
+    """By the autopilot, from the recipe as that run had been fitted to the time."""
+    recipe = RunFolder(Path(left["run"])).read_recipe()
+    each = max(1, left["spent"] // SCORES)
+    cadence = replace(recipe.cadence, sheet_steps=each, measuring_share=1.0)
+    recipe = replace(recipe, tailor=None, cadence=cadence, autopilot=Autopilot("act", extra=options.extra))
+    budget = Budget(Span(left["spent"]))
+    folder = options.work / f"{name}-{seed}-repaired"
+    return kept(folder, recipe, budget, lambda: _flown(recipe, name, folder, budget, options))
+
+
+def _flown(recipe: Recipe, name: str, folder: Path, budget: Budget, options: argparse.Namespace) -> Verdict:
+    out = folder / f"run-{sum(1 for _ in folder.glob('run-*'))}"
+    spending = Spending(round(budget.span.amount) if budget.span is not None else 0)
+    where = Where(FAILURES[name].data(options), device="cpu")
+    session = start(recipe, where, out, budget, [spending])
+    watch = spending.narrow if budget.span is not None else lambda session: None
+    try:
+        ended = Pilot(RunFolder(out), where, [spending], watch=watch).fly(session).reason
+    except Fault as fault:
+        ended = str(fault)
+    if ended == STOPPED:
+        raise SystemExit("stopped; the same command goes on with what is missing")
+    return {"run": str(out), "ended": ended, "spent": spending.spent, **_measured(RunFolder(out))}
+
+
+def _measured(run: RunFolder) -> Verdict:
+    events = run.read_journal().events
+    interventions = [
+        f"{one.prescribed.symptom}: {' '.join(map(str, one.edits)) or 'nothing'}"
+        + (f" ({'kept' if one.reviewed.kept else 'taken back'})" if one.reviewed is not None else "")
+        for one in past(events).interventions
+    ]
+    steps = max((event.step for event in history(events) if isinstance(event, Tick)), default=0)
+    said = evaluate(run.path, device="cpu").to_json() if run.best_generator.exists() else {"measures": {}}
+    assert isinstance(said, dict)
+    return {"steps": steps, "interventions": interventions, "measures": said["measures"]}
+
+
+def side_by_side(left: Verdict, right: Verdict, into: Path) -> None:
+    """The last sheet of the run that was left alone, and that of the repaired one."""
+    sheets = [sorted((Path(verdict["run"]) / "samples").glob("step-*.png")) for verdict in (left, right)]
+    if not all(sheets):
+        return
+    images = [Image.open(found[-1]).convert("RGB") for found in sheets]
+    width = sum(image.width for image in images) + GAP
+    both = Image.new("RGB", (width, max(image.height for image in images)), "white")
+    both.paste(images[0], (0, 0))
+    both.paste(images[1], (images[0].width + GAP, 0))
+    both.save(into)
+
+
+def number(verdict: Verdict, name: str) -> float:
+    """A measure of the best generator; not a number where there is none."""
+    measured = verdict["measures"].get(name, {})
+    return float(measured["value"]["mean"]) if "value" in measured else float("nan")
+
+
+def rows_of(name: str, pairs: list[tuple[Verdict, Verdict]]) -> Iterator[Result]:
+    what = FAILURES[name].what
+    for measure in SHOWN:
+        left, right = (over_seeds([number(verdict, measure) for verdict in side]) for side in zip(*pairs, strict=True))
+        yield Result(f"{what}: {measure}, left alone", left)
+        yield Result(f"{what}: {measure}, with the autopilot", right)
+    spent = "; ".join(f"{right['steps']} of {right['spent']}, {left['spent']}" for left, right in pairs)
+    yield Result(f"{what}: steps of the repaired run, of those spent; of the other", spent)
+    done = "; ".join(", ".join(right["interventions"]) or "nothing" for _, right in pairs)
+    yield Result(f"{what}: done", done)
+    yield Result(f"{what}: ended", "; ".join(f"{left['ended']} / {right['ended']}" for left, right in pairs))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shared", type=Path, required=True, help="folder of the real data")
+    parser.add_argument("--minutes", type=float, default=5.0, help="of training for each run that is left alone")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--extra", type=float, default=Autopilot().extra, help="the autopilot's setting of that name")
+    parser.add_argument("--only", choices=FAILURES, nargs="+", default=list(FAILURES))
+    parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "equipoise-rescues")
+    options = parser.parse_args()
+    rows = []
+    for name in options.only:
+        pairs = []
+        for seed in range(options.seeds):
+            left = alone(name, seed, options)
+            right = repaired(name, seed, left, options)
+            side_by_side(left, right, options.work / f"{name}-{seed}.png")
+            pairs.append((left, right))
+            kernels = f"kernel {number(left, 'kernel'):.3g} -> {number(right, 'kernel'):.3g}"
+            print(f"{name} seed {seed}: {kernels}; {right['interventions'] or 'nothing done'}", flush=True)
+        rows += list(rows_of(name, pairs))
+    report(f"Rescue of the notes' failures, {options.minutes:g} minutes each, {options.seeds} seeds", rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,261 @@
+"""Does the autopilot rescue: the plan is the one that was decided, arms spend the same, shares are counted by hand."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import piloted
+from clinic import rescued, rescuing
+from clinic.arms import ARMS, WAITING, safe_settings, undoing
+from clinic.bases import BASES, Base
+from clinic.cases import Case
+from clinic.compute import Spending, allowance
+from clinic.outcome import COUNTS
+from clinic.prescribing import drawn, in_order
+from clinic.rates import Paired
+from clinic.refusing import carry_to_the_start
+from clinic.rescued import Treated, outcome, plan_digest
+from clinic.rescuing import Job, carry_through, controls, faulty, jobs, planned, record_of
+from equipoise import advising
+from equipoise.doctor.symptom import Diagnosis, Evidence, Examination, Remedy
+from equipoise.doctor.symptoms import SYMPTOMS
+from equipoise.doctor.trace import Trace
+from equipoise.edit import diff
+from equipoise.journal import Forked, Prescribed, Resumed, Tick, Trial
+from equipoise.networks import MlpCritic, MlpGenerator
+from equipoise.recipe import Autopilot, edited
+from equipoise.spec import flatten
+
+PARTS = ("dev", "test")
+
+
+def test_the_plan_is_frozen() -> None:
+    assert {part: plan_digest(part) for part in PARTS} == {"dev": "24bc83f176d5", "test": "cf607ce18ea6"}, (
+        "scores of other runs cannot be compared with those before: say so where they stand"
+    )
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_cases_have_five_seeds_and_a_control_for_each(part: str) -> None:
+    ill, healthy = faulty(part), controls(part)
+    assert len({case.seed for case in ill}) == len({case.seed for case in healthy}) == 5
+    assert {case.base for case in ill} == {case.base for case in healthy}
+    every = [job.id for case in planned(part) for job in jobs(case)]
+    assert len(set(every)) == len(every)
+    assert all(jobs(case)[0].arm == "autopilot" for case in planned(part)), "the others may spend what it has spent"
+
+
+def test_parts_share_no_case() -> None:
+    dev, test = ({case.id for case in planned(part)} for part in PARTS)
+    assert not dev & test
+
+
+@pytest.mark.parametrize("case", [*faulty("dev"), *faulty("test")], ids=lambda case: case.id)
+def test_oracle_and_safe_settings_apply(case: Case) -> None:
+    healthy = BASES[case.base].recipe
+    assert not diff(edited(case.recipe, undoing(case.recipe, healthy)), healthy)
+    assert safe_settings(case.recipe).d_optim.lr == 2e-4
+
+
+def tick(step: int) -> Tick:
+    return Tick(step=step, images=0, epoch=0.0, seconds=0.0, values={}, images_per_s=0.0, waiting=0.0)
+
+
+def resumed(step: int) -> Resumed:
+    return Resumed(step=step, checkpoint="", data={}, machine={}, goal={})
+
+
+def prescribed(*trials: Trial) -> Prescribed:
+    return Prescribed(
+        step=30,
+        number=1,
+        mode="act",
+        symptom="",
+        evidence="",
+        trials=trials,
+        origin=20,
+        end=50,
+        review_at=60,
+        length_steps=100.0,
+    )
+
+
+def test_forks_and_courses_that_were_left_are_counted() -> None:
+    spending = Spending(200)
+    here, anew = Trial("here", (), ""), Trial("anew", (), "", anew=True)
+    for event in (resumed(0), tick(10), tick(20), tick(30), prescribed(here, anew)):
+        spending(event)
+    assert spending.spent == 30
+    spending(Forked(step=50, number=1, name="here", score=1.0))
+    assert spending.spent == 60, "from the origin to the end"
+    spending(Forked(step=50, number=1, name="anew", score=1.0))
+    assert spending.spent == 110, "from the beginning"
+    for event in (resumed(50), tick(60)):
+        spending(event)
+    assert spending.spent == 120, "the fork's own steps are not counted twice"
+    session = SessionAt(60)
+    spending.narrow(session)  # type: ignore[arg-type]
+    assert session.goal.amount == 140, "80 are left"
+
+
+class SessionAt:
+    """What is asked of a session."""
+
+    goal: Any = None
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+
+def test_the_others_may_spend_what_the_autopilot_has() -> None:
+    assert (allowance(1000), allowance(1000, 1800), allowance(1000, 2300)) == (2000, 2000, 2300)
+
+
+def test_pairs_are_compared_exactly() -> None:
+    paired = Paired.count([True] * 6 + [False] * 4, [False] * 6 + [True] + [False] * 3)
+    assert (paired.ours, paired.theirs) == (6, 1)
+    assert paired.p == pytest.approx(2 * (1 + 7) / 2**7)
+    assert Paired(0, 0).p == 1.0
+
+
+SETTINGS = flatten(BASES["ring-bce"].recipe)
+TRACE = Trace({}, settings=SETTINGS)
+
+
+def ill(*remedies: Remedy) -> Examination:
+    return Examination("ill", "", (Diagnosis(SYMPTOMS[5], (Evidence("samples", ""),), remedies),))
+
+
+def test_rivals_prescribe_whatever_the_doctor_says() -> None:
+    found = ill(piloted.times(0.5))
+    for prescriber in (in_order, drawn(3)):
+        instead = prescriber(found, TRACE).diagnoses[0].remedies
+        assert piloted.times(0.5) not in instead and len(instead) > 3
+        by_hand = ill(Remedy("pray", "who knows"))
+        assert prescriber(by_hand, TRACE) == by_hand, "they act where the autopilot would"
+    assert drawn(3)(found, TRACE) == drawn(3)(found, TRACE) != drawn(4)(found, TRACE)
+
+
+def record(*harms: float, **others: Any) -> dict[str, Any]:
+    evaluations = [[100 * (at + 1), {"harm": harm}] for at, harm in enumerate(harms)]
+    return {"evaluations": evaluations, "fault": "", "interventions": [], "spent": 400, "steps": 400, **others}
+
+
+def test_rescued_is_within_a_tenth_of_the_control() -> None:
+    case = Case("ring-bce", 0, "dev", faults=(("critic-fast", 10.0),))
+    arms = {
+        "none": record(9.0, 3.0, 3.0, 3.0),
+        "autopilot": record(9.0, 1.0, 1.1, 1.2),
+        "random": record(9.0, 2.0, 2.0, 2.0),
+        "safe": record(9.0, 2.1, 2.1, 2.1),
+        "rollback": record(1.0, 1.0, 1.0, fault="step 301: NaN"),
+    }
+    one = Treated(case, arms, control=1.0)
+    assert one.is_ill
+    assert [arm for arm in arms if one.is_rescued(arm)] == ["autopilot"]
+    assert [arm for arm in arms if one.is_partly_rescued(arm)] == ["autopilot", "random"]
+    assert math.isinf(outcome(arms["rollback"]))
+    broken = Treated(case, {**arms, "none": arms["rollback"]}, control=1.0)
+    assert [arm for arm in arms if broken.is_partly_rescued(arm)] == ["autopilot"], "half of no bound is not ill"
+
+
+def test_harm_is_done_to_the_same_run() -> None:
+    case = Case("ring-bce", 0, "dev")
+    worse = {"none": record(2.0, 2.0, 2.0), "autopilot": record(2.2, 2.2, 2.2)}
+    assert Treated(case, worse, control=3.0).is_harmed, "and though it is better than others"
+    assert not Treated(case, {**worse, "autopilot": record(2.05)}, control=1.0).is_harmed
+
+
+def shortened(base: Base) -> Base:
+    """In 15 steps, scored at every fifth, with networks that are small."""
+    recipe = base.recipe
+    phase = replace(recipe.phases["main"], length=replace(recipe.phases["main"].length, amount=15))
+    cadence = replace(recipe.cadence, sheet_steps=5, tick_steps=5, probe_steps=None)
+    made = replace(
+        recipe,
+        generator=MlpGenerator(latent=4, width=8, depth=1),
+        critic=MlpCritic(width=8, depth=1),
+        phases={"main": phase},
+        cadence=cadence,
+        autopilot=Autopilot("off", candidates=1, horizon=5, extra=1.0),
+    )
+    return replace(base, recipe=made)
+
+
+@pytest.fixture
+def miniature(monkeypatch: pytest.MonkeyPatch) -> Case:
+    monkeypatch.setitem(BASES, "ring-bce", shortened(BASES["ring-bce"]))
+    monkeypatch.setitem(COUNTS, "modes", 100)
+    monkeypatch.setattr(advising, "examine", piloted.doctor(bound=0.005, onset=8.0))
+    return Case("ring-bce", 0, "dev", faults=(("generator-fast", 10.0),))
+
+
+@pytest.mark.slow
+def test_every_arm_is_made_at_the_same_compute_and_once(
+    miniature: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = {arm: as_read(carry_through(Job(miniature, arm), tmp_path, None)) for arm in ARMS}
+    for arm, found in made.items():
+        assert (found["fault"], found["spent"] >= 30, len(found["evaluations"]) > 0) == ("", True, True), arm
+        assert found["allowed"] == allowance(15, 0 if arm == "autopilot" else made["autopilot"]["spent"])
+    acted = {arm: made[arm]["interventions"][0] for arm in ("autopilot", "random", "ordered")}
+    assert acted["autopilot"]["tried"] == [["g_optim.lr *= 0.9"]]
+    assert acted["ordered"]["tried"] == [["d_optim.clip_norm = 1.0", "g_optim.clip_norm = 1.0"]]
+    assert acted["random"]["tried"] not in (acted["autopilot"]["tried"], acted["ordered"]["tried"])
+    whole, told = made["none"]["allowed"], acted["autopilot"]["step"]
+    assert made["none"]["steps"] == made["safe"]["steps"] == whole, "nothing was left"
+    assert made["new seed"]["steps"] == whole - told, "it began anew where the autopilot acted"
+    assert whole - told < made["rollback"]["steps"] == made["oracle"]["steps"] <= whole, "back to the best"
+    assert len({json.dumps(one["evaluations"][-1]) for one in made.values()}) > 4, "they are not the same runs"
+    assert record_of(Job(miniature, "none"), tmp_path) == made["none"]
+    monkeypatch.setattr(rescuing, "_trained", None)
+    assert carry_through(Job(miniature, "safe"), tmp_path, None) == made["safe"], "and not trained again"
+
+
+def as_read(found: dict[str, Any]) -> Any:
+    return json.loads(json.dumps(found))
+
+
+def test_where_the_doctor_says_nothing_arms_that_wait_are_the_run_left_alone(
+    miniature: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(advising, "examine", piloted.doctor(bound=1.0))
+    alone = as_read(carry_through(Job(miniature, "none"), tmp_path, None))
+    for arm in WAITING:
+        assert carry_through(Job(miniature, arm), tmp_path, None)["evaluations"] == alone["evaluations"]
+    healthy = as_read(carry_through(Job(miniature, "oracle"), tmp_path, None))
+    assert healthy["steps"] == 30 and healthy["evaluations"] != alone["evaluations"]
+
+
+def test_a_bug_is_told_before_the_first_step(miniature: Case, tmp_path: Path) -> None:
+    frozen = replace(miniature, faults=(("rate-zero-generator", 0.0),))
+    assert "plumbing-bug" in carry_to_the_start(frozen, tmp_path, None)["causes"]
+    assert not carry_to_the_start(replace(miniature, faults=()), tmp_path, None)["causes"]
+
+
+def test_the_table_is_of_whole_cases(miniature: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    control = replace(miniature, faults=())
+    found: dict[Case, dict[str, Any]] = {
+        control: {job.arm: record(1.0, 1.0, 1.0, core_s=2.0, judging_s=1.0, best=None) for job in jobs(control)},
+        miniature: {
+            job.arm: record(
+                *([1.0] * 3 if job.arm in ("autopilot", "oracle") else [5.0] * 3), best={"harm": 1.0}, id=miniature.id
+            )
+            for job in jobs(miniature)
+        },
+    }
+    every = rescued.treated(found)
+    rows = {row.what: row.value for row in rescued.rescue_rows([one for one in every if one.case.faults])}
+    assert rows["autopilot: rescued"].endswith("1 of 1)") and rows["random: rescued"].endswith("0 of 1)")
+    assert rows["rescued, autopilot against rollback"].startswith("1 by ours alone, 0 by theirs alone")
+    healthy = {row.what: row.value for row in rescued.harm_rows(every[:1], {"ring-bce": 1.0})}
+    assert healthy["healthy runs that it made more than 5 % worse"].endswith("0 of 1)")
+    assert healthy["overhead on healthy runs, processor time, median"].startswith("0.000")
+    monkeypatch.setattr(rescued, "planned", lambda part: [miniature])
+    assert rescued.kept("dev", tmp_path) == {}
