@@ -1,0 +1,180 @@
+"""A run that is doomed, what the doctor says of it, its rescue by the autopilot, and the same run left alone.
+
+::
+
+    OUT/rescued/     the doomed run, diagnosed and repaired while it trains
+    OUT/alone/       the same recipe and seed, and nobody who acts
+    OUT/report.html  both side by side
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from equipoise import pictures, recipes
+from equipoise.attending import last_word
+from equipoise.demo.classifier import Reliability, generated_digits, judge, reliability
+from equipoise.demo.page import NAME, Side, write
+from equipoise.doctor.symptoms import SYMPTOMS
+from equipoise.edit import Edit
+from equipoise.errors import RequestError
+from equipoise.folder import RunFolder
+from equipoise.journal import Event, GaveUp, Judged, Prescribed, Reviewed, history
+from equipoise.piloting import Pilot
+from equipoise.recipe import Recipe, edited
+from equipoise.record import Listener
+from equipoise.report.writing import write_report
+from equipoise.run import Where, start
+from equipoise.sampling import open_run
+from equipoise.session import STOPPED
+
+SHORT: Final = (
+    "phases.main.length.amount=2000",
+    "g_optim.lr.until=2000",
+    "d_optim.lr.until=2000",
+    "average.decay=0.99",
+    "cadence.sheet_steps=125",
+    "autopilot.candidates=2",
+    "autopilot.horizon=375",
+    "autopilot.extra=1.0",
+)
+"""What makes the recipe `digits` two runs of a minute, that are looked at often and may be repaired."""
+DOOM: Final = ("d_optim.lr=0.05",)
+WRONG: Final = "the critic learns at 0.05, fifty times as fast as the generator; nothing else is changed"
+SHOWN: Final = 64
+"""Samples in a picture, of those that are judged."""
+CPU: Final = Where(device="cpu")
+
+Say = Callable[[str], None]
+
+
+def doomed(seed: int = 0) -> Recipe:
+    """The recipe `digits`, shortened, with one plausible setting wrong."""
+    short = edited(recipes.load("digits"), map(Edit.parse, (*SHORT, f"seed={seed}")), "the tour is short")
+    return edited(short, map(Edit.parse, DOOM), f"wrong on purpose: {WRONG}")
+
+
+@dataclass(frozen=True, slots=True)
+class Toured:
+    """What the tour has shown."""
+
+    alone: Side
+    rescued: Side
+    reliability: Reliability
+    repair: str
+    """What became of the autopilot's prescriptions; empty where one was kept."""
+    seconds: float
+    page: Path
+
+    @property
+    def failure(self) -> str:
+        """Why this is no rescue; empty where it is one."""
+        if self.repair:
+            return self.repair
+        is_better = self.rescued.verdict.found > self.alone.verdict.found or (
+            self.rescued.verdict.found == self.alone.verdict.found
+            and self.rescued.verdict.mean_top_probability > self.alone.verdict.mean_top_probability
+        )
+        return "" if is_better else "its samples are no better digits than those of the run that was left alone"
+
+    def lines(self) -> Iterator[str]:
+        yield f"judged by {self.reliability.words}"
+        for side in (self.alone, self.rescued):
+            yield f"  {side.title}, {side.steps} steps: {side.verdict.words}"
+        yield f"the rescue failed: {self.failure}" if self.failure else "rescued"
+        yield f"both side by side: {self.page}"
+        yield f"trained for {self.seconds:.0f} s in all"
+        yield f"next: equipoise sample {self.rescued.folder}   or   equipoise train auto --data YOUR_FOLDER"
+
+
+def tour(folder: Path, listeners: Iterable[Listener], say: Say, seed: int = 0) -> Toured:
+    """Train both runs, judge them, and write the page.
+
+    Raises `RequestError` where something is in the folder, and where a person stopped it.
+    """
+    _refuse(folder)
+    began = time.monotonic()
+    recipe = doomed(seed)
+    say(f"1. a run on 1797 real handwritten digits that is doomed: {WRONG}")
+    _train(recipe, folder / "rescued", "act", (*listeners, _Plainly(say)))
+    say("2. the same run, left alone")
+    _train(recipe, folder / "alone", "advise", listeners)
+    seconds = time.monotonic() - began
+    say("3. what a classifier of real digits says of both")
+    alone, rescued = _judged(folder / "alone", "left alone"), _judged(folder / "rescued", "rescued")
+    toured = Toured(alone, rescued, reliability(), _repair(folder / "rescued"), seconds, folder / NAME)
+    write(toured.page, WRONG, (alone, rescued), toured.reliability, toured.failure)
+    return toured
+
+
+def _refuse(folder: Path) -> None:
+    """Before anything is trained, rather than at the second run."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RequestError(f"{folder} exists already; choose another --out")
+
+
+def _train(recipe: Recipe, out: Path, mode: str, listeners: Iterable[Listener]) -> None:
+    listeners = tuple(listeners)
+    session = start(edited(recipe, (Edit("autopilot.mode", value=mode),)), CPU, out, None, listeners)
+    if Pilot(session.folder, CPU, listeners).fly(session).reason == STOPPED:
+        raise RequestError(f"stopped before the end; go on with: equipoise resume {out}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Plainly:
+    """Says in plain words what a line of the autopilot means."""
+
+    say: Say
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case Prescribed():
+                means = next(symptom.means for symptom in SYMPTOMS if symptom.key == event.symptom)
+                self.say(f"  what that means: {means}")
+                for trial in event.trials:
+                    self.say(f"  fork {trial.name}: {trial.effect}")
+            case _:
+                pass
+
+
+def _judged(run: Path, title: str) -> Side:
+    """The verdict on a run's best generator, and a picture of what was judged."""
+    sampler, generated = open_run(run, "cpu"), generated_digits(run)
+    picture = run.with_suffix(".png")
+    samples = np.round(generated[:SHOWN, None] * np.float32(255.0))
+    pictures.save(pictures.sheet(samples, sampler.space), picture)
+    events = history(RunFolder(run).read_journal().events)
+    said = last_word(events)
+    return Side(
+        title=title,
+        folder=run,
+        report=write_report(run),
+        picture=picture,
+        steps=events[-1].step,
+        verdict=judge(generated),
+        doctor=f"{said.verdict}: {said.why}" if said is not None else "nothing",
+        judged_step=sampler.step,
+        distance=sampler.score,
+    )
+
+
+def _repair(run: Path) -> str:
+    """Why a run was not repaired; empty where a prescription was kept."""
+    events = RunFolder(run).read_journal().events
+    ended = [event for event in events if isinstance(event, Reviewed | GaveUp | Judged)]
+    last = ended[-1] if ended else None
+    match last:
+        case None:
+            return "the doctor was never certain that anything is wrong"
+        case Reviewed():
+            return "" if last.kept else f"prescription {last.number} was taken back: {last.why}"
+        case GaveUp():
+            return f"the autopilot gave up: {last.why}"
+        case _:
+            return f"{last.chosen} had not been reviewed when the run ended"
