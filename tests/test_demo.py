@@ -126,7 +126,9 @@ def test_a_rescue_that_fails_is_called_one(
 
 
 @pytest.mark.parametrize(
-    ("found", "confidence", "failed"), [(10, 0.5, False), (9, 0.9, True), (10, 0.3, True)], ids=["10", "9", "10, unsure"]
+    ("found", "confidence", "failed"),
+    [(10, 0.5, False), (9, 0.9, True), (10, 0.3, True)],
+    ids=["10", "9", "10, unsure"],
 )
 def test_a_rescue_is_one_if_the_samples_are_better(found: int, confidence: float, failed: bool) -> None:
     def side(found: int, confidence: float) -> Side:
@@ -134,7 +136,9 @@ def test_a_rescue_is_one_if_the_samples_are_better(found: int, confidence: float
         where = Path("run")
         return Side("", where, where, where, 1, Verdict(shares, confidence), "", 1, 1.0)
 
-    toured = tour.Toured(side(10, 0.4), side(found, confidence), Reliability(1.0, 1.0), "", 1.0, Path("report.html"))
+    toured = tour.Toured(
+        side(10, 0.4), side(found, confidence), Reliability(1.0, 1.0), tour.Repair("a"), 1.0, Path("report.html")
+    )
     assert bool(toured.failure) == failed
 
 

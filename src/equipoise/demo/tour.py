@@ -35,18 +35,20 @@ from equipoise.sampling import open_run
 from equipoise.session import STOPPED
 
 SHORT: Final = (
-    "phases.main.length.amount=2000",
-    "g_optim.lr.until=2000",
-    "d_optim.lr.until=2000",
+    "phases.main.length.amount=1500",
+    "g_optim.lr=0.001",
+    "generator.upsampling=nearest",
     "average.decay=0.99",
-    "cadence.sheet_steps=125",
+    "cadence.sheet_steps=100",
     "autopilot.candidates=2",
-    "autopilot.horizon=375",
+    "autopilot.horizon=300",
     "autopilot.extra=1.0",
 )
 """What makes the recipe `digits` two runs of a minute, that are looked at often and may be repaired."""
 DOOM: Final = ("d_optim.lr=0.05",)
-WRONG: Final = "the critic learns at 0.05, fifty times as fast as the generator; nothing else is changed"
+WRONG: Final = "the critic learns at 0.05, fifty times as fast as the generator"
+ALL: Final = 10
+"""Digits that there are."""
 SHOWN: Final = 64
 """Samples in a picture, of those that are judged."""
 CPU: Final = Where(device="cpu")
@@ -55,9 +57,19 @@ Say = Callable[[str], None]
 
 
 def doomed(seed: int = 0) -> Recipe:
-    """The recipe `digits`, shortened, with one plausible setting wrong."""
+    """The recipe `digits`, shortened, with one setting wrong."""
     short = edited(recipes.load("digits"), map(Edit.parse, (*SHORT, f"seed={seed}")), "the tour is short")
     return edited(short, map(Edit.parse, DOOM), f"wrong on purpose: {WRONG}")
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What became of the autopilot's prescriptions."""
+
+    by: str = ""
+    """The fork that the run went on with, where that stood its review."""
+    failure: str = ""
+    """Why there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,27 +79,26 @@ class Toured:
     alone: Side
     rescued: Side
     reliability: Reliability
-    repair: str
-    """What became of the autopilot's prescriptions; empty where one was kept."""
+    repair: Repair
     seconds: float
     page: Path
 
     @property
     def failure(self) -> str:
         """Why this is no rescue; empty where it is one."""
-        if self.repair:
-            return self.repair
-        is_better = self.rescued.verdict.found > self.alone.verdict.found or (
-            self.rescued.verdict.found == self.alone.verdict.found
-            and self.rescued.verdict.mean_top_probability > self.alone.verdict.mean_top_probability
-        )
+        if self.repair.failure:
+            return self.repair.failure
+        if self.rescued.verdict.found < ALL:
+            return f"{self.rescued.verdict.found} of {ALL} digits are found in its samples"
+        ranks = [(side.verdict.found, side.verdict.mean_top_probability) for side in (self.alone, self.rescued)]
+        is_better = ranks[1] > ranks[0]
         return "" if is_better else "its samples are no better digits than those of the run that was left alone"
 
     def lines(self) -> Iterator[str]:
         yield f"judged by {self.reliability.words}"
         for side in (self.alone, self.rescued):
             yield f"  {side.title}, {side.steps} steps: {side.verdict.words}"
-        yield f"the rescue failed: {self.failure}" if self.failure else "rescued"
+        yield f"the rescue failed: {self.failure}" if self.failure else f"rescued by the fork {self.repair.by}"
         yield f"both side by side: {self.page}"
         yield f"trained for {self.seconds:.0f} s in all"
         yield f"next: equipoise sample {self.rescued.folder}   or   equipoise train auto --data YOUR_FOLDER"
@@ -133,14 +144,11 @@ class _Plainly:
     say: Say
 
     def __call__(self, event: Event) -> None:
-        match event:
-            case Prescribed():
-                means = next(symptom.means for symptom in SYMPTOMS if symptom.key == event.symptom)
-                self.say(f"  what that means: {means}")
-                for trial in event.trials:
-                    self.say(f"  fork {trial.name}: {trial.effect}")
-            case _:
-                pass
+        if isinstance(event, Prescribed):
+            means = next(symptom.means for symptom in SYMPTOMS if symptom.key == event.symptom)
+            self.say(f"  what that means: {means}")
+            for trial in event.trials:
+                self.say(f"  fork {trial.name}: {trial.effect}")
 
 
 def _judged(run: Path, title: str) -> Side:
@@ -149,7 +157,7 @@ def _judged(run: Path, title: str) -> Side:
     picture = run.with_suffix(".png")
     samples = np.round(generated[:SHOWN, None] * np.float32(255.0))
     pictures.save(pictures.sheet(samples, sampler.space), picture)
-    events = history(RunFolder(run).read_journal().events)
+    events = tuple(history(RunFolder(run).read_journal().events))
     said = last_word(events)
     return Side(
         title=title,
@@ -164,17 +172,19 @@ def _judged(run: Path, title: str) -> Side:
     )
 
 
-def _repair(run: Path) -> str:
-    """Why a run was not repaired; empty where a prescription was kept."""
+def _repair(run: Path) -> Repair:
+    """By what a run was repaired, or why not."""
     events = RunFolder(run).read_journal().events
-    ended = [event for event in events if isinstance(event, Reviewed | GaveUp | Judged)]
-    last = ended[-1] if ended else None
-    match last:
+    chosen = [event.chosen for event in events if isinstance(event, Judged)]
+    ends = [event for event in events if isinstance(event, Judged | Reviewed | GaveUp)]
+    match ends[-1] if ends else None:
         case None:
-            return "the doctor was never certain that anything is wrong"
-        case Reviewed():
-            return "" if last.kept else f"prescription {last.number} was taken back: {last.why}"
-        case GaveUp():
-            return f"the autopilot gave up: {last.why}"
+            return Repair(failure="the doctor was never certain that anything is wrong")
+        case Reviewed(kept=True):
+            return Repair(by=chosen[-1])
+        case Reviewed() as reviewed:
+            return Repair(failure=f"prescription {reviewed.number} was taken back: {reviewed.why}")
+        case GaveUp() as end:
+            return Repair(failure=f"the autopilot gave up: {end.why}")
         case _:
-            return f"{last.chosen} had not been reviewed when the run ended"
+            return Repair(failure=f"the run ended before the review of {chosen[-1]}")
