@@ -134,7 +134,7 @@ def test_a_rescue_is_one_if_the_samples_are_better(found: int, confidence: float
     def side(found: int, confidence: float) -> Side:
         shares = (0.1,) * found + (0.0,) * (10 - found)
         where = Path("run")
-        return Side("", where, where, where, 1, Verdict(shares, confidence), "", 1, 1.0)
+        return Side("", where, where, where, 1, Verdict(shares, confidence), "", 1.0, 1, 1.0)
 
     toured = tour.Toured(
         side(10, 0.4), side(found, confidence), Reliability(1.0, 1.0), tour.Repair("a"), 1.0, Path("report.html")

@@ -12,7 +12,9 @@ import torch
 from numpy.typing import NDArray
 
 from equipoise.data.codec import to_world
+from equipoise.engine import checkpoint
 from equipoise.engine.look import draw, fixed_latents
+from equipoise.folder import RunFolder
 from equipoise.sampling import open_run
 
 JUDGED_SAMPLES = 1000
@@ -63,10 +65,13 @@ class Reliability:
 
 
 def generated_digits(run: Path, count: int = JUDGED_SAMPLES, seed: int = 1) -> NDArray[np.float32]:
-    """Samples [N, H, W] of a run's best generator, in [0, 1]."""
-    sampler = open_run(run, "cpu")
-    latents = fixed_latents(seed, "judge", count, sampler.recipe.generator.latent)
-    stored = to_world(draw(sampler.module, (latents,), torch.device("cpu")), sampler.space)
+    """Samples [N, H, W] in [0, 1] of a run's averaged generator as it is in the newest checkpoint."""
+    recipe, space = RunFolder(run).read_recipe(), open_run(run, "cpu").space
+    _, snapshot, _ = checkpoint.load_newest(RunFolder(run).checkpoints)
+    generator = recipe.generator.build(space)
+    generator.load_state_dict(snapshot["average"])
+    latents = fixed_latents(seed, "judge", count, recipe.generator.latent)
+    stored = to_world(draw(generator.eval(), (latents,), torch.device("cpu")), space)
     return stored[:, 0] / np.float32(255.0)
 
 

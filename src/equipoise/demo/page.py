@@ -34,10 +34,11 @@ class Side:
     verdict: Verdict
     doctor: str
     """What was said of the run last."""
-    judged_step: int
-    """Of the run's best generator, which was judged."""
     distance: float | None
-    """Of the same, by the run's own measure."""
+    """At the end, by the run's own measure."""
+    best_step: int
+    """Of the generator that was kept as the best on the way."""
+    best_distance: float | None
 
 
 def write(out: Path, wrong: str, sides: Sequence[Side], reliability: Reliability, failure: str) -> None:
@@ -77,7 +78,6 @@ def _picture(side: Side) -> Html:
 
 def _numbers(sides: Sequence[Side], reliability: Reliability) -> Html:
     verdicts = [side.verdict for side in sides]
-    floor = read_run(sides[0].folder).floors.get("distance")
     rows = [
         ("digits found", *(f"{verdict.found} of 10" for verdict in verdicts), "10 of 10"),
         (
@@ -89,11 +89,15 @@ def _numbers(sides: Sequence[Side], reliability: Reliability) -> Html:
             (f"taken for {digit}", *(f"{verdict.shares[digit]:.1%}" for verdict in verdicts), "about 10%")
             for digit in range(10)
         ),
-        ("kernel distance", *(_number(side.distance) for side in sides), _number(floor)),
-        ("the generator judged is of step", *(str(side.judged_step) for side in sides), ""),
+        ("kernel distance at the end", *(_number(side.distance) for side in sides), ""),
+        (
+            "the best generator kept on the way",
+            *(f"{_number(side.best_distance)}, step {side.best_step}" for side in sides),
+            "",
+        ),
         ("the doctor's last word", *(side.doctor for side in sides), ""),
     ]
-    judged = f"{JUDGED_SAMPLES} samples of each run's best generator, judged by {reliability.words}."
+    judged = f"{JUDGED_SAMPLES} samples of each run's last generator, judged by {reliability.words}."
     return tag("div", tag("p", judged), table(("", *(side.title for side in sides), "real digits"), rows))
 
 

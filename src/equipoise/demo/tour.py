@@ -25,7 +25,7 @@ from equipoise.doctor.symptoms import SYMPTOMS
 from equipoise.edit import Edit
 from equipoise.errors import RequestError
 from equipoise.folder import RunFolder
-from equipoise.journal import Event, GaveUp, Judged, Prescribed, Reviewed, history
+from equipoise.journal import Event, GaveUp, Judged, Measured, Prescribed, Reviewed, history
 from equipoise.piloting import Pilot
 from equipoise.recipe import Recipe, edited
 from equipoise.record import Listener
@@ -39,14 +39,14 @@ SHORT: Final = (
     "g_optim.lr=0.001",
     "generator.upsampling=nearest",
     "average.decay=0.99",
-    "cadence.sheet_steps=100",
+    "cadence.sheet_steps=125",
     "autopilot.candidates=2",
     "autopilot.horizon=300",
     "autopilot.extra=1.0",
 )
 """What makes the recipe `digits` two runs of a minute, that are looked at often and may be repaired."""
-DOOM: Final = ("d_optim.lr=0.05",)
-WRONG: Final = "the critic learns at 0.05, fifty times as fast as the generator"
+DOOM: Final = ("d_optim.lr=0.03",)
+WRONG: Final = "the critic learns at 0.03, thirty times as fast as the generator"
 ALL: Final = 10
 """Digits that there are."""
 SHOWN: Final = 64
@@ -152,13 +152,14 @@ class _Plainly:
 
 
 def _judged(run: Path, title: str) -> Side:
-    """The verdict on a run's best generator, and a picture of what was judged."""
-    sampler, generated = open_run(run, "cpu"), generated_digits(run)
+    """The verdict on a run's generator as it is at the end, and a picture of what was judged."""
+    best, generated = open_run(run, "cpu"), generated_digits(run)
     picture = run.with_suffix(".png")
     samples = np.round(generated[:SHOWN, None] * np.float32(255.0))
-    pictures.save(pictures.sheet(samples, sampler.space), picture)
+    pictures.save(pictures.sheet(samples, best.space), picture)
     events = tuple(history(RunFolder(run).read_journal().events))
     said = last_word(events)
+    scores = [event.value for event in events if isinstance(event, Measured)]
     return Side(
         title=title,
         folder=run,
@@ -167,8 +168,9 @@ def _judged(run: Path, title: str) -> Side:
         steps=events[-1].step,
         verdict=judge(generated),
         doctor=f"{said.verdict}: {said.why}" if said is not None else "nothing",
-        judged_step=sampler.step,
-        distance=sampler.score,
+        distance=scores[-1] if scores else None,
+        best_step=best.step,
+        best_distance=best.score,
     )
 
 
