@@ -24,7 +24,7 @@ from equipoise.doctor.symptoms import SYMPTOMS
 from equipoise.engine import score
 from equipoise.engine.step import step
 from equipoise.folder import RunFolder
-from equipoise.journal import Adopted, Measured, Prescribed, Reviewed, history, read
+from equipoise.journal import Adopted, Event, Journal, Judged, Measured, Prescribed, Reviewed, history, read
 from equipoise.networks.dcgan import DcganGenerator
 from equipoise.recipe import Recipe
 
@@ -103,26 +103,41 @@ def test_the_same_doomed_run_is_rescued_and_left_alone(
     assert ("the rescue failed" in said) == (code == 1)
 
 
-@pytest.mark.parametrize(
-    ("doctor", "why"),
-    [
-        ({"bound": 1.0}, "the doctor was never certain that anything is wrong"),
-        ({"bound": 0.0}, "the autopilot gave up: every remedy has been tried"),
-    ],
-    ids=["not diagnosed", "given up"],
-)
 def test_a_rescue_that_fails_is_called_one(
-    shrunken: Callable[..., None],
-    doctor: dict[str, float],
-    why: str,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    shrunken: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shrunken(**doctor)
+    """The doctor finds the rate too high, however low it is."""
+    shrunken(bound=0.0)
     assert run_command(["demo", "--out", str(tmp_path / "demo")]) == 1
-    said = capsys.readouterr().out
-    assert f"the rescue failed: {why}" in said, said
-    assert "The rescue failed" in (tmp_path / "demo" / "report.html").read_text()
+    why = "the rescue failed: the autopilot gave up: every remedy has been tried"
+    assert why in capsys.readouterr().out
+    assert why.capitalize() in (tmp_path / "demo" / "report.html").read_text()
+
+
+JUDGED = Judged(step=10, number=1, scores={}, chosen="001-1-a", why="", lost_steps=0)
+
+
+def reviewed(kept: bool) -> Reviewed:
+    return Reviewed(step=20, number=1, kept=kept, why="it is there", score=1.0, score_before=1.0)
+
+
+@pytest.mark.parametrize(
+    ("events", "failure"),
+    [
+        ((JUDGED, reviewed(kept=True)), ""),
+        ((), "the doctor was never certain that anything is wrong"),
+        ((JUDGED, reviewed(kept=False)), "prescription 1 was taken back: it is there"),
+        ((JUDGED,), "the run ended before the review of 001-1-a"),
+    ],
+    ids=["kept", "nothing seen", "taken back", "not reviewed"],
+)
+def test_what_became_of_the_repair_is_said(events: tuple[Event, ...], failure: str, tmp_path: Path) -> None:
+    with Journal(tmp_path) as journal:
+        for event in events:
+            journal.append(event)
+    repair = tour.repair(tmp_path)
+    assert repair.failure == failure
+    assert repair.by == ("" if failure else "001-1-a")
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ def tour(folder: Path, listeners: Iterable[Listener], say: Say, seed: int = 0) -
     seconds = time.monotonic() - began
     say("3. what a classifier of real digits says of both")
     alone, rescued = _judged(folder / "alone", "left alone"), _judged(folder / "rescued", "rescued")
-    toured = Toured(alone, rescued, reliability(), _repair(folder / "rescued"), seconds, folder / NAME)
+    toured = Toured(alone, rescued, reliability(), repair(folder / "rescued"), seconds, folder / NAME)
     write(toured.page, WRONG, (alone, rescued), toured.reliability, toured.failure)
     return toured
 
@@ -174,7 +174,7 @@ def _judged(run: Path, title: str) -> Side:
     )
 
 
-def _repair(run: Path) -> Repair:
+def repair(run: Path) -> Repair:
     """By what a run was repaired, or why not."""
     events = RunFolder(run).read_journal().events
     chosen = [event.chosen for event in events if isinstance(event, Judged)]
