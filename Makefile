@@ -16,7 +16,7 @@ demo: $(VENV)/ready
 	@$(BIN)/equipoise demo
 
 test: lint
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses 2 --dist worksteal
 
 lint: $(VENV)/ready-dev
 	@$(BIN)/ruff check .

@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-os.environ.setdefault("OMP_NUM_THREADS", "2")  # read once, when torch is imported: more threads than cores only wait
+# Read once, when torch is imported.  More threads than cores only wait; beside another process of tests, one is enough.
+os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as the command line does: spinning threads slow each other down
 
 import hypothesis
