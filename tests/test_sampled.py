@@ -160,7 +160,7 @@ def test_a_wrong_request_is_one_line(real: Path, tmp_path: Path, capsys: pytest.
     for words, said in (
         (["--samples", few], "--samples and --real go together"),
         (["--samples", empty, "--real", real], "is empty; give a folder with pictures in it"),
-        (["--samples", tmp_path / "none", "--real", real], "none"),
+        (["--samples", tmp_path / "none", "--real", real], f"--samples {tmp_path / 'none'}: there is no such folder"),
         (["--samples", few, "--real", real], "20 pictures are too few to judge by, at least 48 are needed"),
         (["--samples", real, "--real", few], "20 pictures are too few"),
         (["--samples", real, "--real", real], "are the same folder"),

@@ -72,6 +72,9 @@ def trace_of(samples: Path, real: Path, log: Trace | None = None, progress: Prog
 
     Raises `RequestError`, one line, for folders in which there are too few pictures, or the same folder twice.
     """
+    for option, folder in (("--samples", samples), ("--real", real)):
+        if not folder.exists():
+            raise RequestError(f"{option} {folder}: there is no such folder")
     if samples.resolve() == real.resolve():
         raise RequestError(
             f"--samples and --real are the same folder, {samples}: samples have to be told from the data"
