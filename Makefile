@@ -10,13 +10,16 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --quiet --no-compile --disable-pip-version-check --constraint constraints.txt
 COMPILE := $(if $(PYTHONDONTWRITEBYTECODE),$(BIN)/python -m compileall -q -j 0 $(VENV)/lib src/equipoise >/dev/null || true,:)
 
-.PHONY: demo test lint golden clean
+.PHONY: demo test test-long lint golden clean
 
 demo: $(VENV)/ready
 	@$(BIN)/equipoise demo
 
 test: lint
-	@$(BIN)/pytest --numprocesses 2 --dist worksteal
+	@$(BIN)/pytest --numprocesses 2 --dist worksteal -m "not long"
+
+test-long: $(VENV)/ready-dev
+	@$(BIN)/pytest -m long
 
 lint: $(VENV)/ready-dev
 	@$(BIN)/ruff check .

@@ -216,7 +216,7 @@ def test_rivals_say_what_their_rules_say() -> None:
     assert alarmed["AutoTrainer-like"][1:3] == [False, True]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_case_is_trained_once_and_scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     short = {key: base for key, base in BASES.items() if key == "ring-bce"}
     monkeypatch.setitem(BASES, "ring-bce", shortened(short["ring-bce"]))

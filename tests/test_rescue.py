@@ -196,7 +196,7 @@ def miniature(monkeypatch: pytest.MonkeyPatch) -> Case:
     return Case("ring-bce", 0, "dev", faults=(("generator-fast", 10.0),))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_arm_is_made_at_the_same_compute_and_once(
     miniature: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,6 +63,7 @@ def nothing_is_lost(found: Found) -> None:
     assert not any(outcome.state in ("running", "waiting") for outcome in found.ledger.outcomes)
 
 
+@pytest.mark.slow
 def test_two_workers_on_one_file_and_one_is_killed(tmp_path: Path) -> None:
     folder = tmp_path / "shared"
     storage = f"sqlite:///{tmp_path / 'study.db'}"
@@ -112,7 +113,7 @@ def postgresql() -> Iterator[str]:
         shutil.rmtree(place)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_workers_on_one_server_and_one_is_killed(tmp_path: Path, postgresql: str) -> None:
     """On two machines each has a folder of its own; here, two folders."""
     nothing_is_lost(one_is_killed(tmp_path / "one", tmp_path / "other", postgresql))
