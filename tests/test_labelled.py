@@ -465,14 +465,14 @@ def test_the_check_says_what_conditions_are() -> None:
     assert finding.severity == "note"
 
 
-def test_a_condition_that_hardly_varies_is_a_warning() -> None:
+def test_a_condition_that_hardly_varies_is_a_warning_and_one_that_does_not_a_fault() -> None:
     """Ratings from 1 to 7, declared as 0 to 100."""
     ratings = np.random.default_rng(0).uniform(1, 7, 200)
     warning = about_conditions(with_conditions([ratings / 100], low=0, high=100))[0]
     assert (warning.severity, warning.title) == ("warning", "condition a hardly varies")
     assert "source.conditions.a is too wide a scale" in warning.advice
     assert [f.severity for f in about_conditions(with_conditions([np.full(200, 0.5)] * 2))] == [
-        *["warning"] * 2,
+        *["fault"] * 2,
         *["note"] * 2,
     ]
 
