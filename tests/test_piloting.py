@@ -216,6 +216,21 @@ def test_advice_is_written_down_and_touches_nothing_until_a_person_applies_it(tm
     assert run_command(["apply", str(run), "1", *CPU]) == 2, "it would be made twice as strong"
 
 
+def test_advice_reads_checkpoints_while_none_is_written_or_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader that takes its time must not find that a checkpoint it has listed is gone."""
+    is_whole = checkpoint.is_whole
+
+    def slow(path: Path) -> bool:
+        time.sleep(0.05)
+        return is_whole(path)
+
+    monkeypatch.setattr(checkpoint, "is_whole", slow)
+    words = ["--autopilot", "advise", "--set", "cadence.keep_recent=1", "--set", "cadence.keep_best=1"]
+    assert run_command(["train", DOOMED, "--out", str(tmp_path / "run"), *words, *CPU]) == 0
+
+
 @pytest.mark.parametrize(("number", "why"), [("2", "has no advice 2; it has 1"), ("1", "has no checkpoint up to")])
 def test_what_cannot_be_applied_is_refused(
     tmp_path: Path, number: str, why: str, capsys: pytest.CaptureFixture[str]

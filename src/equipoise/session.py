@@ -336,11 +336,10 @@ class Session:
             self._ask(self.adviser)
 
     def _ask(self, adviser: Adviser) -> None:
-        """Write down what is advised.  Who acts must find the checkpoint of this step whole."""
+        """Write down what is advised.  Which checkpoints are there is read, so none may come or go meanwhile."""
         if self._is_at_length():
             return
-        if adviser.acts:
-            self._report(self._checkpointer.wait())
+        self._report(self._checkpointer.wait())
         advice = adviser(self.step, self.length_steps)
         for event in advice.events:
             self._announce(event)
