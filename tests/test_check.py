@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from equipoise.data import Corpus, Digits, Images, LeftOut, Ring
@@ -63,6 +64,14 @@ def test_what_was_left_out_is_a_note_a_warning_or_a_fault() -> None:
     assert len(many.evidence) == 11
     assert many.evidence[-1] == "and 20 more"
     assert with_left_out(60, "unreadable: truncated").severity == "fault"
+
+
+@pytest.mark.parametrize(("is_asked", "severity"), [(True, "note"), (False, "warning")])
+def test_windows_that_a_setting_leaves_out_are_counted_and_are_no_warning(is_asked: bool, severity: str) -> None:
+    quiet = LeftOut("60 windows", "no patch 20 digits above the median", 60, is_asked)
+    finding = found(corpus_of(pictures(), left_out=(quiet, LeftOut("a.fit", "is polarisation"))), "left out")
+    assert finding.severity == severity
+    assert "61 of 181 possible samples were left out (60 no patch 20 digits above the median, 1" in finding.title
 
 
 def test_notes_are_passed_on() -> None:

@@ -176,6 +176,7 @@ def test_limits_leave_out_tiles_of_one_class(area: Path) -> None:
     corpus = read(limited, area)
     assert len(corpus) == 8
     assert corpus.left_out[0].name == "12 tiles"
+    assert corpus.num_left_out == 12
     assert "class 98" in corpus.left_out[0].reason
     some = read(replace(BOTH, limits=(Limit("cover", 98, 0.5, keep=0.5),)), area)
     assert 8 < len(some) < 20

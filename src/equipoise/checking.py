@@ -39,7 +39,7 @@ class Checked:
     def lines(self) -> Iterator[str]:
         """The report for a person."""
         corpus = self.corpus
-        yield f"{len(corpus)} samples, {corpus.space}; {len(corpus.left_out)} left out; contact sheet {self.sheet}"
+        yield f"{len(corpus)} samples, {corpus.space}; {corpus.num_left_out} left out; contact sheet {self.sheet}"
         for finding in self.findings:
             yield f"{finding.severity}: {finding.title}"
             yield from (f"    {item}" for item in finding.evidence)

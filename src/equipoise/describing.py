@@ -37,6 +37,6 @@ def describe_data(corpus: Corpus, path: str | None, recipe: Recipe) -> dict[str,
         "epoch_images": recipe.epoch_images(len(parts.seen)),
         "held_out": len(parts.held_out),
         "space": str(corpus.space),
-        "left_out": len(corpus.left_out),
+        "left_out": corpus.num_left_out,
         "notes": notes,
     }

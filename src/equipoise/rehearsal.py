@@ -119,7 +119,7 @@ def outline(recipe: Recipe, where: Where, budget: Budget | None = None) -> Outli
     sizes = built.generator_parameters, built.critic_parameters
     of_data = [f"the data: {finding.title}: {finding.advice}" for finding in glance(corpus, home_of(recipe.source))]
     warnings = (*of_data, *(finding.line for finding in lint(plan.recipe, plan.space, plan.num_samples, built)))
-    return Outline(len(corpus), str(corpus.space), len(corpus.left_out), corpus.notes, *sizes, plan.recipe, warnings)
+    return Outline(len(corpus), str(corpus.space), corpus.num_left_out, corpus.notes, *sizes, plan.recipe, warnings)
 
 
 def rehearse(recipe: Recipe, where: Where, budget: Budget | None = None, begin_from: Path | None = None) -> Rehearsal:

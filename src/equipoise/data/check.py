@@ -101,17 +101,20 @@ def _left_out(corpus: Corpus) -> Iterator[Finding]:
     left_out = corpus.left_out
     if not left_out:
         return
-    total = len(corpus) + len(left_out)
-    share = len(left_out) / total
-    unreadable = sum(item.reason.startswith("unreadable") for item in left_out)
-    severity: Severity = "warning" if share > LEFT_OUT_SHARE else "note"
+    total = len(corpus) + corpus.num_left_out
+    unasked = sum(item.count for item in left_out if not item.is_asked)
+    unreadable = sum(item.count for item in left_out if item.reason.startswith("unreadable"))
+    severity: Severity = "warning" if unasked > LEFT_OUT_SHARE * total else "note"
     if unreadable > UNREADABLE_SHARE * total:
         severity = "fault"
-    kinds = Counter(_kind(item.reason) for item in left_out).most_common()
-    summary = ", ".join(f"{count} {kind}" for kind, count in kinds)
+    kinds: Counter[str] = Counter()
+    for item in left_out:
+        kinds[_kind(item.reason)] += item.count
+    summary = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+    what = "files" if all(item.count == 1 for item in left_out) else "possible samples"
     evidence = _some([f"{item.name}: {item.reason}" for item in left_out])
     advice = "look at these files; copy the folder again if they should be whole" if unreadable else ""
-    yield Finding(f"{len(left_out)} of {total} files were left out ({summary})", severity, evidence, advice)
+    yield Finding(f"{corpus.num_left_out} of {total} {what} were left out ({summary})", severity, evidence, advice)
 
 
 def _kind(reason: str) -> str:

@@ -33,7 +33,7 @@ from equipoise.files import write_synced
 from equipoise.space import Space
 from equipoise.spec import Json
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever the same settings would give other samples, or other files."""
 
 SAMPLES, GIVEN = "samples.npy", "given.npy"
@@ -50,10 +50,13 @@ class DamagedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A file that did not become a sample, and why."""
+    """A file that did not become a sample, or a number of windows or tiles, and why."""
 
     name: str
     reason: str
+    count: int = 1
+    is_asked: bool = False
+    """Whether a setting is there to leave such samples out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +85,10 @@ class Corpus:
     def __len__(self) -> int:
         return len(self.samples)
 
+    @property
+    def num_left_out(self) -> int:
+        return sum(item.count for item in self.left_out)
+
     def split(self, share: float) -> Split:
         """Which samples are trained on, and which share of them is not."""
         if len(self.identities) != len(self):
@@ -109,7 +116,7 @@ def load(folder: Path) -> Corpus:
         names = tuple(json.loads((folder / NAMES).read_bytes()))
         identities = np.load(folder / IDENTITIES, allow_pickle=False)
         space = Space.from_json(written["space"])
-        left_out = tuple(LeftOut(name, reason) for name, reason in written["left_out"])
+        left_out = tuple(LeftOut(**item) for item in written["left_out"])
         count = written["samples"]
         if written["format"] != FORMAT or len(names) not in (0, count):
             raise DamagedError(f"{folder}: the samples are not those that are described")
@@ -139,7 +146,7 @@ def describe(
         "space": asdict(description.space),
         "samples": len(sums),
         "notes": description.notes,
-        "left_out": [(item.name, item.reason) for item in description.left_out],
+        "left_out": [asdict(item) for item in description.left_out],
         "seal": _seal(folder / SAMPLES, sums),
         "given_seal": None if given_sums is None else _seal(folder / GIVEN, given_sums),
     }

@@ -208,7 +208,8 @@ def build(
         file.write(header((len(names), height, width, 1), np.dtype(np.float16)))
     unit = "" if job.reads_csv else next(iter(survey.units.values()))
     if quiet:
-        left_out.append(LeftOut(f"{quiet} windows", f"no patch {job.source.least_peak:g} {unit} above the median"))
+        reason = " ".join(f"no patch {job.source.least_peak:g} {unit} above the median".split())
+        left_out.append(LeftOut(f"{quiet} windows", reason, quiet, is_asked=True))
     space = Space(
         (Channel("intensity", low, high, "continuous", unit, "scaled"),),
         height,

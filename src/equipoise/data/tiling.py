@@ -106,6 +106,7 @@ def build(
     require(HEADER_BYTES + len(rows) * len(columns) * job.size**2 * len(channels) * 2)
     kept: list[tuple[int, int]] = []
     reasons: Counter[str] = Counter()
+    asked: set[str] = set()
     sums: list[NDArray[np.uint32]] = []
     with (folder / SAMPLES).open("wb") as file:
         file.write(bytes(HEADER_BYTES))
@@ -113,8 +114,10 @@ def build(
             tiles, unknown = _cut(job, bands, channels, top, columns)
             chosen = []
             for at, left in enumerate(columns):
-                reason = unknown[at] or _beyond(job, channels, tiles[at], (top, left)) or _straddling(job, top, left)
+                unwanted = _beyond(job, channels, tiles[at], (top, left)) or _straddling(job, top, left)
+                reason = unknown[at] or unwanted
                 reasons[reason] += 1
+                asked.add(unwanted)
                 if not reason:
                     chosen.append(at)
                     kept.append((top, left))
@@ -133,7 +136,7 @@ def build(
         digest,
         space,
         [f"row {top}, column {left}" for top, left in kept],
-        tuple(LeftOut(f"{count} tiles", reason) for reason, count in reasons.most_common()),
+        tuple(LeftOut(f"{count} tiles", why, count, is_asked=why in asked) for why, count in reasons.most_common()),
         tuple(_notes(job, len(kept), len(rows) * len(columns), channels)),
         source,
         made_from,
