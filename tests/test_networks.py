@@ -17,6 +17,7 @@ from equipoise import networks
 from equipoise.networks import (
     DcganCritic,
     DcganGenerator,
+    EdsrGenerator,
     EruCritic,
     EruGenerator,
     MlpCritic,
@@ -82,6 +83,8 @@ GENERATORS: list[Generator] = [
     MlpGenerator(latent=6, width=8, depth=2),
     MlpGenerator(latent=6, width=8, depth=1, activation="silu", norm="batch"),
     MlpGenerator(latent=6, depth=0),
+    EdsrGenerator(width=8, blocks=2),
+    EdsrGenerator(width=8, blocks=1, upsampling="nearest", base="none"),
     RrdbGenerator(width=8, growth=4, blocks=1, branch=0, base="none"),
     RrdbGenerator(width=8, growth=4, blocks=2, branch=1),
     RrdbGenerator(width=8, growth=4, blocks=1, branch=2, upsampling="shuffle", values="unit"),
@@ -110,12 +113,17 @@ CRITICS: list[Critic] = [
 LONE_CRITICS = [critic for critic in CRITICS if not critic.mixes_samples]
 EVERY: list[Network] = [*GENERATORS, *CRITICS]
 MLP = (MlpGenerator, MlpCritic)
-SUPER_RESOLUTION = (RrdbGenerator, PatchCritic)
+SUPER_RESOLUTION = (EdsrGenerator, RrdbGenerator, PatchCritic)
 
 
 def grid(parts: Sequence[Network]) -> list[object]:
     """Each part with each kind of sample that its family is made for."""
-    kinds = {MlpGenerator: [*PICTURES, POINTS], MlpCritic: [*PICTURES, POINTS], RrdbGenerator: PAIRS}
+    kinds = {
+        MlpGenerator: [*PICTURES, POINTS],
+        MlpCritic: [*PICTURES, POINTS],
+        RrdbGenerator: PAIRS,
+        EdsrGenerator: PAIRS,
+    }
     return [
         pytest.param(part, kind, id=f"{part} {kind}")
         for part in parts

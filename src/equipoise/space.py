@@ -180,6 +180,11 @@ class Space:
         return all(channel.kind == "continuous" and channel.stored == "value" for channel in self.channels)
 
     @property
+    def has_tails(self) -> bool:
+        """Whether some values of any channel lie beyond its range."""
+        return any(channel.has_tails for channel in self.channels)
+
+    @property
     def has_categories(self) -> bool:
         return any(channel.kind == "categorical" for channel in self.channels)
 

@@ -9,6 +9,7 @@ weights', also under autocast.
 from __future__ import annotations
 
 from equipoise.networks.dcgan import DcganCritic, DcganGenerator
+from equipoise.networks.edsr import EdsrGenerator
 from equipoise.networks.eru import Modulation
 from equipoise.networks.eru_critic import EruCritic
 from equipoise.networks.esrgan import load_esrgan
@@ -24,6 +25,7 @@ from equipoise.networks.wgan import WganLargeCritic, WganLargeGenerator, WganSma
 __all__ = [
     "DcganCritic",
     "DcganGenerator",
+    "EdsrGenerator",
     "EruCritic",
     "EruGenerator",
     "MlpCritic",

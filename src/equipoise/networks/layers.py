@@ -51,6 +51,22 @@ def glorot_relu(weight: Tensor) -> None:
     nn.init.xavier_uniform_(weight, gain=math.sqrt(2.0))
 
 
+def linear(weight: Tensor) -> None:
+    """N(0, 1 / fan_in), which keeps the variance through a layer that no activation follows."""
+    nn.init.kaiming_normal_(weight, nonlinearity="linear")
+
+
+def scaled(init: Init, factor: float) -> Init:
+    """`init` times `factor`."""
+
+    def fill(weight: Tensor) -> None:
+        init(weight)
+        with torch.no_grad():
+            weight.mul_(factor)
+
+    return fill
+
+
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int) -> Tensor:
     """Cross-correlation of `x` with `weight` [out, in, k, k]."""
     if tiled.suits(x, weight, stride, padding, multiple=8):

@@ -24,9 +24,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from equipoise.networks.enlarging import bicubic, nearest_tail, shuffle_tail
+from equipoise.networks.enlarging import Base, Tail, faults_of, onto, tail_of
 from equipoise.networks.grid import refuse
-from equipoise.networks.layers import LEAK, Conv, Init, he_leaky
+from equipoise.networks.layers import LEAK, Conv, Init, he_leaky, linear, scaled
 from equipoise.networks.output import bounded
 from equipoise.recipe import Generator
 from equipoise.space import Space
@@ -45,8 +45,6 @@ DENSE_LAYERS = 4
 """Layers of a dense block that feed all later ones; a fifth comes back to the trunk's width (ESRGAN, fig. 4)."""
 DISTILLATIONS = 3
 """Times that features are put aside in a distillation block (RFDN's RFDB)."""
-SCALES = (2, 3, 4)
-"""Those that the papers report."""
 
 
 @dataclass(frozen=True)
@@ -67,14 +65,10 @@ class RrdbGenerator(Generator):
     ] = 32
     blocks: Annotated[int, Knob("RRDB in the trunk", low=1, high=64, source="notes: 16, then 12; ESRGAN: 23")] = 12
     branch: Annotated[int, Knob("RRFDB beside it, 0 for ESRGAN", low=0, high=64, source="notes: 8, then 6")] = 6
-    upsampling: Literal["nearest", "shuffle"] = "nearest"
-    """``nearest``: ESRGAN's tail, nearest up-sampling and a convolution for each doubling, then two convolutions on the
-    full grid; x2 and x4.  ``shuffle``: one sub-pixel convolution from the features to the sample (Shi et al. 2016,
-    arXiv:1609.05158, section 3.2), as in RFDN; any scale, and next to no work on the full grid."""
-    base: Literal["none", "bicubic"] = "bicubic"
-    """What the network's output is added to.  ``bicubic``: the given picture enlarged, which is what the first sample
-    is, because the last layer then starts at zero.  ``none``: nothing, as in ESRGAN, which takes long to come so far: 2
-    blocks of width 32 at x2 on EuroSAT were 0.4 dB above bicubic after 40 s of one core with it, 7 dB below without."""
+    upsampling: Tail = "nearest"
+    """``nearest``: ESRGAN's.  ``shuffle``: RFDN's; any scale, and next to no work on the full grid."""
+    base: Base = "bicubic"
+    """What the network's output is added to: nothing, as in ESRGAN, or the given picture enlarged."""
     bounded: bool = True
     """Whether samples are cut to [-1, 1], while training and afterwards, by `equipoise.networks.output.bounded`, which
     leaves values outside a way back.  Never where the ends of a channel's range are percentiles of the data, as of
@@ -83,20 +77,12 @@ class RrdbGenerator(Generator):
     """What the layers see: pictures in [-1, 1], or in [0, 1], for which ESRGAN's public weights were trained."""
 
     def faults(self, space: Space) -> Iterator[str]:
-        if space.given is None:
-            yield "it makes samples from given pictures, and these samples come without: choose data that come in pairs"
-            return
-        yield from _size_faults(space, space.given, self.upsampling)
-        if space.has_categories:
-            yield "it makes numbers, not classes: leave the categorical channels out"
-        if self.base == "bicubic":
-            yield from _base_faults(space, space.given)
+        return faults_of(space, self.upsampling, self.base)
 
     def build(self, space: Space) -> SuperResolver:
         refuse(type(self).__name__, self.faults(space))
         assert space.given is not None
-        has_tails = any(channel.has_tails for channel in space.channels)
-        settings = replace(self, bounded=self.bounded and not has_tails)
+        settings = replace(self, bounded=self.bounded and not space.has_tails)
         return SuperResolver(space.given.shape[0], space.shape[0], space.scale, settings)
 
 
@@ -115,15 +101,12 @@ class SuperResolver(nn.Module):
         self.trunk_end = Conv(width, width, 3, scaled(linear, LIFT**-settings.blocks))
         self.branch = nn.Sequential(*(Nested(lambda: Distilling(width)) for _ in range(settings.branch)))
         self.fuse = Conv(2 * width, width, 1, fusing(LIFT**-settings.branch)) if settings.branch else None
-        tail = {"nearest": nearest_tail, "shuffle": shuffle_tail}[settings.upsampling]
-        self.tail = tail(width, planes, scale, nn.init.zeros_ if settings.base == "bicubic" else linear)
+        self.tail = tail_of(settings.upsampling, settings.base, width, planes, scale)
 
     def forward(self, given: Given) -> Samples:
         unit = self.settings.values == "unit"
         x = (given + 1) / 2 if unit else given
-        y: Tensor = self.tail(self.features(x)).to(given.dtype)
-        if self.settings.base == "bicubic":
-            y = y + bicubic(x, self.scale)
+        y = onto(self.settings.base, x, self.tail(self.features(x)).to(given.dtype), self.scale)
         y = 2 * y - 1 if unit else y
         return bounded(y) if self.settings.bounded else y
 
@@ -185,22 +168,6 @@ class Distilling(nn.Module):
         return torch.add(x, self.fuse(torch.cat(aside, 1)), alpha=RESIDUAL)
 
 
-def linear(weight: Tensor) -> None:
-    """N(0, 1 / fan_in), which keeps the variance through a layer that no activation follows."""
-    nn.init.kaiming_normal_(weight, nonlinearity="linear")
-
-
-def scaled(init: Init, factor: float) -> Init:
-    """`init` times `factor`."""
-
-    def fill(weight: Tensor) -> None:
-        init(weight)
-        with torch.no_grad():
-            weight.mul_(factor)
-
-    return fill
-
-
 small_he = scaled(he_leaky, SMALL)
 
 
@@ -213,27 +180,3 @@ def fusing(factor: float) -> Init:
             weight[:, weight.shape[1] // 2 :].mul_(factor)
 
     return fill
-
-
-def _size_faults(space: Space, given: Space, upsampling: str) -> Iterator[str]:
-    scale = space.scale
-    if scale not in SCALES or (space.height, space.width) != (given.height * scale, given.width * scale):
-        yield (
-            f"the samples are {space.height}x{space.width} and the given pictures {given.height}x{given.width}; "
-            "both sides must be 2, 3 or 4 times as long"
-        )
-    elif upsampling == "nearest" and scale == 3:
-        yield 'nearest up-sampling doubles, so it cannot make x3: set generator.upsampling to "shuffle"'
-
-
-def _base_faults(space: Space, given: Space) -> Iterator[str]:
-    wanted, there = ", ".join(space.plane_names), ", ".join(given.plane_names)
-    if wanted != there:
-        yield f'{there} cannot be the bicubic base of {wanted}: set generator.base to "none"'
-        return
-    for mine, its in zip(space.channels, given.channels, strict=True):
-        if (mine.low, mine.high) != (its.low, its.high):
-            yield (
-                f"{mine.name} is given from {its.low:g} to {its.high:g} and wanted from {mine.low:g} to {mine.high:g}, "
-                'so bicubic would be off: read both in one range, or set generator.base to "none"'
-            )
