@@ -18,7 +18,7 @@ import io
 import json
 import zlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from equipoise.files import write_synced
 from equipoise.space import Space
 from equipoise.spec import Json
 
-FORMAT = 3
+FORMAT = 2
 """Raised whenever the same settings would give other samples, or other files."""
 
 SAMPLES, GIVEN = "samples.npy", "given.npy"
@@ -116,7 +116,7 @@ def load(folder: Path) -> Corpus:
         names = tuple(json.loads((folder / NAMES).read_bytes()))
         identities = np.load(folder / IDENTITIES, allow_pickle=False)
         space = Space.from_json(written["space"])
-        left_out = tuple(LeftOut(**item) for item in written["left_out"])
+        left_out = tuple(LeftOut(*item) for item in written["left_out"])
         count = written["samples"]
         if written["format"] != FORMAT or len(names) not in (0, count):
             raise DamagedError(f"{folder}: the samples are not those that are described")
@@ -146,7 +146,7 @@ def describe(
         "space": asdict(description.space),
         "samples": len(sums),
         "notes": description.notes,
-        "left_out": [asdict(item) for item in description.left_out],
+        "left_out": [astuple(item) for item in description.left_out],
         "seal": _seal(folder / SAMPLES, sums),
         "given_seal": None if given_sums is None else _seal(folder / GIVEN, given_sums),
     }
