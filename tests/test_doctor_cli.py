@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +16,18 @@ import pytest
 
 import equipoise
 import logs
+import tiny
 from equipoise.cli import run_command
 from equipoise.doctor import telling
-from equipoise.doctor.game import GAMES
+from equipoise.doctor.game import GAMES, cross_entropy
 from equipoise.doctor.readers import read, read_all
+from equipoise.doctor.readers.runs import read_run
 from equipoise.doctor.symptom import Diagnosis, Evidence, Examination, Remedy
 from equipoise.doctor.symptoms.balance import CriticWins
 from equipoise.doctor.trace import Trace
 from equipoise.edit import Edit
+from equipoise.recipe import Phase, Span
+from equipoise.terms import BCE
 
 STEPS = range(0, 4000, 10)
 
@@ -189,3 +194,15 @@ def test_a_real_log_in_any_place_and_under_any_name(shared_data: Path, tmp_path:
     source = next((shared_data / "logs").glob("*WGAN-GP*.eval.csv"))
     copied = Path(shutil.copy(source, tmp_path / "notes"))
     assert read(copied).signals["fid"].values.tolist() == read(source).signals["fid"].values.tolist()
+
+
+def test_labels_that_are_drawn_count_as_their_middle(
+    tmp_path: Path, digits_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run with them is trained, attended and judged."""
+    game = BCE(real_label=(0.8, 1.0), fake_label=(0.0, 0.2))
+    recipe = replace(tiny.images(), phases={"main": Phase(Span(12), {"game": game})})
+    run = equipoise.train(recipe, digits_folder, out=tmp_path / "run", device="cpu")
+    assert read_run(run).game == cross_entropy(0.9, 0.1)
+    assert doctor(run) == 0
+    assert capsys.readouterr().out.startswith("TOO YOUNG TO SAY")

@@ -397,8 +397,13 @@ def test_a_planted_bug_is_found_and_told(
 ) -> None:
     out = tmp_path / "run"
     words = ["train", f"{Path(broken.__file__)}:{bug}", "--out", str(out), "--for", "1steps", "--device", "cpu"]
-    data = ["--data", str(digits_folder)] if bug in ("halved", "wide") else []
-    assert run_command([*words, *data]) == 0
+    words += ["--data", str(digits_folder)] if bug in ("halved", "wide") else []
+    assert run_command([*words, "--set", "on_fault=refuse"]) == 1
+    said = capsys.readouterr().err.strip().splitlines()
+    assert len(said) == 1
+    assert f"no run was begun: {PLANTED[bug]}" in said[0]
+    assert not out.exists()
+    assert run_command([*words, "--set", "on_fault=train"]) == 0
     faults = self_test_of(out).faults
     assert [fault[: len(PLANTED[bug])] for fault in faults] == [PLANTED[bug]]
     assert f"warning: self-test: {PLANTED[bug]}" in capsys.readouterr().out
@@ -427,7 +432,11 @@ def test_data_that_are_not_to_be_trained_on_are_told_and_gate_the_doctor(
     words = ["train", f"{Path(tiny.__file__)}:images", "--data", str(data), "--device", "cpu"]
     assert run_command([*words, "--dry-run"]) == 0
     assert "60 of 60 samples look like pure noise" in capsys.readouterr().out
-    assert run_command([*words, "--out", str(out), "--for", "3steps"]) == 0
+    words += ["--out", str(out), "--for", "3steps"]
+    assert run_command([*words, "--set", "on_fault=refuse"]) == 1
+    assert "no run was begun: 60 of 60 samples look like pure noise" in capsys.readouterr().err
+    assert not out.exists()
+    assert run_command([*words, "--set", "on_fault=train"]) == 0
     said = capsys.readouterr().out
     assert "warning: these data should not be trained on as they are: 60 of 60 samples look like pure noise" in said
     assert run_command(["doctor", str(out)]) == 1
@@ -469,7 +478,7 @@ def test_settings_that_do_not_reach_the_optimiser_are_read_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Player, "write_settings", lambda *_: None)
-    start(tiny.points(), Where(device="cpu"), tmp_path / "run").close()
+    start(replace(tiny.points(), on_fault="train"), Where(device="cpu"), tmp_path / "run").close()
     assert self_test_of(tmp_path / "run").faults == tuple(
         f"phase main: the {role}'s optimiser has lr 1.0, and the recipe says 0.001" for role in ("critic", "generator")
     )

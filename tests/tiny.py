@@ -44,6 +44,7 @@ def images(steps: float = 12) -> Recipe:
         batch=8,
         cadence=Cadence(tick_steps=3, sheet_steps=6, checkpoint_steps=4, measuring_share=1.0),
         precision=EXACT,
+        on_fault="train",  # on noise, as a rule
     )
 
 

@@ -32,7 +32,7 @@ from equipoise.engine.precision import Arithmetic
 from equipoise.engine.score import OF_PAIRS
 from equipoise.engine.state import State, initial_networks, initial_state
 from equipoise.engine.world import join_world
-from equipoise.errors import RequestError
+from equipoise.errors import RequestError, Unsound
 from equipoise.folder import RunFolder, next_free
 from equipoise.goal import Goal
 from equipoise.interrupt import stop_on_signal
@@ -120,6 +120,9 @@ def start(
 ) -> Session:
     """A new run.  Nothing is written before everything that can be checked has been.
 
+    Raises `Unsound`, and leaves nothing, where data or plumbing fail their test and the recipe's `on_fault` is
+    ``refuse``.
+
     With `begin_from`, a run or a ``.safetensors`` file, the generator has its weights from there, and the encoder too
     if both have one.
     """
@@ -152,12 +155,23 @@ def start(
                 why=said.why,
             )
         )
+        _refuse_unsound(session)
     except BaseException:  # Ctrl-C too: what has no checkpoint yet is no run, and must not look like one
         session.close()
         if plan.world.leads:
             shutil.rmtree(out)
         raise
     return session
+
+
+def _refuse_unsound(session: Session) -> None:
+    """Raises `Unsound`, in all processes, unless the recipe asks to train all the same."""
+    plan, faults = session.plan, session.unsound
+    if not plan.world.any(bool(faults), plan.device) or plan.recipe.on_fault == "train":
+        return
+    first = faults[0] if faults else "the leading process says why"
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    raise Unsound(f"no run was begun: {first}{more}; --set on_fault=train trains all the same")
 
 
 def _warm(state: State, kept: Sampler, path: Path, plan: Plan) -> dict[str, Json]:

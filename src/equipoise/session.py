@@ -86,6 +86,8 @@ class Session:
         self.seconds = 0.0
         """Training time over all sessions of the run."""
         self.is_new = False
+        self.unsound: tuple[str, ...] = ()
+        """What of data and plumbing failed its test, in words; known to the leading process."""
         self._corpus = corpus
         self._split = corpus.split(recipe.held_out)
         self._feed = self._feed_of(self._split.seen, recipe.training_seed)
@@ -178,6 +180,7 @@ class Session:
                 self.plan, self.state, self._corpus, self._marker.score, self._best_by, is_untrained=is_untrained
             )
             self._announce(tested)
+            self.unsound = (*tested.data_faults, *tested.faults)
         else:
             self._attendant = Attendant(self.folder.path, last_word(self.folder.read_journal().events))
         self._marker.is_trusted = is_trusted(self.folder)

@@ -9,8 +9,8 @@ from typing import NoReturn
 from cyclopts import CycloptsError
 
 from equipoise.cli import judging, making, using
-from equipoise.cli.words import FAULT, OK, WRONG_REQUEST, app
-from equipoise.errors import Fault, RequestError
+from equipoise.cli.words import FAULT, NOT_WELL, OK, WRONG_REQUEST, app
+from equipoise.errors import Fault, RequestError, Unsound
 from equipoise.spec import SpecError
 
 __all__ = ["SHORT_SPIN", "app", "judging", "main", "making", "run_command", "using"]
@@ -30,6 +30,8 @@ def run_command(words: list[str]) -> int:
     """The exit code of one command."""
     try:
         code = app(words, exit_on_error=False, print_error=False, result_action="return_value")
+    except Unsound as error:
+        return _complain(str(error), NOT_WELL)
     except (RequestError, SpecError) as error:
         return _complain(str(error), WRONG_REQUEST)
     except CycloptsError as error:

@@ -104,9 +104,10 @@ _HOME: Final = "equipoise.terms.adversarial."
 
 def _with_targets(key: str, path: str, settings: Mapping[str, Json]) -> Game:
     def target(name: str) -> float:
+        """Of labels that are drawn from a range, its middle, which is all that a critic can learn of them."""
         one = settings.get(f"{path}.{name}")
-        ends = [float(end) for where, end in settings.items() if where.startswith(f"{path}.{name}.")]  # type: ignore[arg-type]
-        return sum(ends) / len(ends) if ends else float(one)  # type: ignore[arg-type]
+        ends = one if isinstance(one, list | tuple) else [one]
+        return sum(float(end) for end in ends) / len(ends)  # type: ignore[arg-type]
 
     if key == "bce":
         return cross_entropy(target("real_label"), target("fake_label"), target("generator_label"))

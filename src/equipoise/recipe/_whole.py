@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, Literal
 
 from equipoise.edit import Edit, apply, diff
 from equipoise.randomness import mix
@@ -53,6 +53,9 @@ class Recipe(Part):
     held_out: Annotated[
         float, Knob("share of the data never trained on, kept for measuring", low=0, high=0.5, source="habit: a tenth")
     ] = 0.1
+    on_fault: Literal["refuse", "train"] = "refuse"
+    """What becomes of a run whose data or plumbing fail their test before the first step.  What such a run does looks
+    like a GAN that fails, and no setting cures it; ``train`` is for whoever knows better."""
     best_by: BestBy = "kernel"  # unbiased in small sets; agreed with the judge of the demo (LAB.md)
     """The measure that chooses the best generator.  ``psnr`` and ``ssim`` are for samples that come in pairs, and
     ``rebuilt``, the error of held-out samples that went through the encoder, for a recipe that has one."""
