@@ -44,6 +44,7 @@ from trials import Verdict, kept, set_apart, trained
 
 PLACE, SEEN = "sentinel2/eurosat", 1800
 SHOWN = ("psnr", "ssim", "angle", "consistent", "detail", "invented")
+STAGES = ("first", "second", "plain")
 SECOND_STAGE = 0.25
 """Time of the second stage, as a share of the first's."""
 Factor = Literal[2, 4]
@@ -129,10 +130,10 @@ def trial(who: str, scale: Factor, seed: int, options: argparse.Namespace) -> Ve
         return {stage: _numbers(evaluate(path, against, device="cpu").enlarged) for stage, path in stages.items()}
 
     verdict = kept(folder, recipe, budget, make)
-    for stage in ("plain", "first", "second"):
-        if stage in verdict:
-            print(f"x{scale} seed {seed} {stage}: {verdict[stage]}", flush=True)
-    return verdict
+    stages = {stage: verdict[stage] for stage in STAGES if stage in verdict}
+    for stage, numbers in stages.items():
+        print(f"x{scale} seed {seed} {stage}: {numbers}", flush=True)
+    return stages
 
 
 def _numbers(found: Iterable[Enlarged | Invalid]) -> dict[str, float]:
@@ -156,7 +157,7 @@ def main() -> None:
             for seed in range(options.seeds)
         ]
         rows = []
-        for stage in ("first", "second", "plain"):
+        for stage in STAGES:
             found = [verdict[stage] for verdict in verdicts if stage in verdict]
             if not found:
                 continue
