@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Final
 
 import numpy as np
@@ -107,7 +108,7 @@ def _with_targets(key: str, path: str, settings: Mapping[str, Json]) -> Game:
         """Of labels that are drawn from a range, its middle, which is all that a critic can learn of them."""
         one = settings.get(f"{path}.{name}")
         ends = one if isinstance(one, list | tuple) else [one]
-        return sum(float(end) for end in ends) / len(ends)  # type: ignore[arg-type]
+        return fmean(float(end) for end in ends)  # type: ignore[arg-type]
 
     if key == "bce":
         return cross_entropy(target("real_label"), target("fake_label"), target("generator_label"))
