@@ -69,9 +69,20 @@ def test_what_was_left_out_is_a_note_a_warning_or_a_fault() -> None:
 @pytest.mark.parametrize(("is_asked", "severity"), [(True, "note"), (False, "warning")])
 def test_windows_that_a_setting_leaves_out_are_counted_and_are_no_warning(is_asked: bool, severity: str) -> None:
     quiet = LeftOut("60 windows", "no patch 20 digits above the median", 60, is_asked)
-    finding = found(corpus_of(pictures(), left_out=(quiet, LeftOut("a.fit", "is polarisation"))), "left out")
+    finding = found(corpus_of(pictures(), left_out=(quiet,)), "left out")
     assert finding.severity == severity
-    assert "61 of 181 possible samples were left out (60 no patch 20 digits above the median, 1" in finding.title
+    assert "60 of 180 possible samples were left out (60 no patch 20 digits above the median)" in finding.title
+
+
+def test_files_are_counted_among_files_and_not_among_what_is_cut_from_them() -> None:
+    """4 of 5 that cannot be read are a broken copy, however many windows the fifth has."""
+    left_out = (*(LeftOut(f"{at}.fit", "unreadable: torn") for at in range(4)), LeftOut("9 windows", "quiet", 9, True))
+    corpus = corpus_of(pictures(), left_out=left_out, num_files=1)
+    fault, note = (finding for finding in examine(corpus) if "left out" in finding.title)
+    assert (fault.severity, note.severity) == ("fault", "note")
+    assert fault.title == "4 of 5 files were left out (4 unreadable)"
+    assert note.title == "9 of 129 possible samples were left out (9 quiet)"
+    assert corpus.num_left_out == 13
 
 
 def test_notes_are_passed_on() -> None:

@@ -216,6 +216,64 @@ def test_layers_of_another_shape_are_refused_or_resampled(area: Path) -> None:
     np.testing.assert_array_equal(codes, np.where(columns < 45, 11, 98)[:64, :80])
 
 
+def test_nothing_is_known_where_a_resampled_layer_has_no_pixels(area: Path) -> None:
+    write(area / "trees.tif", np.full((64, 48), 40, np.uint8), left=5e5 + 32 * 30)
+    trees = Raster({"height": HEIGHT, "trees": Layer("trees.tif", unit="%", low=0, high=100)}, size=16, resample=True)
+    corpus = read(trees, area)
+    assert [(item.name, item.reason) for item in corpus.left_out] == [("8 tiles", "trees unknown in some pixels")]
+    np.testing.assert_allclose(world(corpus)[:, 1], 40, atol=0.1)
+
+
+def test_numbers_that_stand_for_something_else_are_not_mixed_with_others(area: Path) -> None:
+    """Canopy of 255 means none: halfway between it and 40 is nothing."""
+    trees = np.full((64, 82), 40, np.uint8)
+    trees[:, ::2] = 255
+    write(area / "trees.tif", trees, left=5e5 - 45)
+    layer = Layer("trees.tif", unit="%", low=0, high=100, remap={"255": 0.0})
+    corpus = read(Raster({"height": HEIGHT, "trees": layer}, size=16, resample=True), area)
+    np.testing.assert_allclose(np.unique(world(corpus)[:, 1].round(1)), [0, 40], atol=0.1)
+    plain = read(Raster({"height": HEIGHT, "trees": replace(layer, remap={}, high=255)}, size=16, resample=True), area)
+    assert ((world(plain)[:, 1] > 100) & (world(plain)[:, 1] < 200)).any(), "plain numbers are"
+
+
+def test_layers_that_do_not_say_where_they_lie_are_taken_to_lie_with_the_others(area: Path) -> None:
+    write(area / "dem.tif", np.arange(64 * 80, dtype=np.int16).reshape(64, 80), crs="")
+    assert len(read(BOTH, area)) == 20
+    _, columns = np.indices((70, 90))
+    write(area / "cover.tif", np.where(columns < 45, 11, 98).astype(np.int16), crs="")
+    assert len(read(replace(BOTH, resample=True), area)) == 20
+    np.savez(area / "all.npz", cover=np.full((70, 90), 11))
+    with pytest.raises(DataError, match="arrays have no place on the ground"):
+        read(replace(BOTH, layers={"height": HEIGHT, "cover": replace(COVER, file="all.npz")}, resample=True), area)
+
+
+def test_a_raster_that_is_turned_is_refused(area: Path) -> None:
+    with rasterio.open(area / "dem.tif", "r+") as file:
+        file.transform = rasterio.Affine(30.0, 4.0, 5e5, 4.0, -30.0, 4e6)
+    with pytest.raises(DataError, match="is turned against its axes"):
+        read(BOTH, area)
+
+
+def test_scale_and_offset_of_a_file_are_applied_and_its_mask_is_kept(area: Path) -> None:
+    with rasterio.open(area / "dem.tif", "r+") as file:
+        file.scales, file.offsets = (0.1,), (5.0,)
+    corpus = read(Raster({"height": HEIGHT}, size=16), area)
+    assert (corpus.space.channels[0].low, corpus.space.channels[0].high) == pytest.approx((15.0, 100.3))
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(area / "dem.tif", "r+") as file:
+        known = np.full((64, 80), True)
+        known[:16, :16] = False
+        file.write_mask(known)
+    assert len(read(Raster({"height": HEIGHT}, size=16), area)) == 19
+
+
+def test_a_file_that_ends_too_early_is_named(area: Path) -> None:
+    whole = (area / "dem.tif").read_bytes()
+    (area / "dem.tif").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match=r"layer height: .*dem.tif cannot be read") as caught:
+        read(BOTH, area)
+    assert "\n" not in str(caught.value)
+
+
 def test_ascii_grids_and_arrays_are_read_too(area: Path) -> None:
     values = np.arange(32 * 32, dtype=np.float32).reshape(32, 32)
     header = "ncols 32\nnrows 32\nxllcorner 0\nyllcorner 0\ncellsize 10\nNODATA_value -1\n"

@@ -18,6 +18,7 @@ from equipoise.errors import RequestError
 from equipoise.evaluating import evaluate
 from equipoise.run import train
 from equipoise.sampling import Tiles, sample
+from equipoise.space import Axis
 from equipoise.spec import SpecError
 
 fits = pytest.importorskip("astropy.io.fits", reason="FITS files need the extra equipoise[fits]")
@@ -26,14 +27,20 @@ SMALL = Spectrogram(size=16, low=-20.0, high=60.0)
 
 
 def write(
-    path: Path, values: NDArray[Any], step_s: float = 0.25, unit: str = "digits", hour: int = 3, scale: float = 1.0
+    path: Path,
+    values: NDArray[Any],
+    step_s: float = 0.25,
+    unit: str = "digits",
+    hour: int = 3,
+    scale: float = 1.0,
+    span: tuple[float, float] = (400.0, 45.0),
 ) -> Path:
     """As e-CALLISTO writes them: the picture, and a table with the frequency of each row."""
     picture = fits.PrimaryHDU(values)
     picture.header.update(
         {"CDELT1": step_s, "BUNIT": unit, "DATE-OBS": "2015/11/04", "TIME-OBS": f"{hour:02d}:30:00.093"}
     )
-    rows = np.linspace(400.0, 45.0, len(values))[None]
+    rows = np.linspace(*span, len(values))[None]
     axes = fits.BinTableHDU.from_columns([fits.Column("FREQUENCY", f"{len(values)}D", array=rows)])
     path.parent.mkdir(parents=True, exist_ok=True)
     fits.HDUList([picture, axes]).writeto(path)
@@ -86,6 +93,41 @@ def test_windows_may_overlap_be_averaged_and_must_stand_out(tmp_path: Path) -> N
     loud = read(replace(SMALL, least_peak=15.0), folder)
     assert len(loud) == 2
     assert loud.left_out[-1].name == "8 windows"
+
+
+def test_a_file_with_its_lowest_frequency_first_is_turned_over(tmp_path: Path) -> None:
+    write(tmp_path / "data" / "a.fit", sky())
+    write(tmp_path / "data" / "b.fit", sky()[::-1], span=(45.0, 400.0))
+    corpus = read(replace(SMALL, size=(20, 16)), tmp_path / "data")
+    first, second = world(corpus).reshape(2, 5, 20, 16)
+    np.testing.assert_array_equal(first, second)
+    assert corpus.space.rows == Axis("frequency", "MHz", (45.0 - 400.0) / 19, 400.0)
+
+
+def test_files_of_other_frequencies_leave_no_axis_and_are_told(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    for at in range(4):
+        write(data / f"{at}.fit", sky(at), hour=at, span=(400.0, 45.0) if at % 2 else (105.0, 42.0))
+    corpus = read(SMALL, data)
+    assert corpus.space.rows is None
+    assert any("frequencies differ from file to file (105 to 55 MHz; 400 to 120 MHz)" in one for one in corpus.notes)
+    assert any("16 channels of highest frequency: up to 4 below them are not used" in one for one in corpus.notes)
+    run = train(replace(tiny.images(3), source=SMALL), data, out=tmp_path / "run", device="cpu")
+    sample(run, tmp_path / "out", 2, tiles=Tiles("fits"), device="cpu")
+    with fits.open(tmp_path / "out" / "tiles" / "00000.fits") as file:
+        assert "CRVAL2" not in file[0].header and file[0].header["CDELT1"] == 0.25
+    write(tmp_path / "one" / "a.fit", sky(7), span=(105.0, 42.0))
+    write(tmp_path / "one" / "b.fit", sky(8), span=(105.0, 42.0))
+    assert evaluate(run, tmp_path / "one", device="cpu").num_held_out is None
+
+
+def test_csv_files_beside_fits_are_told(tmp_path: Path) -> None:
+    write(tmp_path / "data" / "a.fit", sky())
+    np.savetxt(tmp_path / "data" / "w.csv", sky()[:16, :16], delimiter=",")
+    assert any(note.startswith("1 CSV files are not read") for note in read(SMALL, tmp_path / "data").notes)
+    assert not any(
+        "CSV files are not read" in note for note in read(replace(SMALL, files="fits"), tmp_path / "data").notes
+    )
 
 
 def test_what_does_not_belong_is_left_out_and_listed(tmp_path: Path) -> None:

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 CACHE_MIB = 64
 """Of decoded blocks that GDAL may keep; its own default is a twentieth of the machine's memory."""
 
+SKEW = 1e-6
+"""Of a pixel's side; below it a raster is not turned, only rounded."""
+ANY_CRS = "EPSG:32631"
+"""For two rasters that are plain pixels in metres: from a system to itself nothing is projected."""
+
 Values = NDArray[np.float64]
 """[rows, columns]; where nothing is known, NaN."""
 
@@ -44,7 +49,7 @@ class Frame:
         found = []
         if (self.height, self.width) != (other.height, other.width):
             found.append(f"{other.height}x{other.width} pixels against {self.height}x{self.width}")
-        if self.crs != other.crs:
+        if self.crs and other.crs and self.crs != other.crs:  # ESRI ASCII often does not say
             found.append(f"{_short(other.crs)} against {_short(self.crs)}")
         reach = abs(self.transform[0]) / 100
         if max(abs(a - b) for a, b in zip(self.transform, other.transform, strict=True)) > reach:
@@ -53,11 +58,24 @@ class Frame:
 
 
 class Band:
-    """An open layer.  `read` gives windows; values that mean "nothing known here" become NaN."""
+    """An open layer.  `read` gives windows; values that mean "nothing known here" become NaN.
 
-    def __init__(self, name: str, frame: Frame, pixels: NDArray[Any] | DatasetReader, number: int, nodata: set[float]):
+    What is read is `factor` times what is in the file, and `offset`; `nodata` are numbers of the file.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        frame: Frame,
+        pixels: NDArray[Any] | DatasetReader,
+        number: int,
+        nodata: set[float],
+        factor: float = 1.0,
+        offset: float = 0.0,
+    ):
         self.name, self.frame = name, frame
         self._pixels, self._number, self._nodata = pixels, number, nodata
+        self._factor, self._offset = factor, offset
 
     @property
     def is_bytes(self) -> bool:
@@ -67,27 +85,48 @@ class Band:
         return np.dtype(kind) == np.uint8
 
     def read(self, top: int, bottom: int, left: int = 0, right: int | None = None) -> Values:
-        """Rows `top` to `bottom` and columns `left` to `right`, ends left out."""
+        """Rows `top` to `bottom` and columns `left` to `right`, ends left out.  Raises `DataError`."""
         right = self.frame.width if right is None else right
         if isinstance(self._pixels, np.ndarray):
-            raw = self._pixels[top:bottom, left:right]
+            values: Values = self._pixels[top:bottom, left:right].astype(np.float64)
         else:
-            from rasterio.windows import Window
-
-            window = Window.from_slices((top, bottom), (left, right))
-            raw = self._pixels.read(self._number, window=window)
-        values: Values = raw.astype(np.float64)
+            values = self._read_file(self._pixels, top, bottom, left, right)
         for nothing in self._nodata:
             values[values == nothing] = np.nan
         values[np.isinf(values)] = np.nan
+        return values if (self._factor, self._offset) == (1.0, 0.0) else values * self._factor + self._offset
+
+    def _read_file(self, file: DatasetReader, top: int, bottom: int, left: int, right: int) -> Values:
+        """With NaN where the file's mask, alpha or nodata says that nothing is known."""
+        from rasterio.errors import RasterioError
+        from rasterio.windows import Window
+
+        try:
+            window = Window.from_slices((top, bottom), (left, right))
+            raw = file.read(self._number, window=window, masked=True)
+        except RasterioError as error:
+            raise DataError(
+                f"layer {self.name}: {file.name} cannot be read, rows {top} to {bottom}: {error}"
+            ) from error
+        values: Values = raw.data.astype(np.float64)
+        values[np.ma.getmaskarray(raw)] = np.nan
         return values
 
 
 @contextmanager
-def opened(path: Path, name: str, number: int, nodata: set[float], onto: Frame | None, smooth: bool) -> Iterator[Band]:
+def opened(
+    path: Path,
+    name: str,
+    number: int,
+    nodata: set[float],
+    onto: Frame | None = None,
+    *,
+    smooth: bool = False,
+    in_units: bool = False,
+) -> Iterator[Band]:
     """A layer of a file; with `onto` resampled to another frame, between pixels where that is `smooth`.
 
-    Raises `DataError`.
+    `in_units`: by the scale and offset that the file's tags say, where they say any.  Raises `DataError`.
     """
     if path.suffix.lower() == ".npz":
         yield _array(path, name, nodata)
@@ -103,14 +142,14 @@ def opened(path: Path, name: str, number: int, nodata: set[float], onto: Frame |
                 file = stack.enter_context(rasterio.open(path))
             if not 1 <= number <= file.count:
                 raise DataError(f"layer {name}: {path} has {file.count} bands, and band {number} was asked for")
-            frame = _frame(file)
+            frame = _frame(file, name, path)
+            factor, offset = (file.scales[number - 1], file.offsets[number - 1]) if in_units else (1.0, 0.0)
             if onto is not None and frame.differences(onto):
-                file = stack.enter_context(_warped(file, onto, smooth))
+                file = stack.enter_context(_warped(file, frame, onto, smooth))
                 frame = onto
         except RasterioError as error:
             raise DataError(f"layer {name}: {path} cannot be read: {error}") from error
-        declared = set() if file.nodata is None else {float(file.nodata)}
-        yield Band(name, frame, file, number, nodata | declared)
+        yield Band(name, frame, file, number, nodata, factor, offset)
 
 
 def require_rasterio() -> None:
@@ -144,25 +183,34 @@ def _array(path: Path, name: str, nodata: set[float]) -> Band:
     return Band(name, Frame(height, width, "", (1.0, 0.0, 0.0, 0.0, -1.0, 0.0), "pixels"), pixels, 1, nodata)
 
 
-def _frame(file: DatasetReader) -> Frame:
+def _frame(file: DatasetReader, name: str, path: Path) -> Frame:
     crs = file.crs
     unit = "m" if crs is None else ("degrees" if crs.is_geographic else str(crs.linear_units).replace("metre", "m"))
     a, b, c, d, e, f = file.transform[:6]
+    if max(abs(b), abs(d)) > SKEW * max(abs(a), abs(e)):
+        raise DataError(f"layer {name}: {path} is turned against its axes; bring it north up first, by gdalwarp")
     return Frame(file.height, file.width, crs.to_string() if crs else "", (a, b, c, d, e, f), unit)
 
 
-def _warped(file: DatasetReader, onto: Frame, smooth: bool) -> Any:
+def _warped(file: DatasetReader, frame: Frame, onto: Frame, smooth: bool) -> Any:
+    """On another frame, as float64, and NaN where the file has no pixel.
+
+    A file that does not say its reference system has that of the frame; where neither says, any will do.
+    """
     from rasterio import Affine
     from rasterio.enums import Resampling
     from rasterio.vrt import WarpedVRT
 
     return WarpedVRT(
         file,
-        crs=onto.crs,
+        src_crs=frame.crs or onto.crs or ANY_CRS,
+        crs=onto.crs or frame.crs or ANY_CRS,
         transform=Affine(*onto.transform),
         width=onto.width,
         height=onto.height,
         resampling=Resampling.bilinear if smooth else Resampling.nearest,
+        nodata=np.nan,
+        dtype="float64",
     )
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.data.conditions import conditions
-from equipoise.data.corpus import Corpus
+from equipoise.data.corpus import Corpus, LeftOut
 from equipoise.data.paired import pairs
 from equipoise.data.reading import DUPLICATE
 from equipoise.data.statistics import Statistics, measure
@@ -98,23 +98,31 @@ def _too_few(corpus: Corpus) -> Iterator[Finding]:
 
 
 def _left_out(corpus: Corpus) -> Iterator[Finding]:
-    left_out = corpus.left_out
-    if not left_out:
-        return
-    total = len(corpus) + corpus.num_left_out
-    unasked = sum(item.count for item in left_out if not item.is_asked)
-    unreadable = sum(item.count for item in left_out if item.reason.startswith("unreadable"))
-    severity: Severity = "warning" if unasked > LEFT_OUT_SHARE * total else "note"
-    if unreadable > UNREADABLE_SHARE * total:
-        severity = "fault"
+    """Files, and what was cut from others."""
+    files = [item for item in corpus.left_out if not item.count]
+    if files:
+        total = (corpus.num_files or len(corpus)) + len(files)
+        unreadable = sum(item.reason.startswith("unreadable") for item in files)
+        severity: Severity = "warning" if len(files) > LEFT_OUT_SHARE * total else "note"
+        if unreadable > UNREADABLE_SHARE * total:
+            severity = "fault"
+        advice = "look at these files; copy the folder again if they should be whole" if unreadable else ""
+        evidence = _some([f"{item.name}: {item.reason}" for item in files])
+        yield Finding(f"{len(files)} of {total} files were left out ({_kinds(files)})", severity, evidence, advice)
+    cuttings = [item for item in corpus.left_out if item.count]
+    if cuttings:
+        count = sum(item.count for item in cuttings)
+        total = len(corpus) + count
+        unasked = sum(item.count for item in cuttings if not item.is_asked)
+        severity = "warning" if unasked > LEFT_OUT_SHARE * total else "note"
+        yield Finding(f"{count} of {total} possible samples were left out ({_kinds(cuttings)})", severity)
+
+
+def _kinds(left_out: Iterable[LeftOut]) -> str:
     kinds: Counter[str] = Counter()
     for item in left_out:
-        kinds[_kind(item.reason)] += item.count
-    summary = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-    what = "files" if all(item.count == 1 for item in left_out) else "possible samples"
-    evidence = _some([f"{item.name}: {item.reason}" for item in left_out])
-    advice = "look at these files; copy the folder again if they should be whole" if unreadable else ""
-    yield Finding(f"{corpus.num_left_out} of {total} {what} were left out ({summary})", severity, evidence, advice)
+        kinds[_kind(item.reason)] += max(1, item.count)
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
 
 
 def _kind(reason: str) -> str:

@@ -54,7 +54,8 @@ class LeftOut:
 
     name: str
     reason: str
-    count: int = 1
+    count: int = 0
+    """Of windows or tiles; 0 for a file."""
     is_asked: bool = False
     """Whether a setting is there to leave such samples out."""
 
@@ -79,6 +80,8 @@ class Corpus:
     """[N, K] in [0, 1], in the order of `Space.conditions`."""
     given: NDArray[Any] | None = None
     """[N, c, h, w], as `samples`, in the stored units of `Space.given`."""
+    num_files: int = 0
+    """That samples were cut from; 0 where each is a file of its own."""
     reduction: Reduction | None = None
     """How `given` was made from `samples`; None where it was not, but found."""
 
@@ -87,7 +90,7 @@ class Corpus:
 
     @property
     def num_left_out(self) -> int:
-        return sum(item.count for item in self.left_out)
+        return sum(max(1, item.count) for item in self.left_out)
 
     def split(self, share: float) -> Split:
         """Which samples are trained on, and which share of them is not."""
@@ -107,6 +110,7 @@ class Description:
     notes: tuple[str, ...] = ()
     source: Json = None
     made_from: str = ""
+    num_files: int = 0
 
 
 def load(folder: Path) -> Corpus:
@@ -125,7 +129,9 @@ def load(folder: Path) -> Corpus:
         if identities.shape != (count,) or identities.dtype != np.uint64:
             raise DamagedError(f"{folder}: {IDENTITIES} does not belong to these samples")
         notes = tuple(written["notes"])
-        return Corpus(space, samples, names, left_out, written["digest"], notes, identities, given=given)
+        num_files = written.get("files", 0)
+        digest = written["digest"]
+        return Corpus(space, samples, names, left_out, digest, notes, identities, given=given, num_files=num_files)
     except (OSError, EOFError, ValueError, LookupError, TypeError) as error:
         raise DamagedError(f"{folder}: {error}") from error
 
@@ -145,6 +151,7 @@ def describe(
         "source": description.source,
         "space": asdict(description.space),
         "samples": len(sums),
+        "files": description.num_files,
         "notes": description.notes,
         "left_out": [astuple(item) for item in description.left_out],
         "seal": _seal(folder / SAMPLES, sums),

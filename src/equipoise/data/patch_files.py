@@ -211,10 +211,7 @@ def _band(name: str, plane: NDArray[Any]) -> Band:
 def _tiffs(places: Mapping[str, Place]) -> Iterator[list[Band]]:
     with ExitStack() as stack:
         try:
-            bands = [
-                stack.enter_context(opened(path, name, number, set(), None, smooth=False))
-                for name, (path, number) in places.items()
-            ]
+            bands = [stack.enter_context(opened(path, name, number, set())) for name, (path, number) in places.items()]
         except DataError as error:
             raise RefusedError(f"unreadable: {error}") from None
         yield bands
@@ -229,12 +226,10 @@ def _scene(bands: Sequence[Band], read: Callable[[int, int], Values]) -> Scene:
 
 
 def _read_tiffs(bands: Sequence[Band], nodata: Sequence[float], top: int, bottom: int) -> Values:
-    from rasterio.errors import RasterioError
-
     try:
         return _read(bands, nodata, top, bottom)
-    except RasterioError as error:
-        raise RefusedError(f"unreadable: rows {top} to {bottom}: {error}") from None
+    except DataError as error:
+        raise RefusedError(f"unreadable: {error}") from None
 
 
 def _read(bands: Sequence[Band], nodata: Sequence[float], top: int, bottom: int) -> Values:

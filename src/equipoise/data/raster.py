@@ -49,6 +49,11 @@ class Layer(Part):
     unknown: Literal["refuse", "leave out"] = "refuse"
     classes: Literal["declared", "present"] | tuple[int, ...] = "declared"
 
+    @property
+    def has_codes(self) -> bool:
+        """Whether some of its numbers stand for something else, so that a mean with one means nothing."""
+        return self.kind == "categorical" or bool(self.remap or self.nodata)
+
     def problems(self) -> Iterator[Problem]:
         if self.kind == "categorical" and not self.table:
             yield Problem("table", "is empty; a categorical layer needs the table of its classes")
@@ -76,7 +81,9 @@ class Raster(Source):
     """Tiles of `size` pixels, one every `stride` pixels in both directions: by default each pixel is in exactly one.
 
     Layers must have the same pixels: another shape, reference system or transform is refused by name, or resampled to
-    the first layer with ``resample=true``.  Tiles with pixels of which nothing is known are left out, and counted.
+    the first layer with ``resample=true``: between pixels, but classes, and numbers some of which stand for something
+    else, by the nearest one.  An array has no place on the ground, and is never resampled.  Tiles with pixels of which
+    nothing is known are left out, and counted.
 
     What is held out from training are blocks of `block` by `block` tiles, for neighbouring tiles are too much alike;
     where tiles overlap, those that lie in two blocks are left out.
@@ -136,21 +143,25 @@ class Raster(Source):
         first: Frame | None = None
         for name, layer in self.layers.items():
             onto = first if self.resample else None
-            context = opened(files[name], name, layer.band, set(layer.nodata), onto, layer.kind == "continuous")
+            is_number = layer.kind == "continuous"
+            smooth = is_number and not layer.has_codes
+            nodata = set(layer.nodata)
+            context = opened(files[name], name, layer.band, nodata, onto, smooth=smooth, in_units=is_number)
             band = bands[name] = stack.enter_context(context)
             first = first or band.frame
             differences = first.differences(band.frame)
             if differences:
+                cure = "arrays have no place on the ground" if self.resample else "source.resample=true brings it there"
                 raise DataError(
                     f"layer {name} does not lie on the pixels of layer {next(iter(bands))}: {'; '.join(differences)}; "
-                    "source.resample=true brings it there"
+                    + cure
                 )
         return bands
 
 
 def _onto(layer: Layer, channel: Channel) -> Layer:
     if channel.kind == "categorical":
-        return replace(layer, classes=tuple(item.code for item in channel.classes))
+        return replace(layer, classes=tuple(item.code for item in channel.classes), unknown="leave out")
     return replace(layer, low=channel.low, high=channel.high)
 
 

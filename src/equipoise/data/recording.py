@@ -111,7 +111,8 @@ def read_csv(path: Path) -> Recording:
         except ValueError:
             bad = next(cell for cell in row if not is_number(cell))
             raise UnreadableError(f"line {number} has {bad!r} where a number belongs") from None
-    found = np.array(values, dtype=np.float32)
+    with np.errstate(over="ignore"):  # what is too large is no number, and is said to be none
+        found = np.array(values, dtype=np.float32)
     if not np.isfinite(found).all():
         raise UnreadableError("has values that are no numbers")
     return Recording(found)

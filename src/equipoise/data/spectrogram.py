@@ -34,6 +34,8 @@ SAMPLED = 4096
 """Values of each file from which the range is told."""
 PATCH = 8
 """Pixels a side over which a peak is averaged: a burst is larger, a spark is not."""
+SAME_MHZ = 0.5
+LISTED = 4
 SAME_STEP = 1e-3
 """Seconds by which two time steps may differ and be the same."""
 
@@ -52,6 +54,9 @@ class Spectrogram(Source):
     `background` is taken from each frequency of a FITS file: its median or mean over the file, so that what stays is
     what rises above the quiet sun and the receiver.  CSV windows are taken as they are.  The range becomes -1 to 1:
     `low` and `high`, or all but the share `cut` of values at either end; what lies beyond is cut off, and counted.
+
+    Rows go from the highest frequency down, whichever way a file has them.  Files may differ in their frequencies,
+    which is told; windows then have no frequency axis.  Channels below the window's are not used, which is told too.
 
     A window is left out when its brightest patch of 8 by 8 pixels stands less than `least_peak` above its median, in
     the data's unit, so that a quiet sky does not outnumber bursts; 0 keeps all.  Files of another time step than
@@ -92,7 +97,7 @@ class Spectrogram(Source):
     def corpus(
         self, path: Path | None, cache: Path | None = None, progress: Callable[[int, int], None] | None = None
     ) -> Corpus:
-        paths, reads_csv = self._listed(path)
+        paths, reads_csv, num_beside = self._listed(path)
         assert path is not None
         store, settings = Store(cache), settings_key(self)
         names = [file.relative_to(path).as_posix() for file in paths]
@@ -106,15 +111,15 @@ class Spectrogram(Source):
         name = f"{settings[:NAMED_BY]}-{digest}"
         corpus = store.find(name)
         if corpus is None:
-            job = Job(self, path, tuple(names), reads_csv)
+            job = Job(self, path, tuple(names), reads_csv, num_beside)
             with store.aside() as made:
                 build(made, job, digest, store.require, progress)
                 corpus = store.settle(made, name)
         store.remember(seen_as, name)
         return corpus
 
-    def _listed(self, path: Path | None) -> tuple[list[Path], bool]:
-        """The files to read, and whether they are CSV.  Raises `DataError`."""
+    def _listed(self, path: Path | None) -> tuple[list[Path], bool, int]:
+        """The files to read, whether they are CSV, and how many CSV files lie beside FITS.  Raises `DataError`."""
         if path is None:
             raise DataError("no data given; name a folder of spectrograms with --data")
         if not path.is_dir():
@@ -132,7 +137,7 @@ class Spectrogram(Source):
         if not chosen:
             wanted = "FITS or CSV" if self.files == "auto" else self.files.upper()
             raise DataError(f"no {wanted} files in {path}; it has {len(everything)} files of other kinds")
-        return chosen, reads_csv
+        return chosen, reads_csv, 0 if reads_csv or self.files == "fits" else len(of_csv)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,17 +148,26 @@ class Job:
     root: Path
     names: tuple[str, ...]
     reads_csv: bool
+    num_beside: int
+    """CSV files that are not read, because there are FITS files."""
 
     def read(self, name: str) -> Recording:
         """With its background taken off.  Raises `UnreadableError`."""
         if self.reads_csv:
             return read_csv(self.root / name)
-        found = read_fits(self.root / name)
+        found = _highest_first(read_fits(self.root / name))
         if self.source.background == "none":
             return found
         middle = np.median if self.source.background == "median" else np.mean
-        values = found.values - middle(found.values, axis=1, keepdims=True).astype(np.float32)
-        return Recording(values, found.unit, found.step_s, found.frequencies_mhz, found.event)
+        return replace(found, values=found.values - middle(found.values, axis=1, keepdims=True).astype(np.float32))
+
+
+def _highest_first(found: Recording) -> Recording:
+    """As e-CALLISTO writes its files: a burst that drifts down goes down in every window."""
+    frequencies = found.frequencies_mhz
+    if frequencies is None or frequencies[0] >= frequencies[-1]:
+        return found
+    return replace(found, values=found.values[::-1], frequencies_mhz=frequencies[::-1])
 
 
 @dataclass(slots=True)
@@ -165,7 +179,8 @@ class Survey:
     units: dict[str, str] = field(default_factory=dict)
     sampled: list[NDArray[np.float32]] = field(default_factory=list)
     axes: list[tuple[float, float] | None] = field(default_factory=list)
-    """First frequency and step of each file that is used, in MHz."""
+    """Frequencies of the first and the last row of windows of each file that is used, in MHz."""
+    num_rows: list[int] = field(default_factory=list)
 
 
 def build(
@@ -221,8 +236,13 @@ def build(
         f"{len(names)} windows from {len(used)} {'CSV' if job.reads_csv else 'FITS'} files",
         f"{beyond / total:.2%} of all values lie beyond {low:g} to {high:g} {unit}".rstrip() + " and are cut off",
         f"values are kept to within {space.channels[0].float16_error:.2g} {unit}".rstrip(),
+        *([f"{job.num_beside} CSV files are not read; source.files=csv reads them instead"] if job.num_beside else []),
+        *_notes_on_frequencies(job, survey),
     )
-    description = Description(digest, space, names, tuple(left_out), notes, encode(job.source), str(job.root.resolve()))
+    made_from = str(job.root.resolve())
+    description = Description(
+        digest, space, names, tuple(left_out), notes, encode(job.source), made_from, 0 if job.reads_csv else len(used)
+    )
     describe(folder, description, np.concatenate(sums), identities(origin.encode() for origin in origins))
 
 
@@ -244,6 +264,7 @@ def _surveyed(job: Job) -> Survey:
         chance = np.random.default_rng(at)
         survey.sampled.append(chance.choice(recording.values[:rows].ravel(), SAMPLED))
         survey.axes.append(_frequency_axis(recording, job.source))
+        survey.num_rows.append(len(recording.values))
     _leave_out_other_units(survey)
     return survey
 
@@ -278,13 +299,16 @@ def _leave_out_other_units(survey: Survey) -> None:
     }
     survey.sampled = [values for values, kept in zip(survey.sampled, keep, strict=True) if kept]
     survey.axes = [axis for axis, kept in zip(survey.axes, keep, strict=True) if kept]
+    survey.num_rows = [count for count, kept in zip(survey.num_rows, keep, strict=True) if kept]
     survey.units = {name: usual for name, kept in zip(names, keep, strict=True) if kept}
 
 
 def _range(source: Spectrogram, values: NDArray[np.float32]) -> tuple[float, float]:
-    low, high = np.quantile(values, [source.cut, 1.0 - source.cut]).tolist()
-    low = low if source.low is None else source.low
-    high = high if source.high is None else source.high
+    least, most = np.quantile(values, [source.cut, 1.0 - source.cut]).tolist()
+    low = least if source.low is None else source.low
+    high = most if source.high is None else source.high
+    if low >= high and least < most:
+        raise DataError(f"nearly all values lie from {least:g} to {most:g}, and source.low and high say otherwise")
     if low >= high:
         raise DataError(f"nearly all values are {low:g}: there is nothing to learn; look at the files")
     return low, high
@@ -315,20 +339,44 @@ def _frequency_axis(recording: Recording, source: Spectrogram) -> tuple[float, f
     if recording.frequencies_mhz is None:
         return None
     shown = recording.frequencies_mhz[: source.shape[0]]
-    return float(shown[0]), float((shown[-1] - shown[0]) / (len(shown) - 1))
+    return float(shown[0]), float(shown[-1])
 
 
 def _axes(job: Job, survey: Survey) -> tuple[Axis | None, Axis | None]:
-    """Frequencies, told exactly where all files have the same, and times."""
-    known = [axis for axis in survey.axes if axis is not None]
+    """Frequencies, where all files have the same, and times."""
     rows = None
-    if known:
-        first, step = (float(np.median([axis[at] for axis in known])) for at in (0, 1))
-        same = len(known) == len(survey.axes) and all(np.allclose(axis, known[0], atol=0.5) for axis in known)
-        rows = Axis("frequency", "MHz", step * job.source.average, first if same else None)
+    if len(known := _kinds_of_axes(survey)) == 1 and None not in survey.axes:
+        first, last = known[0]
+        step = (last - first) / (job.source.shape[0] - 1)
+        rows = Axis("frequency", "MHz", step * job.source.average, first)
     step_s = job.source.step_s
     columns = None if job.reads_csv or step_s is None else Axis("time", "s", step_s * job.source.average)
     return rows, columns
+
+
+def _kinds_of_axes(survey: Survey) -> list[tuple[float, float]]:
+    """Those that differ by more than half a megahertz at the top or at the bottom, each by the first of its kind."""
+    kinds: list[tuple[float, float]] = []
+    for axis in survey.axes:
+        if axis is not None and not any(np.allclose(axis, kind, rtol=0.0, atol=SAME_MHZ) for kind in kinds):
+            kinds.append(axis)
+    return kinds
+
+
+def _notes_on_frequencies(job: Job, survey: Survey) -> Iterator[str]:
+    """What of the files is not in the windows, and where the same row is not the same frequency."""
+    rows = job.source.shape[0]
+    below = max(survey.num_rows) - rows
+    if below > 0 and not job.reads_csv:
+        yield f"windows are the {rows} channels of highest frequency: up to {below} below them are not used"
+    kinds = _kinds_of_axes(survey)
+    if len(kinds) > 1:
+        spans = [f"{first:.0f} to {last:.0f} MHz" for first, last in kinds]
+        yield f"frequencies differ from file to file ({'; '.join(_some(spans))}): windows have no frequency axis"
+
+
+def _some(texts: Sequence[str]) -> Sequence[str]:
+    return texts if len(texts) <= LISTED else [*texts[:LISTED], f"{len(texts) - LISTED} more"]
 
 
 def _ending(files: Sequence[Path], endings: Sequence[str]) -> list[Path]:

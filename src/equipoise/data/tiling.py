@@ -158,7 +158,9 @@ def _looked_at(band: Band, layer: Layer) -> Seen:
         if layer.kind == "categorical":
             seen.codes.update(dict(zip(*map(np.ndarray.tolist, np.unique(values, return_counts=True)), strict=True)))
     if not seen.known:
-        raise DataError(f"layer {band.name} has no pixel of which anything is known: its nodata value is everywhere")
+        raise DataError(
+            f"layer {band.name} has no pixel of which anything is known: nodata everywhere, or it lies elsewhere"
+        )
     return seen
 
 
@@ -194,6 +196,10 @@ def _channel(name: str, layer: Layer, classes: Classes, seen: Seen) -> Channel:
         return Channel(name, 0.0, len(classes) - 1.0, "categorical", layer.unit, "value", classes)
     low = seen.low if layer.low is None else layer.low
     high = seen.high if layer.high is None else layer.high
+    if seen.low < seen.high and low >= high:
+        raise DataError(
+            f"source.layers.{name}: all values lie from {seen.low:g} to {seen.high:g}, and low and high say otherwise"
+        )
     if low >= high:
         raise DataError(f"layer {name} is {low:g} wherever anything is known: it carries nothing; leave it away")
     if seen.low < low or seen.high > high:
