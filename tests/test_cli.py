@@ -228,8 +228,10 @@ class TestBadInput:
         """Weights of size 1e38 overflow at once: nothing has been learned, so nothing is kept."""
         recipe = tmp_path / "explosive.py"
         recipe.write_text(EXPLOSIVE.format(tests=str(Path(TINY).parent)))
-        message = refused(["train", f"{recipe}:explosive", "--out", str(tmp_path / "out")], capsys)
-        assert "step 1" in message and "critic's update" in message
+        assert run_command(["train", f"{recipe}:explosive", "--out", str(tmp_path / "out")]) == 1
+        message = capsys.readouterr().err
+        assert "no run was begun" in message and "critic's update" in message
+        assert not (tmp_path / "out").exists()
 
     def test_a_full_disk(
         self, tmp_path: Path, digits_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -257,6 +259,14 @@ def test_an_existing_run_is_not_overwritten(trained: Path, capsys: pytest.Captur
     message = refused(["train", f"{TINY}:points", "--out", str(trained)], capsys)
     assert "exists already" in message and "resume" in message
     assert (trained / "journal.jsonl").read_bytes() == before
+
+
+def test_what_is_no_run_is_not_overwritten_either(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "out.png").write_text("a picture")
+    for out, kind in ((tmp_path / "out.png", "a file"), (tmp_path, "a folder with other things in it")):
+        message = refused(["train", f"{TINY}:points", "--out", str(out)], capsys)
+        assert f"exists already and is {kind}; choose another --out" in message
+    assert (tmp_path / "out.png").read_text() == "a picture"
 
 
 def test_a_folder_that_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from equipoise.data import LabelledImages, Scale
 from equipoise.edit import ABSENT, Change, Edit, apply, diff
+from equipoise.networks import EdsrGenerator
 from equipoise.recipe import Adam, Average, Span
 from equipoise.schedule import Linear, Rate
 from equipoise.spec import TAG, Json, Knob, Part, SpecError, Table, encode
@@ -233,6 +235,21 @@ def test_a_refusal_names_the_path_and_what_to_do(text: str, path: str, words: st
     found = refusal(text)
     assert found.keys() == {path}
     assert words in found[path]
+
+
+def test_a_word_none_is_the_choice_of_that_name_where_there_is_one() -> None:
+    """And no value where that is allowed."""
+    generator = EdsrGenerator()
+    assert apply(generator, [Edit.parse("base=none")]).base == "none"
+    labelled = LabelledImages({"mood": Scale(1, 7)})
+    assert apply(labelled, [Edit.parse("pictures.white=none")]).pictures.white is None
+
+
+def test_a_table_that_is_empty_takes_a_first_row_by_an_equals_sign() -> None:
+    labelled = LabelledImages({"mood": Scale(1, 7)})
+    assert apply(labelled, [Edit.parse("within.mood=[5, 7]")]).within == {"mood": (5.0, 7.0)}
+    with pytest.raises(SpecError, match=r"no such setting; did you mean 'conditions.mood.low'"):
+        apply(labelled, [Edit.parse("conditions.mod.low=2")])
 
 
 def test_a_star_adds_nothing_new() -> None:

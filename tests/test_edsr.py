@@ -9,10 +9,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from equipoise.engine.reach import _of_channel
 from equipoise.networks import EdsrGenerator
 from equipoise.networks.edsr import Residual
 from equipoise.networks.enlarging import bicubic
 from equipoise.networks.output import bounded
+from equipoise.space import Channel
 from equipoise.spec import SpecError
 from test_rrdb import pairs, pictures
 
@@ -57,6 +59,13 @@ def test_ranges_that_are_percentiles_are_not_cut() -> None:
     x = 3 * pictures(1, 3, 6, 6)
     assert SMALL.build(with_tails)(x).abs().max() > 1.0
     assert SMALL.build(kind)(x).abs().max() <= 1.0
+
+
+def test_a_generator_without_bounds_is_no_bug_where_data_have_none() -> None:
+    """Bands whose range is made of percentiles reach beyond it, and so may fakes."""
+    real, fake = torch.rand(4, 1, 8, 8) * 2 - 1, 3 * torch.randn(4, 1, 8, 8)
+    assert list(_of_channel(Channel("B04", 0, 4000, has_tails=True), real, fake)) == []
+    assert "may go from -1 to 1" in next(_of_channel(Channel("B04", 0, 4000), real, fake))
 
 
 def test_what_does_not_fit_is_refused_by_its_own_name() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from equipoise import pictures
+from equipoise.pictures import picture
 from equipoise.space import Axis, Channel, Space
 
 
@@ -115,3 +116,14 @@ def test_spaces_say_what_differs() -> None:
         assert list(one.differences(other)) == [words]
     assert not list(area.differences(replace(area, crs="EPSG:32612")))
     assert not list(day.differences(replace(day, rows=Axis("frequency", "MHz", -0.5, 399.8))))
+
+
+def test_land_in_degrees_is_as_steep_as_in_metres() -> None:
+    rows, columns = np.indices((16, 16))
+    heights = (5.0 * columns + 3.0 * rows).astype(np.float32)[None]
+    channels = (Channel("height", 0, 200, unit="m"),)
+    metres = Space(channels, 16, 16, "terrain", Axis("northing", "m", -30.0), Axis("easting", "m", 30.0))
+    step = 30.0 / 111_320
+    degrees = replace(metres, rows=Axis("northing", "degrees", -step), columns=Axis("easting", "degrees", step))
+    one, other = (np.asarray(picture(heights, space)).astype(int) for space in (metres, degrees))
+    assert abs(one - other).max() <= 1

@@ -387,6 +387,14 @@ def test_a_run_on_rasters_gives_tiles_in_metres_and_codes(area: Path, tmp_path: 
     assert set(np.unique(codes)) <= set(CODES)
     assert heights.min() >= 100.0 - 1.0
     assert heights.max() <= 100.0 + 10 * 79 + 63 + 1.0
+    (tmp_path / "out" / "tiles" / "mine.tif").write_bytes(b"not ours")
+    sample(run, tmp_path / "out", 1, tiles=Tiles(at=(0.0, 0.0)), device="cpu")
+    left = sorted(path.name for path in (tmp_path / "out" / "tiles").iterdir())
+    assert left == ["00000.tif", "mine.tif"], "tiles of another place do not stay beside the new ones"
+    for wrong, words in ((Tiles("npz", (0.0, 0.0)), "leave --at away"), (Tiles(at=(0.0, np.inf)), "two numbers")):
+        with pytest.raises(RequestError, match=words):
+            sample(run, tmp_path / "none", 1, tiles=wrong, device="cpu")
+        assert not (tmp_path / "none").exists()
     assert (run / "samples" / "reals.png").exists()
     found = evaluate(run, device="cpu", everything=True)
     assert {"shares of cover", "values of height"} <= set(found.numbers)

@@ -128,8 +128,8 @@ def test_what_cannot_be_enlarged_is_refused_in_one_line_and_leaves_nothing(tmp_p
     for there, out, message in (
         (tmp_path / "none.png", tmp_path / "large.png", "no such file"),
         (scene, scene, "is the scene itself"),
-        (scene, tmp_path / "large.xyz", "cannot hold 3 bands; use .png or .tif"),
-        (scene, tmp_path / "nowhere" / "large.png", "cannot write"),
+        (scene, tmp_path / "large.xyz", "has no suffix of a picture; use .png or .tif"),
+        (scene, tmp_path / "nowhere" / "large.png", "no such folder"),
     ):
         before = sorted(tmp_path.iterdir())
         with pytest.raises(RequestError, match=message):
@@ -149,6 +149,42 @@ def test_a_geotiff_without_the_bands_is_refused_by_their_names(tmp_path: Path) -
         file.write(np.ones((3, 20, 20), np.uint16))
     with pytest.raises(RequestError, match="has 3 bands without names; B04, B08 are needed"):
         upscale(enlarger(tmp_path, BANDS), scene, tmp_path / "large.tif", "cpu")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "low", "high", "words"),
+    [
+        ("uint8", 0, 200, "is uint8, and the run has learned from pictures of more than 8 bits"),
+        ("float32", 0.02, 0.4, "has B04 from .* to .*, and the run has learned it from 0 to 4000: in another unit"),
+        ("uint16", 60000, 65000, "in another unit"),
+        ("uint16", 30, 400, ""),
+    ],
+)
+def test_a_scene_in_other_numbers_is_refused(tmp_path: Path, dtype: str, low: float, high: float, words: str) -> None:
+    """What a network has never seen comes out as anything; dark water is no other unit."""
+    rasterio = pytest.importorskip("rasterio", reason="rasterio is an extra")
+    scene, large = tmp_path / "scene.tif", tmp_path / "large.tif"
+    values = np.random.default_rng(1).uniform(low, high, (2, 40, 40)).astype(dtype)
+    profile = {"driver": "GTiff", "height": 40, "width": 40, "count": 2, "dtype": dtype}
+    with rasterio.open(scene, "w", transform=rasterio.Affine(10, 0, 0, 0, -10, 0), **profile) as file:
+        file.write(values)
+    network = enlarger(tmp_path, BANDS)
+    if not words:
+        upscale(network, scene, large, "cpu")
+        return
+    with pytest.raises(RequestError, match=words):
+        upscale(network, scene, large, "cpu")
+    assert not large.exists()
+
+
+def test_a_deep_scene_does_not_become_a_picture_of_8_bits(tmp_path: Path) -> None:
+    rasterio = pytest.importorskip("rasterio", reason="rasterio is an extra")
+    scene, bands = tmp_path / "scene.tif", tuple(Channel(name, 0.0, 4000.0) for name in ("B04", "B03", "B02"))
+    profile = {"driver": "GTiff", "height": 40, "width": 40, "count": 3, "dtype": "uint16"}
+    with rasterio.open(scene, "w", transform=rasterio.Affine(10, 0, 0, 0, -10, 0), **profile) as file:
+        file.write(np.full((3, 40, 40), 900, np.uint16))
+    with pytest.raises(RequestError, match=r"\.png holds 8 bits, and the scene is uint16; use .tif"):
+        upscale(enlarger(tmp_path, bands), scene, tmp_path / "large.png", "cpu")
 
 
 def test_the_command_says_what_it_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

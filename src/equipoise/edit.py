@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast, get_args
 
 from equipoise.spec import Json, Part, Problem, Quantity, SpecError, Table, did_you_mean, encode, flatten, hints, join
 
@@ -148,13 +148,30 @@ def _edit(node: Any, steps: list[str], path: str, edit: Edit, touched: list[str]
     if rest:
         below = {name: _edit(item, rest, join(path, name), edit, touched) for name, item in places.items()}
         return _rebuilt(node, below, path)
-    if not places and edit.op == "add" and step != "*" and isinstance(node, Table):
+    if not places and edit.op in ("add", "set") and step != "*" and _takes_any_name(node, edit):
         touched.append(join(path, step))
         return _rebuilt(node, {step: edit.value}, path)
     touched.extend(join(path, name) for name in places)
     if edit.op == "drop":
         return _without(node, set(places), path)
-    return _rebuilt(node, {name: _changed(item, join(path, name), edit) for name, item in places.items()}, path)
+    changed = {name: _changed(item, join(path, name), edit) for name, item in places.items()}
+    return _rebuilt(node, {name: _as_chosen(node, name, value) for name, value in changed.items()}, path)
+
+
+def _as_chosen(node: Any, name: str, value: Any) -> Any:
+    """The text "none" for no value, where that is one of a setting's words and no value is not allowed."""
+    if value is not None or not isinstance(node, Part):
+        return value
+    choices = get_args(hints(type(node))[name])
+    return "none" if "none" in choices and type(None) not in choices else None
+
+
+def _takes_any_name(node: Any, edit: Edit) -> bool:
+    """Whether a row of that name may be there, and only is not yet.
+
+    By ``=`` into a table that is empty, where nothing that is misspelt could have been meant; else by ``+=``.
+    """
+    return isinstance(node, Table) and (edit.op == "add" or not node)
 
 
 def _children(node: Any) -> dict[str, Any]:

@@ -44,12 +44,19 @@ class RunFolder:
     def tracking(self) -> Path:
         return self.path / "events"
 
-    def create(self) -> None:
-        """Make the folder and its rooms.  Raises `RequestError` when something is there already."""
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+    def refuse_taken(self) -> None:
+        """Raises `RequestError` when something is there already."""
+        if self.recipe_file.exists():
             raise RequestError(
                 f"{self.path} exists already; go on with it by 'equipoise resume {self.path}' or choose another --out"
             )
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            kind = "a folder with other things in it" if self.path.is_dir() else "a file"
+            raise RequestError(f"{self.path} exists already and is {kind}; choose another --out")
+
+    def create(self) -> None:
+        """Make the folder and its rooms.  Raises `RequestError` when something is there already."""
+        self.refuse_taken()
         try:
             for room in (self.samples, self.checkpoints, self.best_generator.parent):
                 room.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -126,6 +127,9 @@ def start(
     With `begin_from`, a run or a ``.safetensors`` file, the generator has its weights from there, and the encoder too
     if both have one.
     """
+    folder = RunFolder(out)
+    if os.environ.get("RANK", "0") == "0":  # the others may come when the leading process has made it
+        folder.refuse_taken()
     kept = open_run(begin_from, "cpu") if begin_from is not None else None  # refused before anything is read
     corpus, plan = prepare(recipe, where, budget)
     recipe = plan.recipe
@@ -133,7 +137,6 @@ def start(
     origin = _warm(state, kept, begin_from, plan) if kept is not None and begin_from is not None else {}
     built = anatomy(state.generator.module, state.critic.module)
     goal = Goal.of(recipe, budget, {})
-    folder = RunFolder(out)
     session = Session(folder, plan, state, corpus, goal, listeners)
     if plan.world.leads:
         _refuse_full_disk(plan, checkpoint.size_of(state.snapshot()), out)

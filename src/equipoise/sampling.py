@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from equipoise import pictures
 from equipoise.data.codec import to_world
-from equipoise.data.writing import Place, usual_format, write
+from equipoise.data.writing import Place, refuse, usual_format, write
 from equipoise.engine.asking import Arguments, arguments
 from equipoise.engine.asking import plane as conditions_over_plane
 from equipoise.engine.export import Sampler, load_generator
@@ -31,6 +32,8 @@ WALK_STEPS = 8
 """Pictures between two latents, ends included: one row of a sheet."""
 
 
+OURS = re.compile(r"\d{5}(-.*)?\.(png|tif|npz|csv|fits)")
+"""Names of what is written one by one."""
 SAME_DIRECTION = 1e-4
 """Below this angle in radians the sphere is flat to float32."""
 
@@ -95,9 +98,12 @@ def sample(
     sampler = open_run(run, device)
     if "given" in sampler.recipe.generator.takes:
         raise RequestError(f"{run} makes pictures from smaller ones: equipoise upscale {run} PICTURE OUT")
+    if tiles is not None:
+        refuse(sampler.space, tiles.format or usual_format(sampler.space), tiles.at)
     asked = _asked(sampler, count, seed, condition or {}, walk=walk, plane=plane)
     samples = to_world(draw(sampler.module, asked, choose_device(device)), sampler.space)
     out.mkdir(parents=True, exist_ok=True)
+    _clear(out)
     sheet = out / "sheet.png"
     pictures.save(pictures.sheet(samples, sampler.space), sheet)
     np.savez_compressed(out / "samples.npz", samples=samples, channels=[item.name for item in sampler.space.channels])
@@ -106,6 +112,14 @@ def sample(
             pictures.save(pictures.picture(item, sampler.space), out / f"{index:05d}.png")
     num_files = _write_tiles(samples, sampler.space, out / "tiles", tiles) if tiles is not None else 0
     return Written(out, sheet, len(samples), sampler.step, num_files)
+
+
+def _clear(out: Path) -> None:
+    """Let go of what an earlier call has written, which may be of other samples, or of more."""
+    for place in (out, out / "tiles"):
+        for path in place.glob("*") if place.is_dir() else ():
+            if OURS.fullmatch(path.name):
+                path.unlink()
 
 
 def _write_tiles(samples: NDArray[np.float32], space: Space, folder: Path, tiles: Tiles) -> int:

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from equipoise.data import Patches
+from equipoise.data import DataError, Patches
 from equipoise.data.codec import to_planes, to_world
 from equipoise.data.scene import Canvas, Scene, Values, created, opened
 from equipoise.engine.export import Sampler
@@ -35,6 +35,12 @@ STEP = 128
 """From one tile to the next, in pixels of the scene: an enlarged row of tiles is whole blocks of a GeoTIFF."""
 OVERLAP, FAR = 32, 12
 TILE = STEP + OVERLAP
+EDGES = (0.02, 0.98)
+LOOKED_AT = 512
+"""Pixels a side in the middle of a scene, by which its numbers are told."""
+FAR_BELOW, FAR_ABOVE = 0.005, 10.0
+"""Reflectance of 0 to 1 where 0 to 10 000 was learned, or the other way: below so small a share of the highest value,
+or so many ranges above it.  Open water is far from either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,7 @@ def upscale(
     training = sampler.recipe.source
     nothing = training.nodata if isinstance(training, Patches) and _has_nodata(given) else ()
     with opened(scene, [channel.name for channel in given.channels], nothing) as source:
+        _refuse_other_numbers(scene, source, given)
         scale = sampler.space.scale
         with created(out, source, len(sampler.space.channels), scale) as canvas:
             enlarge = _Enlarging(sampler, given, choose_device(device))
@@ -83,6 +90,30 @@ def upscale(
 def _has_nodata(given: Space) -> bool:
     """Bytes have none: 0 is black there."""
     return any(channel.stored == "scaled" for channel in given.channels)
+
+
+def _refuse_other_numbers(path: Path, scene: Scene, given: Space) -> None:
+    """Raises `DataError` where the scene is not in the numbers that the run has learned from.
+
+    What a network has never seen comes out as anything at all, and looks like a picture.
+    """
+    learned_bytes = all((channel.low, channel.high) == (0.0, 255.0) for channel in given.channels)
+    if learned_bytes != (scene.form.dtype == "uint8"):
+        learned = "8 bits" if learned_bytes else "more than 8 bits"
+        raise DataError(f"{path} is {scene.form.dtype}, and the run has learned from pictures of {learned}")
+    top, left = (max(0, (length - LOOKED_AT) // 2) for length in (scene.height, scene.width))
+    window = scene.read(top, min(top + LOOKED_AT, scene.height), left, min(left + LOOKED_AT, scene.width))
+    for channel, values in zip(given.channels, window, strict=True):
+        known = values[~np.isnan(values)]
+        if learned_bytes or not known.size:
+            continue
+        low, high = np.quantile(known, EDGES).tolist()
+        span = channel.high - channel.low
+        if high < FAR_BELOW * channel.high or low > channel.high + FAR_ABOVE * span:
+            raise DataError(
+                f"{path} has {channel.name} from {low:.4g} to {high:.4g}, and the run has learned it from "
+                f"{channel.low:.4g} to {channel.high:.4g}: in another unit?"
+            )
 
 
 class _Enlarging:

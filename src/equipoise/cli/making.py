@@ -303,9 +303,11 @@ def _told(flight: Flight, pilot: Pilot) -> int:
     if flight.reason == GAVE_UP:
         showing.lines([*lines, f"what was seen and tried, and what is left to do: {write_report(folder)}"])
         return NOT_WELL
-    verb = "resume" if flight.reason == STOPPED else "sample"
+    enlarges = "given" in pilot.run.read_recipe().generator.takes
+    usual = f"upscale {folder} SCENE OUT" if enlarges else f"sample {folder}"
     said = last_word(pilot.run.read_journal().events)
-    showing.lines([*lines, *ending(said, folder, f"equipoise {verb} {folder}")])
+    then = f"equipoise resume {folder}" if flight.reason == STOPPED else f"equipoise {usual}"
+    showing.lines([*lines, *ending(said, folder, then)])
     return OK
 
 

@@ -33,7 +33,7 @@ def sample(
         tuple[float, float] | None,
         Parameter(name="--at", help="X Y of the first tile's upper left corner, for GeoTIFF"),
     ] = None,
-    out: Annotated[Path | None, Parameter(name="--out", help="folder; default RUN/samples/seed-S")] = None,
+    out: Annotated[Path | None, Parameter(name="--out", help="folder; default RUN/samples/seed-S or the like")] = None,
     device: Device = "auto",
 ) -> int:
     """Draw samples from a run's best generator."""
@@ -45,7 +45,8 @@ def sample(
         raise RequestError(f"--{'format' if format_ else 'at'} is for tiles: add --tiles")
     asked = sampling.Tiles(format_ or "", at) if tiles else None
     home = run_folder.parent if run_folder.suffix == ".safetensors" else run_folder
-    folder = out or home / "samples" / (f"walk-{seed}" if interpolate else f"seed-{seed}")
+    kind = "walk" if interpolate else "sheet" if sheet else "asked" if condition else "seed"
+    folder = out or home / "samples" / f"{kind}-{seed}"
     written = sampling.sample(
         run_folder,
         folder,

@@ -153,8 +153,9 @@ def _picture(path: Path, bands: Sequence[str]) -> Scene:
 def created(path: Path, scene: Scene, num_bands: int, scale: int) -> Iterator[Canvas]:
     """A picture `scale` times as large as a scene, in the same place on the ground and of the same kind of numbers.
 
-    It appears under its name when it is whole.  Raises `DataError`.
+    It appears under its name when it is whole.  Raises `DataError`, at once where that can be known.
     """
+    _refuse_unfit(path, scene.form, num_bands)
     aside = path.with_name(f".{path.name}.part{path.suffix}")
     try:
         if path.suffix.lower() in GEOTIFF:
@@ -168,6 +169,20 @@ def created(path: Path, scene: Scene, num_bands: int, scale: int) -> Iterator[Ca
         raise DataError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
         aside.unlink(missing_ok=True)
+
+
+def _refuse_unfit(path: Path, form: Form, num_bands: int) -> None:
+    if not path.parent.is_dir():
+        raise DataError(f"no such folder: {path.parent}")
+    suffix = path.suffix.lower()
+    if suffix in GEOTIFF:
+        return
+    if suffix not in Image.registered_extensions():
+        raise DataError(f"{path} has no suffix of a picture; use .png or .tif")
+    if num_bands not in (len(GREY), len(COLOURS)):
+        raise DataError(f"{suffix} cannot hold {num_bands} bands; use .tif")
+    if form.dtype != "uint8":
+        raise DataError(f"{suffix} holds 8 bits, and the scene is {form.dtype}; use .tif")
 
 
 class _GeoTiffCanvas(Canvas):
@@ -194,9 +209,7 @@ class _WholePicture(Canvas):
         try:
             Image.fromarray(rows[:, :, 0] if rows.shape[2] == 1 else rows).save(path)
         except (ValueError, TypeError, KeyError) as error:
-            raise DataError(
-                f"{path.suffix or 'no suffix'} cannot hold {rows.shape[2]} bands; use .png or .tif"
-            ) from error
+            raise DataError(f"{path.suffix} cannot hold {rows.shape[2]} bands; use .png or .tif") from error
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,12 +31,23 @@ def usual_format(space: Space) -> str:
     return {"terrain": "tif", "spectrogram": "fits", "picture": "npz"}[space.shown]
 
 
-def write(sample: Sample, space: Space, folder: Path, name: str, kind: str, place: Place | None) -> list[Path]:
-    """One sample in a format of `FORMATS`.  Raises `RequestError`."""
+def refuse(space: Space, kind: str, place: Place | None) -> None:
+    """Raises `RequestError` where samples of that kind cannot be written so."""
     if kind not in FORMATS:
         raise RequestError(f"there is no format {kind!r}; there are {', '.join(FORMATS)}")
-    if place is not None and kind != "tif":
+    if place is None:
+        return
+    if kind != "tif":
         raise RequestError(f"only GeoTIFF has a place on the ground, and the format is {kind}; leave --at away")
+    if not space.crs:
+        raise RequestError("the data that this was trained on have no reference system; leave --at away")
+    if not all(map(math.isfinite, place)):
+        raise RequestError(f"--at {place[0]:g} {place[1]:g}: two numbers are needed, in the units of {space.crs}")
+
+
+def write(sample: Sample, space: Space, folder: Path, name: str, kind: str, place: Place | None) -> list[Path]:
+    """One sample in a format of `FORMATS`.  Raises `RequestError`."""
+    refuse(space, kind, place)
     return FORMATS[kind](sample, space, folder, name, place)
 
 
@@ -55,8 +67,6 @@ def _tif(sample: Sample, space: Space, folder: Path, name: str, place: Place | N
         "compress": "deflate",
     }
     if place is not None:
-        if not space.crs:
-            raise RequestError("the data that this was trained on have no reference system; leave --at away")
         profile["crs"] = space.crs
     x, y = place or (0.0, 0.0)
     profile["transform"] = rasterio.Affine(_step(space.columns, 1.0), 0.0, x, 0.0, _step(space.rows, -1.0), y)

@@ -55,7 +55,7 @@ def _pushed(plan: Plan, batch: Batch) -> Arguments:
 def _of_channel(channel: Channel, real: Tensor, fake: Tensor) -> Iterator[str]:
     low, high = (0.0, 1.0) if channel.kind == "categorical" else (-1.0, 1.0)
     lowest, highest = fake.amin().item(), fake.amax().item()
-    if lowest < low - TOLERANCE or highest > high + TOLERANCE:
+    if (lowest < low - TOLERANCE or highest > high + TOLERANCE) and not channel.has_tails:
         yield f"the generator's {channel.name} goes from {lowest:.3g} to {highest:.3g}, and may go from {low:g} to 1"
     beyond = ((real < low - TOLERANCE) | (real > high + TOLERANCE)).float().mean().item()
     if beyond > FEW and not channel.has_tails:

@@ -18,6 +18,8 @@ Pixels = NDArray[np.uint8]
 
 SUN_AZIMUTH, SUN_ALTITUDE = 315.0, 45.0
 """In degrees; from the north-west, or hills look like hollows.  GIS programs have the same."""
+METRES_A_DEGREE = 111_320.0
+"""Of latitude; and of longitude at the equator, which is near enough for light and shade."""
 RELIEF_UNITS = frozenset(("m", "ft"))
 """A continuous channel of terrain in one of these is a height, and shown as relief."""
 HEIGHTS = ((38, 70, 83), (42, 127, 98), (138, 177, 125), (233, 196, 106), (214, 140, 90), (240, 235, 230))
@@ -93,6 +95,8 @@ def _layer(values: NDArray[np.float32], channel: Channel, space: Space) -> Pixel
     if channel.unit not in RELIEF_UNITS:
         return tint
     cell = abs(space.rows.step) if space.rows is not None else 1.0
+    if space.rows is not None and space.rows.unit == "degrees":
+        cell *= METRES_A_DEGREE
     light = np.asarray(0.4 + 0.85 * hillshade(values, cell))  # level ground keeps its colour
     return (tint * light[:, :, None]).clip(0, 255).astype(np.uint8)
 
