@@ -478,6 +478,9 @@ def test_the_bands_that_go_together_decide_even_against_each_other() -> None:
     assert align(high, low, names).beside == (0, 0)
     assert len(align(high, np.roll(low, 1, axis=0), names).mismatched) >= 9
     assert align(high, np.zeros_like(low), names).compared == 0
+    copied = low.copy()
+    copied[3] = low[7]  # 3 is wrong; 7, whose low resolution it has, is not
+    assert "7" not in align(high, copied, names).mismatched
 
 
 # Faults.

@@ -25,6 +25,8 @@ COMPARED, VALUES = 256, 2**25
 MOST_MISMATCHED = 0.2
 """Share of pairs that may be closer to the low resolution of others.  A guess: of 11 clear and clouded patches one is,
 by short-wave infrared alone; of pairs that do not belong together nearly all are."""
+AS_CLOSE = 1e-9
+"""Of a correlation: where another pair has a copy of its low resolution, a pair is no less close to its own."""
 REACH = 2
 """Low pixels by which pairs are tried beside their place."""
 SAME_RANGE = 2.0
@@ -72,7 +74,7 @@ def align(high: Patches, low: Patches, names: Sequence[str]) -> Alignment:
     ours, theirs = reduced[told, :, :, mine], low[told, :, :, its]
     alike = np.einsum("ihw,jhw->ij", _unit(ours), _unit(theirs), optimize=True)
     sign = 1.0 if np.trace(alike) >= 0 else -1.0
-    wrong = (sign * alike).argmax(axis=1) != np.arange(len(told))
+    wrong = (sign * alike).max(axis=1) > sign * alike.diagonal() + AS_CLOSE
     beside = _beside(sign * ours, theirs) if min(height, width) > 4 * REACH else (0, 0)
     return Alignment(len(told), tuple(names[at] for at in told[wrong]), beside)
 

@@ -187,7 +187,7 @@ def _gate(job: Job, folder: Path, names: Sequence[str], space: Space) -> Iterato
         refuse_other_range(high, low, job.layout.bands)
     alignment = align(high, low, [names[place] for place in places])
     refuse_misaligned(alignment)
-    yield _alignment(alignment, len(places))
+    yield _alignment(alignment, len(places), len(names))
 
 
 def _in_units(stored: NDArray[Any], space: Space) -> NDArray[np.float32]:
@@ -196,14 +196,15 @@ def _in_units(stored: NDArray[Any], space: Space) -> NDArray[np.float32]:
     return values / BYTE_MIDDLE - 1 if space.is_direct else values
 
 
-def _alignment(found: Alignment, tried: int) -> str:
+def _alignment(found: Alignment, tried: int, total: int) -> str:
     fitting = (
         f"{found.compared - len(found.mismatched)} of {found.compared} pairs are closest to their own low resolution"
     )
     others = f"; not {', '.join(found.mismatched[:NAMED])}" if found.mismatched else ""
     more = f" and {len(found.mismatched) - NAMED} more" if len(found.mismatched) > NAMED else ""
     flat = f"; {tried - found.compared} are too flat to tell" if found.compared < tried else ""
-    return fitting + others + more + flat
+    rest = f"; the other {total - tried} were not compared" if tried < total else ""
+    return fitting + others + more + flat + rest
 
 
 def _notes(job: Job, found: Cut, space: Space, num_seen: int) -> Iterator[str]:
