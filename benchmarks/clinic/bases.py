@@ -105,10 +105,13 @@ def whole(
     batch: int = 64,
     encoder: Encoder | None = None,
 ) -> Recipe:
-    """A recipe with one rate for both sides and no momentum."""
+    """A recipe with one rate for both sides and no momentum.
+
+    What is broken is trained all the same, so that the doctor can be asked about it; see `refusing`.
+    """
     adam, average = Adam(lr=lr, beta1=0.0, beta2=0.99), Average(0.995)
     made = Recipe(source, generator, critic, phases, adam, adam, encoder, average, batch=batch, precision=EXACT)
-    return replace(made, autopilot=Autopilot(mode="off"))
+    return replace(made, autopilot=Autopilot(mode="off"), on_fault="train")
 
 
 def points(source: Source, terms: Mapping[str, Term], d_updates: float = 1.0, steps: int = POINTS_STEPS) -> Recipe:

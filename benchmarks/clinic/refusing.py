@@ -17,6 +17,7 @@ from clinic.rescuing import RECORD, Record
 from clinic.rivals import doctor
 from clinic.running import data_faults
 from equipoise.errors import RequestError
+from equipoise.recipe import Recipe
 from equipoise.run import Where, start
 from equipoise.spec import digest
 
@@ -47,12 +48,21 @@ def carry_to_the_start(case: Case, work: Path, shared: Path | None) -> Record:
     record: Record = {"id": case.id, "recipe": digest(case.recipe), "refused": ""}
     with case.accompanied():
         record["data"] = data_faults(recipe, where)
-        try:
-            start(recipe, where, folder / "run").close()
-        except RequestError as refusal:
-            record["refused"] = str(refusal)
-    record["causes"] = list(doctor(until(trace_of(folder / "run", record), 0)).causes)
-    shutil.rmtree(folder / "run", ignore_errors=True)
+        record["refused"] = _refusal(replace(recipe, on_fault="refuse"), where, folder / "refuse")
+        _refusal(replace(recipe, on_fault="train"), where, folder / "train")  # so that the doctor can be asked
+    begun = folder / "train"
+    seen = {**record, "refused": "" if begun.exists() else record["refused"]}
+    record["causes"] = list(doctor(until(trace_of(begun, seen), 0)).causes)
+    shutil.rmtree(begun, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / RECORD).write_text(json.dumps(record))
     return record
+
+
+def _refusal(recipe: Recipe, where: Where, folder: Path) -> str:
+    """Why a run is refused; nothing where it begins, and then it lies in the folder."""
+    try:
+        start(recipe, where, folder).close()
+    except RequestError as refusal:
+        return str(refusal)
+    return ""
