@@ -235,7 +235,7 @@ def test_a_size_set_by_hand_stays(tmp_path: Path) -> None:
 
 def test_it_trains_and_its_recipe_says_what_it_decided(tmp_path: Path) -> None:
     save_noise(tmp_path / "data", 40, (16, 16))
-    out = train(recipes.load("auto"), tmp_path / "data", out=tmp_path / "run", budget="3steps", device="cpu")
+    out = train(replace(recipes.load("auto"), on_fault="train"), tmp_path / "data", out=tmp_path / "run", budget="3steps", device="cpu")
     written = recipes_of(out)
     assert written.tailor is None
     assert written.phases["main"].length.amount == 3
@@ -260,7 +260,8 @@ def test_a_recipe_without_augmentation_is_fitted_too() -> None:
 
 def test_it_is_rehearsed_as_it_would_be_trained(tmp_path: Path) -> None:
     save_noise(tmp_path, 40, (16, 16))
-    recipe = as_set(recipes.load("auto"), ["source.size=16", "generator.width=16", "critic.width=16"])
+    settings = ["source.size=16", "generator.width=16", "critic.width=16", "on_fault=train"]
+    recipe = as_set(recipes.load("auto"), settings)
     done = rehearse(recipe, Where(tmp_path, device="cpu"), Budget.parse("200steps"))
     (phase,) = done.phases
     assert 20 <= phase.steps <= 200

@@ -288,10 +288,12 @@ def _fly(pilot: Pilot, session: Session, view: View) -> int:
     with view if leads else contextlib.nullcontext():
         flight = pilot.fly(session)
     leave_world()
-    return _told(flight, pilot) if leads else OK
+    enlarges = "given" in session.plan.recipe.generator.takes
+    return _told(flight, pilot, "upscale {} SCENE OUT" if enlarges else "sample {}") if leads else OK
 
 
-def _told(flight: Flight, pilot: Pilot) -> int:
+def _told(flight: Flight, pilot: Pilot, use: str = "sample {}") -> int:
+    """The last lines; `use` is the verb for a run that has come to its end."""
     from equipoise import showing
     from equipoise.attending import ending, last_word
     from equipoise.piloting import GAVE_UP
@@ -303,11 +305,9 @@ def _told(flight: Flight, pilot: Pilot) -> int:
     if flight.reason == GAVE_UP:
         showing.lines([*lines, f"what was seen and tried, and what is left to do: {write_report(folder)}"])
         return NOT_WELL
-    enlarges = "given" in pilot.run.read_recipe().generator.takes
-    usual = f"upscale {folder} SCENE OUT" if enlarges else f"sample {folder}"
+    then = "resume {}" if flight.reason == STOPPED else use
     said = last_word(pilot.run.read_journal().events)
-    then = f"equipoise resume {folder}" if flight.reason == STOPPED else f"equipoise {usual}"
-    showing.lines([*lines, *ending(said, folder, then)])
+    showing.lines([*lines, *ending(said, folder, f"equipoise {then.format(folder)}")])
     return OK
 
 
