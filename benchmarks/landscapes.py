@@ -66,6 +66,10 @@ def without_diversity() -> Recipe:
 CONTENDERS: dict[str, Callable[[], Recipe]] = {
     "recipe": recipe,
     "cold": cold,
+    "weak reading": changed(
+        phases__ramp__terms__reads__weight=0.5,
+        phases__play__terms__reads__weight=0.5,
+    ),
     "no diversity": without_diversity,
     "perceptual": changed(phases__play__terms__perceptual__weight=0.1),
     "unclamped": changed(
@@ -80,6 +84,7 @@ CONTENDERS: dict[str, Callable[[], Recipe]] = {
 MEANING = {
     "recipe": "recipe landscapes",
     "cold": "without the autoencoder first",
+    "weak reading": "weight 0.5 of the readings, the notes'",
     "no diversity": "without the term diversity",
     "perceptual": "perceptual weight 0.1 from the start of the game",
     "unclamped": "gamma unbounded, multiplier 0.1 to 3, beta times 10",

@@ -235,7 +235,13 @@ def test_a_size_set_by_hand_stays(tmp_path: Path) -> None:
 
 def test_it_trains_and_its_recipe_says_what_it_decided(tmp_path: Path) -> None:
     save_noise(tmp_path / "data", 40, (16, 16))
-    out = train(replace(recipes.load("auto"), on_fault="train"), tmp_path / "data", out=tmp_path / "run", budget="3steps", device="cpu")
+    out = train(
+        replace(recipes.load("auto"), on_fault="train"),
+        tmp_path / "data",
+        out=tmp_path / "run",
+        budget="3steps",
+        device="cpu",
+    )
     written = recipes_of(out)
     assert written.tailor is None
     assert written.phases["main"].length.amount == 3
