@@ -178,7 +178,8 @@ def _begun(run: RunFolder, out: RunFolder, entry: checkpoint.Entry, trial: Trial
     if best is not None:
         session.keep_best(best)
     try:
-        session.begin(_beginning(run, trial, session, data), best)
+        session.begin(_beginning(run, trial, session, data))
+        session.open(best)
     except BaseException:
         session.close()
         raise

@@ -159,6 +159,7 @@ def start(
             )
         )
         _refuse_unsound(session)
+        session.open()
     except BaseException:  # Ctrl-C too: what has no checkpoint yet is no run, and must not look like one
         session.close()
         if plan.world.leads:

@@ -155,18 +155,21 @@ class Session:
         self._marker.restore(snapshot["choice"], self.step, self._best_by)
         self._saved_step = self.step
 
-    def begin(self, event: Started | Resumed, best: float | None = None) -> None:
-        """Announce the run.  A new one shows real and untrained samples, and saves, before its first step.
-
-        `best` is the score of the generator that it begins with, where that is the best so far.
-        """
+    def begin(self, event: Started | Resumed) -> None:
+        """Announce the run, and test a new one: what is `unsound` is known then."""
         if self.plan.world.leads:
             self._record = Record(self.folder, self.plan.recipe, self._listeners)
         self.is_new = isinstance(event, Started)
         self._announce(event)
         if self._record is not None:
             self._prove(event)
-        if self.is_new and self._record is not None:
+
+    def open(self, best: float | None = None) -> None:
+        """Show real and untrained samples, and save, before the first step of a new run.
+
+        `best` is the score of the generator that it begins with, where that is the best so far.
+        """
+        if self._record is not None:
             self._picture("reals.png", self._sheets.reals())
             self._picture("fakes_init.png", self._sheets.fakes(self.state.average))
             self._save(best, is_best=best is not None)
