@@ -177,6 +177,17 @@ def test_a_scene_in_other_numbers_is_refused(tmp_path: Path, dtype: str, low: fl
     assert not large.exists()
 
 
+def test_decibels_are_no_other_unit(tmp_path: Path) -> None:
+    """Radar backscatter lies below 0 throughout."""
+    rasterio = pytest.importorskip("rasterio", reason="rasterio is an extra")
+    scene, large, bands = tmp_path / "scene.tif", tmp_path / "large.tif", (Channel("VV", -22.0, -2.0),)
+    profile = {"driver": "GTiff", "height": 40, "width": 40, "count": 1, "dtype": "float32"}
+    with rasterio.open(scene, "w", transform=rasterio.Affine(10, 0, 0, 0, -10, 0), **profile) as file:
+        file.write(np.random.default_rng(1).uniform(-20, -4, (1, 40, 40)).astype(np.float32))
+    upscale(enlarger(tmp_path, bands), scene, large, "cpu")
+    assert large.exists()
+
+
 def test_a_deep_scene_does_not_become_a_picture_of_8_bits(tmp_path: Path) -> None:
     rasterio = pytest.importorskip("rasterio", reason="rasterio is an extra")
     scene, bands = tmp_path / "scene.tif", tuple(Channel(name, 0.0, 4000.0) for name in ("B04", "B03", "B02"))

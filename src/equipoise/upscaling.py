@@ -109,7 +109,8 @@ def _refuse_other_numbers(path: Path, scene: Scene, given: Space) -> None:
             continue
         low, high = np.quantile(known, EDGES).tolist()
         span = channel.high - channel.low
-        if high < FAR_BELOW * channel.high or low > channel.high + FAR_ABOVE * span:
+        is_tiny = channel.low >= 0.0 and high < FAR_BELOW * channel.high  # decibels and depths are below 0 as they are
+        if is_tiny or low > channel.high + FAR_ABOVE * span:
             raise DataError(
                 f"{path} has {channel.name} from {low:.4g} to {high:.4g}, and the run has learned it from "
                 f"{channel.low:.4g} to {channel.high:.4g}: in another unit?"
