@@ -1,16 +1,17 @@
 """Radio bursts: which of the notes' remedies really helps a DCGAN that starts as theirs did?
 
     python benchmarks/bursts.py --shared FOLDER [--steps 1400] [--minutes 4] [--seeds 3] [--only start slower ...]
-        [--files csv|fits] [--work FOLDER]
+        [--files csv|fits] [--scale linear|asinh] [--size 64|128] [--work FOLDER]
 
 FOLDER is the folder of real data.  The burst-like windows of both sets are written as CSV files, as the notes' author
 has them; those of every fourth recording are set apart, and everything is measured against them.  Windows of 128 by 128
 become 64 by 64.  First the notes' failing start: a DCGAN with one rate for both sides, hard labels and no penalty; then
 each of their remedies alone; then all that they ended up with, each for so many steps, which are about four minutes of
-one core; then recipe ``bursts``, which fits itself to the time, in so many minutes.  With ``--files fits`` the recipe
-alone, on the recordings of ``pycallisto`` themselves: overlapping windows in which something stands out, most of them
-of one type II burst; measured against the run's own data, the hours held out first.  Stopped and started again, it goes
-on where it was.
+one core; then recipe ``bursts``, which fits itself to the time, in so many minutes.  All of them see intensities on
+one scale, evenly or by asinh, and are measured on it.  With ``--size 128`` windows keep their size and networks have
+the notes' width of 64.  With ``--files fits`` the recipe alone, on its own scale, on the recordings of ``pycallisto``
+themselves: overlapping windows in which something stands out, most of them of one type II burst; measured against the
+run's own data, the hours held out first.  Stopped and started again, it goes on where it was.
 """
 
 from __future__ import annotations
@@ -44,13 +45,15 @@ SETS = ("pycallisto", "morneventer")
 OF_POLARISATION = ("test3", "test4", "0p.fit")
 SET_APART = 4
 """Every so-many-th recording."""
-WINDOWS = Spectrogram(size=128, average=2, low=-32.0, high=64.0)
+WINDOWS = Spectrogram(size=128, low=-32.0, high=64.0)
 """With a range of its own, so that all windows are read alike."""
-RECORDINGS = Spectrogram(size=128, average=2, stride=16, least_peak=6.0)
+ASINH = replace(WINDOWS, scale="asinh", knee=3.0, origin=0.0)
+RECORDINGS = Spectrogram(size=128, average=2, stride=16, least_peak=6.0, scale="asinh")
 """An eighth of a window from one to the next: few minutes of the sky are loud."""
 SHOWN = ("kernel", "frechet", "precision", "recall", "coverage", "diversity", "spectrum")
 OF_COPIES = ("memory", "copying")
 OF_RECORDINGS = (*SHOWN, *OF_COPIES, "nearest")
+USUAL = "64 pixels, linear scale, "
 SURE = 0.99
 """D(x) from which the critic has left the generator behind."""
 
@@ -93,9 +96,16 @@ def as_repaired() -> Recipe:
     )
 
 
-def of_house(upsampling: str = "transposed", source: Spectrogram = WINDOWS) -> Recipe:
-    edits = [Edit("source", value=encode(source)), Edit("generator.upsampling", value=upsampling)]
-    return edited(recipes.load("bursts"), edits)
+def of_house(upsampling: str = "transposed") -> Recipe:
+    return edited(recipes.load("bursts"), [Edit("generator.upsampling", value=upsampling)])
+
+
+def seen(recipe: Recipe, source: Spectrogram) -> Recipe:
+    """On windows of the source, and where these are large with the notes' width."""
+    edits = [Edit("source", value=encode(source))]
+    if source.average == 1 and recipe.tailor is None:
+        edits += [Edit("generator.width", value=64), Edit("critic.width", value=64)]
+    return edited(recipe, edits)
 
 
 @dataclass(frozen=True)
@@ -145,8 +155,9 @@ def trial(who: str, seed: int, options: argparse.Namespace) -> Verdict:
     ours, against = windows(options.shared, options.work / "windows")
     contender = CONTENDERS[who]
     budget = Budget(seconds=60.0 * options.minutes) if contender.fits_itself else Budget(Span(options.steps))
-    recipe = replace(contender.recipe(), seed=seed)
-    folder = options.work / f"{who}-{seed}"
+    source = replace(ASINH if options.scale == "asinh" else WINDOWS, average=128 // options.size)
+    recipe = replace(seen(contender.recipe(), source), seed=seed)
+    folder = options.work / f"{who}-{options.scale}-{options.size}-{seed}"
 
     def make() -> Verdict:
         found = trained(recipe, Where(ours, device="cpu"), folder, budget)
@@ -165,7 +176,7 @@ def sureness(run: Path) -> Verdict:
 
 
 def of_recordings(seed: int, options: argparse.Namespace) -> Verdict:
-    recipe, budget = replace(of_house(source=RECORDINGS), seed=seed), Budget(seconds=60.0 * options.minutes)
+    recipe, budget = replace(seen(of_house(), RECORDINGS), seed=seed), Budget(seconds=60.0 * options.minutes)
     folder = options.work / f"fits-{seed}"
 
     def make() -> Verdict:
@@ -197,6 +208,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1400, help="of training for each of the others")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--files", choices=("csv", "fits"), default="csv")
+    parser.add_argument("--scale", choices=("linear", "asinh"), default="linear", help="of CSV windows")
+    parser.add_argument("--size", choices=(64, 128), type=int, default=64, help="of CSV windows, in pixels")
     parser.add_argument("--only", choices=CONTENDERS, nargs="+", default=list(CONTENDERS))
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "equipoise-bursts")
     options = parser.parse_args()
@@ -223,7 +236,9 @@ def main() -> None:
         Result(f"{CONTENDERS[who].what}: share of the run with D(x) above {SURE}", over_seeds([v["sure"] for v in of]))
         for who, of in found.items()
     ]
-    report(f"Radio bursts, {options.steps} steps or {options.minutes:g} minutes each, {options.seeds} seeds", rows)
+    length = f"{options.steps} steps or {options.minutes:g} minutes each, {options.seeds} seeds"
+    of = f"{options.size} pixels, {options.scale} scale, "
+    report(f"Radio bursts, {'' if of == USUAL else of}{length}", rows)
 
 
 if __name__ == "__main__":

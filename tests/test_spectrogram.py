@@ -223,6 +223,43 @@ def test_the_range_is_that_of_nearly_all_values_or_what_was_declared(tmp_path: P
     assert any("cut off" in note for note in narrow.notes)
 
 
+def test_on_a_scale_of_asinh_values_come_back_as_they_were_and_faint_ones_take_more_of_it(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    write(folder / "a.fit", sky())
+    bent = replace(SMALL, scale="asinh")
+    corpus = read(bent, folder)
+    channel = corpus.space.channels[0]
+    raw = sky()[:16].astype(float)
+    expected = raw - np.median(raw, axis=1, keepdims=True)
+    assert channel.origin == 0.0
+    assert channel.knee == pytest.approx(3 * 1.4826, rel=0.01), "half of the noise is 1 from the median"
+    np.testing.assert_allclose(world(corpus)[2], expected[:, 32:48], atol=1.01 * channel.float16_error)
+    faint, bright = (float(channel.share(4.0) - channel.share(0.0)), float(channel.share(60.0) - channel.share(56.0)))
+    assert faint > 5 * bright
+    np.testing.assert_allclose(channel.from_scale(channel.to_scale([-20.0, 0.5, 60.0])), [-20.0, 0.5, 60.0])
+    assert any("asinh: even up to" in note for note in corpus.notes)
+    given = read(replace(bent, knee=2.0, origin=1.0), folder).space
+    assert (given.channels[0].knee, given.channels[0].origin) == (2.0, 1.0)
+    assert list(corpus.space.differences(given)), "runs on other scales do not stand beside one another"
+
+
+def test_a_run_on_a_scale_of_asinh_reads_and_writes_the_unit_of_its_files(tmp_path: Path) -> None:
+    folder, other = tmp_path / "data", tmp_path / "other"
+    for at in range(4):
+        write(folder / f"{at}.fit", sky(at), hour=at)
+        write(other / f"{at}.fit", sky(at + 4), hour=at)
+    source = replace(SMALL, scale="asinh")
+    space = read(source, folder).space
+    run = train(replace(tiny.images(3), source=source), folder, out=tmp_path / "run", device="cpu")
+    sample(run, tmp_path / "out", 2, tiles=Tiles(), device="cpu")
+    with fits.open(tmp_path / "out" / "tiles" / "00001.fits") as file:
+        assert -20.001 <= file[0].data.min() <= file[0].data.max() <= 60.001
+        middle = float(space.channels[0].from_scale(0.0))
+        assert file[0].data.mean() == pytest.approx(middle, abs=0.5), "what is hardly trained draws the middle"
+    assert read(source.onto(space), other).space == space
+    assert evaluate(run, other, device="cpu").num_held_out is None
+
+
 def test_nothing_to_read_is_one_clear_line(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     folder.mkdir()

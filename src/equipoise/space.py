@@ -3,7 +3,7 @@
 A channel is kept in one of two forms (`Channel.stored`) and seen by the networks in a third::
 
     in the world      elevation in m, class codes, bytes      what people give and get
-    in the corpus     the same, or scaled to [-1, 1]; of categories the place in the table of classes
+    in the corpus     the same, or scaled to [-1, 1], evenly or by asinh; of categories the place in the table
     to the networks   one plane in [-1, 1]; of categories one plane a class, 1 where it is and 0 elsewhere
 
 `equipoise.data.codec` goes back and forth.
@@ -15,6 +15,9 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 Kind = Literal["continuous", "categorical"]
 Colour = tuple[int, int, int]
@@ -47,6 +50,11 @@ class Channel:
     classes: tuple[Class, ...] = ()
     has_tails: bool = False
     """Whether some values lie beyond `low` and `high`, which then are percentiles of the data and not its ends."""
+    knee: float | None = None
+    """The scale is that of asinh((value - origin) / knee): even up to the knee, logarithmic beyond (Lupton et al. 1999,
+    arXiv:astro-ph/9903081); nothing for one that is even throughout.  Of a channel that is stored scaled."""
+    origin: float = 0.0
+    """What such a scale counts from, either way."""
 
     @property
     def planes(self) -> int:
@@ -64,9 +72,31 @@ class Channel:
     def float16_error(self) -> float:
         """How far a value can be from what was read after it was kept as a float16 in [-1, 1], in its unit.
 
-        Half of the distance of neighbours below 1, which is 2^-11.
+        Half of the distance of neighbours below 1, which is 2^-11, where a step of the scale is worth most.
         """
-        return (self.high - self.low) / 2 * 2.0**-12
+        low, high = (float(self._bent(end)) for end in (self.low, self.high))
+        furthest = max(abs(end - self.origin) for end in (self.low, self.high))
+        worth = 1.0 if self.knee is None else math.hypot(furthest, self.knee)
+        return (high - low) / 2 * worth * 2.0**-12
+
+    def to_scale(self, values: ArrayLike) -> NDArray[Any]:
+        """Values [...] in its unit as they are scaled: `low` is -1 and `high` is 1."""
+        return self.share(values) * 2.0 - 1.0
+
+    def share(self, values: ArrayLike) -> NDArray[Any]:
+        """How far up its scale values [...] lie: 0 at `low` and 1 at `high`."""
+        low, high = (float(self._bent(end)) for end in (self.low, self.high))
+        shares: NDArray[Any] = (self._bent(values) - low) / (high - low)
+        return shares
+
+    def from_scale(self, scaled: ArrayLike) -> NDArray[Any]:
+        """The inverse of `to_scale`."""
+        low, high = (float(self._bent(end)) for end in (self.low, self.high))
+        bent: NDArray[Any] = (np.asarray(scaled) + 1.0) / 2.0 * (high - low) + low
+        return bent if self.knee is None else np.sinh(bent) * self.knee + self.origin
+
+    def _bent(self, values: ArrayLike) -> NDArray[Any]:
+        return np.asarray(values) if self.knee is None else np.arcsinh((np.asarray(values) - self.origin) / self.knee)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +239,8 @@ def _codes(channel: Channel) -> str:
 
 
 def _range(channel: Channel) -> str:
-    return f"{channel.low:g} to {channel.high:g} {channel.unit}".rstrip()
+    bent = f", asinh beyond {channel.knee:g} from {channel.origin:g}" if channel.knee is not None else ""
+    return f"{channel.low:g} to {channel.high:g} {channel.unit}".rstrip() + bent
 
 
 def _conditions(space: Space) -> str:

@@ -165,7 +165,7 @@ def _constant_channels(corpus: Corpus, seen: Statistics, home: str) -> Iterator[
 def _unused_range(corpus: Corpus, seen: Statistics, home: str) -> Iterator[Finding]:
     """Deep pictures cut to 8 bits, or fractions cut to whole numbers."""
     for channel, low, high in zip(corpus.space.channels, seen.low, seen.high, strict=True):
-        reached = (high - channel.low) / (channel.high - channel.low)
+        reached = float(channel.share(high))
         if low == high or reached >= NARROW or corpus.space.is_points:
             continue
         evidence = (f"values from {low:g} to {high:g}, of {channel.low:g} to {channel.high:g}",)
@@ -204,8 +204,7 @@ def _stray_values(corpus: Corpus, seen: Statistics, home: str) -> Iterator[Findi
 
 def _between(channel: Channel, places: NDArray[np.intp], count: int) -> str:
     """The range that some of `count` equal steps cover, to within a step."""
-    step = (channel.high - channel.low) / count
-    low, high = channel.low + places.min() * step, channel.low + (places.max() + 1) * step
+    low, high = channel.from_scale(np.array([places.min(), places.max() + 1]) / count * 2.0 - 1.0)
     return f"about {low:.4g} to {high:.4g} {channel.unit}".rstrip()
 
 

@@ -22,12 +22,12 @@ def to_planes(stored: Tensor, space: Space) -> Samples:
 
 def to_world(samples: Samples, space: Space) -> NDArray[np.float32]:
     """Samples as the networks make them, in units of the world [N, C, H, W]; of categories the likeliest code."""
-    parts, at = [], 0
+    parts: list[NDArray[np.float32]] = []
+    at = 0
     for channel in space.channels:
         parts.append(_world(samples[:, at : at + channel.planes], channel))
         at += channel.planes
-    world: NDArray[np.float32] = torch.stack(parts, dim=1).numpy()
-    return world
+    return np.stack(parts, axis=1)
 
 
 def from_stored(stored: NDArray[np.generic], space: Space) -> NDArray[np.float32]:
@@ -38,7 +38,7 @@ def from_stored(stored: NDArray[np.generic], space: Space) -> NDArray[np.float32
             codes = np.array([item.code for item in channel.classes], dtype=np.float32)
             world[:, at] = codes[world[:, at].astype(np.intp)]
         elif channel.stored == "scaled":
-            world[:, at] = (world[:, at] + 1.0) / 2.0 * (channel.high - channel.low) + channel.low
+            world[:, at] = channel.from_scale(world[:, at])
     return world
 
 
@@ -53,9 +53,11 @@ def _planes(stored: Tensor, channel: Channel) -> Tensor:
     return (values - (channel.high + channel.low) / 2) / ((channel.high - channel.low) / 2)
 
 
-def _world(planes: Tensor, channel: Channel) -> Tensor:
+def _world(planes: Tensor, channel: Channel) -> NDArray[np.float32]:
     """[N, planes, H, W] to [N, H, W]."""
     if channel.kind == "categorical":
-        codes = torch.tensor([item.code for item in channel.classes], dtype=torch.float32)
-        return codes[planes.argmax(1)]
-    return (planes[:, 0] + 1.0) / 2.0 * (channel.high - channel.low) + channel.low
+        codes = np.array([item.code for item in channel.classes], dtype=np.float32)
+        chosen: NDArray[np.float32] = codes[planes.argmax(1).numpy()]
+        return chosen
+    world: NDArray[np.float32] = channel.from_scale(planes[:, 0].numpy())
+    return world

@@ -34,6 +34,9 @@ SAMPLED = 4096
 """Values of each file from which the range is told."""
 PATCH = 8
 """Pixels a side over which a peak is averaged: a burst is larger, a spark is not."""
+KNEE_STDS, STD_OF_MEDIAN, LEAST_KNEE = 3.0, 1.4826, 0.01
+"""The knee in standard deviations of the noise; theirs from the median distance to the median (as of a normal
+distribution); the knee as a share of the range where most values are the same."""
 SAME_MHZ = 0.5
 LISTED = 4
 SAME_STEP = 1e-3
@@ -55,6 +58,9 @@ class Spectrogram(Source):
     what rises above the quiet sun and the receiver.  CSV windows are taken as they are.  The range becomes -1 to 1:
     `low` and `high`, or all but the share `cut` of values at either end; what lies beyond is cut off, and counted.
 
+    On a `scale` of ``asinh`` a faint burst is seen beside a bright one: even within `knee` of `origin`, logarithmic
+    beyond.  They are in the data's unit; without them the median, and three times the noise around it.
+
     Rows go from the highest frequency down, whichever way a file has them.  Files may differ in their frequencies,
     which is told; windows then have no frequency axis.  Channels below the window's are not used, which is told too.
 
@@ -74,6 +80,9 @@ class Spectrogram(Source):
     least_peak: Annotated[float, Knob("of the brightest patch above the median", low=0)] = 0.0
     low: float | None = None
     high: float | None = None
+    scale: Literal["linear", "asinh"] = "linear"
+    knee: Annotated[float | None, Knob("from the origin, up to which asinh is even", above=0)] = None
+    origin: Annotated[float | None, Knob("value that asinh counts from")] = None
     cut: Annotated[float, Knob("share of values cut off at either end", low=0, high=0.1)] = 0.001
 
     def problems(self) -> Iterator[Problem]:
@@ -89,7 +98,9 @@ class Spectrogram(Source):
         return (self.size, self.size) if isinstance(self.size, int) else self.size
 
     def onto(self, space: Space) -> Self:
-        return replace(self, low=space.channels[0].low, high=space.channels[0].high)
+        of = space.channels[0]
+        fixed = replace(self, low=of.low, high=of.high)
+        return fixed if of.knee is None else replace(fixed, scale="asinh", knee=of.knee, origin=of.origin)
 
     def native_side(self, path: Path | None) -> int | None:
         return None
@@ -191,7 +202,8 @@ def build(
     used = [name for name in job.names if name not in survey.reasons]
     if not used:
         raise DataError(_nothing(job, survey))
-    low, high = _range(job.source, np.concatenate(survey.sampled))
+    unit = "" if job.reads_csv else next(iter(survey.units.values()))
+    channel = _channel(job.source, np.concatenate(survey.sampled), unit)
     height, width = (side // job.source.average for side in job.source.shape)
     left_out = [LeftOut(name, reason) for name, reason in survey.reasons.items()]
     origins: list[str] = []
@@ -207,9 +219,9 @@ def build(
             quiet += int((~loud).sum())
             windows = _averaged(windows[loud], job.source.average)
             require(windows.size * 2)
-            beyond += int(((windows < low) | (windows > high)).sum())
+            beyond += int(((windows < channel.low) | (windows > channel.high)).sum())
             total += windows.size
-            scaled = ((windows.clip(low, high) - low) / (high - low) * 2.0 - 1.0).astype(np.float16)[..., None]
+            scaled = channel.to_scale(windows.clip(channel.low, channel.high)).astype(np.float16)[..., None]
             file.write(np.ascontiguousarray(scaled).tobytes())
             sums.append(checksums(scaled))
             kept = [place for place, is_loud in zip(places, loud, strict=True) if is_loud]
@@ -221,21 +233,16 @@ def build(
             raise DataError(f"only {len(names)} windows can be used, and {FEWEST} are needed; {quiet} were too quiet")
         file.seek(0)
         file.write(header((len(names), height, width, 1), np.dtype(np.float16)))
-    unit = "" if job.reads_csv else next(iter(survey.units.values()))
     if quiet:
         reason = " ".join(f"no patch {job.source.least_peak:g} {unit} above the median".split())
         left_out.append(LeftOut(f"{quiet} windows", reason, quiet, is_asked=True))
-    space = Space(
-        (Channel("intensity", low, high, "continuous", unit, "scaled"),),
-        height,
-        width,
-        "spectrogram",
-        *_axes(job, survey),
-    )
+    space = Space((channel,), height, width, "spectrogram", *_axes(job, survey))
     notes = (
         f"{len(names)} windows from {len(used)} {'CSV' if job.reads_csv else 'FITS'} files",
-        f"{beyond / total:.2%} of all values lie beyond {low:g} to {high:g} {unit}".rstrip() + " and are cut off",
-        f"values are kept to within {space.channels[0].float16_error:.2g} {unit}".rstrip(),
+        f"{beyond / total:.2%} of all values lie beyond {channel.low:g} to {channel.high:g} {unit}".rstrip()
+        + " and are cut off",
+        f"values are kept to within {channel.float16_error:.2g} {unit}".rstrip(),
+        *_notes_on_scale(channel),
         *([f"{job.num_beside} CSV files are not read; source.files=csv reads them instead"] if job.num_beside else []),
         *_notes_on_frequencies(job, survey),
     )
@@ -312,6 +319,27 @@ def _range(source: Spectrogram, values: NDArray[np.float32]) -> tuple[float, flo
     if low >= high:
         raise DataError(f"nearly all values are {low:g}: there is nothing to learn; look at the files")
     return low, high
+
+
+def _channel(source: Spectrogram, values: NDArray[np.float32], unit: str) -> Channel:
+    """Its range and its scale, by some of all values."""
+    low, high = _range(source, values)
+    if source.scale == "linear":
+        return Channel("intensity", low, high, "continuous", unit, "scaled")
+    origin = float(np.median(values)) if source.origin is None else source.origin
+    noise = STD_OF_MEDIAN * float(np.median(np.abs(values - origin)))
+    knee = source.knee or KNEE_STDS * noise or LEAST_KNEE * (high - low)
+    return Channel("intensity", low, high, "continuous", unit, "scaled", knee=_short(knee), origin=_short(origin))
+
+
+def _short(number: float) -> float:
+    return float(f"{number:.3g}")
+
+
+def _notes_on_scale(channel: Channel) -> Iterator[str]:
+    if channel.knee is not None:
+        knee = f"{channel.knee:g} {channel.unit}".rstrip()
+        yield f"the scale is asinh: even up to {knee} from {channel.origin:g}, logarithmic beyond"
 
 
 def _windows(values: NDArray[np.float32], source: Spectrogram) -> tuple[Windows, list[int]]:

@@ -86,9 +86,7 @@ def measure(corpus: Corpus) -> Statistics:
     seen = counts if bytewise else None
     for at, channel in enumerate(corpus.space.channels):
         if channel.stored == "scaled":
-            low[at], high[at] = (
-                (end + 1.0) / 2.0 * (channel.high - channel.low) + channel.low for end in (low[at], high[at])
-            )
+            low[at], high[at] = channel.from_scale([low[at], high[at]])
     classes = {at: np.concatenate(parts) for at, parts in shares.items()}
     return Statistics(low, high, bad, std, along, down, seen, tuple(sorted(equal)), duplicates, classes, steps)
 

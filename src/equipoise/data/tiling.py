@@ -245,7 +245,7 @@ def _stored(values: Values, channel: Channel) -> tuple[NDArray[np.float64], NDAr
     """As the corpus keeps them, and where that is anything."""
     known = ~np.isnan(values)
     if channel.kind == "continuous":
-        return np.where(known, (values - channel.low) / (channel.high - channel.low) * 2.0 - 1.0, 0.0), known
+        return np.where(known, channel.to_scale(values), 0.0), known
     codes = _codes(channel)
     order = np.argsort(codes)
     places = order[np.searchsorted(codes, np.where(known, values, codes[0]), sorter=order).clip(max=len(codes) - 1)]

@@ -111,8 +111,8 @@ def interpolated(given: Samples, space: Space) -> Samples | None:
     return bicubic(given, space.scale)
 
 
-def _ranges(space: Space) -> list[tuple[str, float, float]]:
-    return [(channel.name, channel.low, channel.high) for channel in space.channels]
+def _ranges(space: Space) -> list[tuple[str, float, float, float | None]]:
+    return [(channel.name, channel.low, channel.high, channel.knee) for channel in space.channels]
 
 
 def angle(made: Samples, real: Samples, space: Space) -> PerSample:

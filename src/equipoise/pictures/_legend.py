@@ -58,7 +58,8 @@ def _items(samples: NDArray[np.float32], space: Space) -> Iterator[Item]:
             yield from _classes(samples[:, at], channel)
         else:
             colours = INTENSITIES if space.shown == "spectrogram" else colours_of(channel)
-            yield _bar(colours), f"{channel.name} {channel.low:g} to {channel.high:g} {channel.unit}".rstrip()
+            bent = "" if channel.knee is None else ", by asinh"
+            yield _bar(colours), f"{channel.name} {channel.low:g} to {channel.high:g} {channel.unit}".rstrip() + bent
 
 
 def _classes(codes: NDArray[np.float32], channel: Channel) -> Iterator[Item]:

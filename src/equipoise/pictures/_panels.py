@@ -60,8 +60,7 @@ def _of_bands(levels: NDArray[np.float32], space: Space) -> Pixels:
 
 def scaled(values: NDArray[np.float32], channel: Channel) -> NDArray[np.float32]:
     """0 at the channel's lowest value and 1 at its highest; what lies beyond is cut."""
-    shares: NDArray[np.float32] = ((values - channel.low) / (channel.high - channel.low)).clip(0.0, 1.0)
-    return shares
+    return channel.share(values).clip(0.0, 1.0)
 
 
 def ramp(shares: NDArray[np.float32], colours: Sequence[tuple[int, int, int]]) -> Pixels:

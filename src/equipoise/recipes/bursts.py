@@ -16,7 +16,7 @@ def bursts() -> Recipe:
     """Adaptive augmentation that is valid for a spectrogram: shifts in time, and gain."""
     return Recipe(
         summary="windows of radio spectrograms from FITS or CSV files, a few hundred of them",
-        source=Spectrogram(size=128),
+        source=Spectrogram(size=128, scale="asinh"),
         generator=DcganGenerator(latent=100, width=FIRST_WIDTH),
         critic=DcganCritic(width=FIRST_WIDTH, norm="none", weights="he"),
         phases={"main": relativistic.phase(STEPS)},
@@ -32,6 +32,7 @@ def bursts() -> Recipe:
             "source.average": "as they were recorded",
             "source.step_s": "e-CALLISTO's usual four spectra a second",
             "source.least_peak": "all windows; what counts as quiet depends on the receiver",
+            "source.scale": "measured: bright bursts are drawn, and faint ones are seen",
             "source.cut": "guess: sparks of interference would take the range otherwise",
             "generator.latent": "Radford et al. 2016, arXiv:1511.06434: 100",
             **relativistic.REASONS,
