@@ -57,7 +57,7 @@ Truth = Literal["modes", "features", "channels", "asked", "pairs"]
 """How the outcome is known; see `outcome`."""
 EVALUATIONS = 10
 TICK_STEPS = 10
-POINTS_STEPS, PICTURES_STEPS = 2000, 1000
+POINTS_STEPS, GRID_STEPS, PICTURES_STEPS = 2000, 5000, 1000
 FEW_POINTS = 6400
 """100 batches: a window of an epoch is then not longer than one of the doctor's own."""
 EXACT = Precision("float32", "contiguous")
@@ -141,14 +141,15 @@ NARROW, NARROW_SPECTRAL = replace(PLAIN, width=8), replace(SPECTRAL, width=8)
 PERCEPTRON = MlpCritic(width=128, depth=3)
 RING, GRID = Ring(count=FEW_POINTS, std=0.05), Grid(count=FEW_POINTS, std=0.2)
 STACKED = StackedDigits(count=4000)
+SHAPES = Shapes(count=2000, size=16)
 
 
 def _of_points() -> dict[str, Callable[[], Recipe]]:
     return {
         "ring-bce": lambda: points(RING, {"game": BCE(), "r1": R1(weight=0.05)}),
         "ring-lsgan": lambda: points(RING, {"game": LeastSquares(), "r1": R1(weight=0.02)}),
-        "grid-hinge": lambda: points(GRID, {"game": Hinge(), "r1": R1(weight=0.05)}, steps=2400),
-        "ring-wgan-gp": lambda: points(RING, {"game": Wasserstein(), "gp": GradientPenalty(weight=1.0)}, 3.0, 1000),
+        "grid-hinge": lambda: points(GRID, {"game": Hinge(), "r1": R1(weight=0.05)}, steps=GRID_STEPS),
+        "ring-wgan-gp": lambda: points(RING, {"game": Wasserstein(), "gp": GradientPenalty(weight=1.0)}, 3.0),
     }
 
 
@@ -157,9 +158,9 @@ def _of_pictures() -> dict[str, Callable[[], Recipe]]:
         "digits-bce": lambda: pictures(Digits(size=16), {"game": BCE(), "r1": R1(weight=0.5)}, PERCEPTRON),
         "digits-hinge": lambda: pictures(Digits(size=16), {"game": Hinge()}, SPECTRAL),
         "stacked-lsgan": lambda: pictures(STACKED, {"game": LeastSquares(), "r1": R1(weight=0.5)}, PLAIN),
-        "shapes-bce": lambda: large(Shapes(), {"game": BCE()}, SPECTRAL),
+        "shapes-bce": lambda: pictures(SHAPES, {"game": BCE()}, replace(SPECTRAL, width=16), width=16),
         "shapes-wgan-gp": lambda: pictures(
-            Shapes(count=2000, size=16), {"game": Wasserstein(), "gp": GradientPenalty()}, NARROW, d_updates=2.0
+            SHAPES, {"game": Wasserstein(), "gp": GradientPenalty()}, NARROW, d_updates=2.0
         ),
     }
 
@@ -168,9 +169,9 @@ def _held_out() -> dict[str, Callable[[], Recipe]]:
     both = {"r1": R1(weight=0.5), "r2": R2(weight=0.5)}
     on_points = {"r1": R1(weight=0.05), "r2": R2(weight=0.05)}
     return {
-        "grid-relativistic": lambda: points(GRID, {"game": RelativisticPairing(), **on_points}),
+        "grid-relativistic": lambda: points(GRID, {"game": RelativisticPairing(), **on_points}, steps=GRID_STEPS),
         "ring-wgan-clip": lambda: replace(
-            points(RING, {"game": Wasserstein()}, 3.0, 1000),
+            points(RING, {"game": Wasserstein()}, 3.0),
             critic=AlteredCritic(MlpCritic(width=64, depth=3), "clip weights", 0.1),
         ),
         "digits-relativistic": lambda: pictures(Digits(size=16), {"game": RelativisticAverage(), **both}, PERCEPTRON),
@@ -178,7 +179,7 @@ def _held_out() -> dict[str, Callable[[], Recipe]]:
         "textures-style": style,
         "ink-hinge": by_ink,
         "pairs-hinge": in_pairs,
-        "eurosat-bce": lambda: large(Images(size=32), {"game": BCE(), "r1": R1(weight=0.5, every=4)}, NARROW),
+        "eurosat-bce": lambda: large(Images(size=32), {"game": BCE(), "r1": R1(weight=0.1, every=4)}, PLAIN),
     }
 
 
