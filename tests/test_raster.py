@@ -285,6 +285,16 @@ def test_ascii_grids_and_arrays_are_read_too(area: Path) -> None:
         np.testing.assert_allclose(world(corpus)[0, 0], values[:16, :16], atol=0.2)
 
 
+@pytest.mark.parametrize("word", ["none", "12m", "1,5"])
+def test_a_word_in_an_ascii_grid_is_named_with_its_line(area: Path, word: str) -> None:
+    rows = [[f"{x:g}" for x in row] for row in np.arange(32.0 * 32).reshape(32, 32)]
+    rows[20][4], rows[3][0], rows[5][5] = word, "-1e-3", "nan"
+    header = "ncols 32\nnrows 32\nxllcorner 0\nyllcorner 0\ncellsize 10\nNODATA_value -1\n"
+    (area / "grid.asc").write_text(header + "\n".join(map(" ".join, rows)))
+    with pytest.raises(DataError, match=f"'{word}' in line 27, which is no number"):
+        read(Raster({"heights": Layer("grid.asc", unit="m")}, size=16), area)
+
+
 def test_what_cannot_be_read_is_one_clear_line(area: Path) -> None:
     def fails(source: Raster, words: str, folder: Path = area) -> None:
         with pytest.raises(DataError, match=words) as caught:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 CACHE_MIB = 64
 """Of decoded blocks that GDAL may keep; its own default is a twentieth of the machine's memory."""
 
+ASCII_ENDING = ".asc"
+OF_NUMBERS = b"0123456789+-.eE \t\r\n"
+
 SKEW = 1e-6
 """Of a pixel's side; below it a raster is not turned, only rounded."""
 ANY_CRS = "EPSG:32631"
@@ -135,6 +138,8 @@ def opened(
     import rasterio
     from rasterio.errors import RasterioError
 
+    if path.suffix.lower() == ASCII_ENDING and path.is_file():
+        _refuse_words(path, name)
     with ExitStack() as stack:
         try:
             stack.enter_context(rasterio.Env(GDAL_CACHEMAX=CACHE_MIB))
@@ -150,6 +155,31 @@ def opened(
         except RasterioError as error:
             raise DataError(f"layer {name}: {path} cannot be read: {error}") from error
         yield Band(name, frame, file, number, nodata, factor, offset)
+
+
+def _refuse_words(path: Path, name: str) -> None:
+    """Raises `DataError` where an ESRI ASCII grid has anything but numbers below its header.
+
+    GDAL reads a word as 0, or as the digits that it begins with, without a warning.
+    """
+    in_header = True
+    with path.open("rb") as file:
+        for at, line in enumerate(file, start=1):
+            in_header = in_header and len(line.split(maxsplit=2)) == 2 and line.lstrip()[:1].isalpha()
+            if in_header or not line.translate(None, OF_NUMBERS):
+                continue
+            words = [word for word in line.split() if not _is_number(word)]
+            if words:
+                word = words[0][:20].decode(errors="replace")
+                raise DataError(f"layer {name}: {path} has {word!r} in line {at}, which is no number")
+
+
+def _is_number(word: bytes) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
 
 
 def require_rasterio() -> None:
