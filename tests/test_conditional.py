@@ -162,6 +162,10 @@ def test_samples_are_asked_for_by_conditions(mood_run: Path, tmp_path: Path) -> 
     assert np.array_equal(made["low"], made["again"])
     assert not np.array_equal(made["low"], made["high"])
     assert not np.array_equal(made["as they are"], made["high"])
+    with np.load(tmp_path / "high" / "samples.npz") as arrays:
+        assert arrays["condition_names"].tolist() == ["valence", "arousal"]
+        assert arrays["conditions"].shape == (6, 2)
+        assert (arrays["conditions"][:, 0] == 7.0).all(), "in units of the data: its highest"
 
 
 def test_a_sheet_goes_over_the_plane_of_conditions(mood_run: Path, tmp_path: Path) -> None:
@@ -177,6 +181,8 @@ def test_a_sheet_goes_over_the_plane_of_conditions(mood_run: Path, tmp_path: Pat
         ("joy=0.5", "this run knows no condition 'joy'; its conditions are valence, arousal"),
         ("valence", "write NAME=NUMBER"),
         ("valence=high", "write NAME=NUMBER"),
+        ("", "write NAME=NUMBER"),
+        ("valence=0.2,valence=0.8", "valence is there twice"),
     ],
 )
 def test_what_cannot_be_asked_for_is_refused(

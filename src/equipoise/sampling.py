@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -91,7 +92,8 @@ def sample(
 
     `condition` asks for samples by the conditions that the run was trained with, each from 0 to 1; those not named are
     as in real samples.  `plane` asks for one latent by conditions from one end to the other, 64 samples, so that the
-    sheet shows what they do; it changes nothing for a run without conditions.  Raises `RequestError`.
+    sheet shows what they do; it changes nothing for a run without conditions.  What was asked for lies beside the
+    arrays as `conditions`, in units of the data.  Raises `RequestError`.
     """
     if out.exists() and not out.is_dir():
         raise RequestError(f"--out {out} is a file; give a folder")
@@ -100,13 +102,15 @@ def sample(
         raise RequestError(f"{run} makes pictures from smaller ones: equipoise upscale {run} PICTURE OUT")
     if tiles is not None:
         refuse(sampler.space, tiles.format or usual_format(sampler.space), tiles.at)
-    asked = _asked(sampler, count, seed, condition or {}, walk=walk, plane=plane)
+    asked, conditions = _asked(sampler, count, seed, condition or {}, walk=walk, plane=plane)
     samples = to_world(draw(sampler.module, asked, choose_device(device)), sampler.space)
     out.mkdir(parents=True, exist_ok=True)
     _clear(out)
     sheet = out / "sheet.png"
     pictures.save(pictures.sheet(samples, sampler.space), sheet)
-    np.savez_compressed(out / "samples.npz", samples=samples, channels=[item.name for item in sampler.space.channels])
+    names = np.array([item.name for item in sampler.space.channels])
+    arrays = {"samples": samples, "channels": names, **_in_units(conditions, sampler.space)}
+    np.savez_compressed(out / "samples.npz", allow_pickle=False, **arrays)
     if singles and not sampler.space.is_points:
         for index, item in enumerate(samples):
             pictures.save(pictures.picture(item, sampler.space), out / f"{index:05d}.png")
@@ -136,11 +140,12 @@ def _write_tiles(samples: NDArray[np.float32], space: Space, folder: Path, tiles
 
 def _asked(
     sampler: Sampler, count: int, seed: int, condition: Mapping[str, float], *, walk: bool, plane: bool
-) -> Arguments:
+) -> tuple[Arguments, Conditions | None]:
+    """What the generator is called with, and the conditions among it."""
     space, takes = sampler.space, sampler.recipe.generator.takes
     refuse_unknown(condition, sampler)
     if "conditions" not in takes:
-        return (_latents(sampler, count, seed, walk),)
+        return (_latents(sampler, count, seed, walk),), None
     if plane:
         conditions = conditions_over_plane(space, PLANE_SIDE)
         latents = _latents(sampler, 1, seed, walk=False).expand(len(conditions), -1)
@@ -150,7 +155,16 @@ def _asked(
     for at, item in enumerate(space.conditions):
         if item.name in condition:
             conditions[:, at] = condition[item.name]
-    return arguments(takes, latents, Batch(torch.empty(len(latents), 0, 0, 0), conditions))
+    return arguments(takes, latents, Batch(torch.empty(len(latents), 0, 0, 0), conditions)), conditions
+
+
+def _in_units(conditions: Conditions | None, space: Space) -> dict[str, NDArray[Any]]:
+    """Conditions [N, K] in units of the data, and their names [K]; nothing where nothing was asked for."""
+    if conditions is None:
+        return {}
+    low, high = (np.array([getattr(item, end) for item in space.conditions], np.float32) for end in ("low", "high"))
+    names = np.array([item.name for item in space.conditions])
+    return {"conditions": low + conditions.numpy() * (high - low), "condition_names": names}
 
 
 def _as_in_real_samples(sampler: Sampler, count: int, seed: int, repeats: int) -> Conditions:

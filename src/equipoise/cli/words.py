@@ -61,13 +61,16 @@ def reading_bar(words: str = "reading the data") -> Iterator[Callable[[int, int]
 
 def numbers(option: str, text: str | None) -> dict[str, float]:
     """What is written as name=number,name=number."""
-    found = {}
-    for part in text.split(",") if text else []:
+    found: dict[str, float] = {}
+    for part in text.split(",") if text is not None else []:
         name, equals, number = part.partition("=")
         try:
-            found[name.strip()] = float(number)
+            value = float(number)
         except ValueError:
             equals = ""
         if not equals or not name.strip():
-            raise RequestError(f"{option} {text}: write NAME=NUMBER, several with commas between")
+            raise RequestError(f"{option} {text}: write NAME=NUMBER, several with commas between".replace("  ", " "))
+        if name.strip() in found:
+            raise RequestError(f"{option} {text}: {name.strip()} is there twice")
+        found[name.strip()] = value
     return found
