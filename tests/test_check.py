@@ -174,6 +174,17 @@ def test_noise_is_told_from_pictures() -> None:
     assert found(corpus_of(samples), "pure noise").severity == "fault"
 
 
+def test_one_channel_of_noise_among_pictures_is_named() -> None:
+    """A band that was read from the wrong place."""
+    samples = pictures()
+    assert not any("looks like pure noise" in finding.title for finding in examine(corpus_of(samples)))
+    samples[:, 1] = np.random.default_rng(1).integers(0, 256, samples[:, 1].shape, dtype=np.uint8)
+    finding = found(corpus_of(samples), "looks like pure noise")
+    assert finding.title == "channel green looks like pure noise"
+    assert finding.severity == "fault"
+    assert "in red, blue they have" in finding.advice
+
+
 def test_few_sparks_on_a_plain_ground_are_not_noise() -> None:
     samples = pictures()
     samples[5] = 255

@@ -57,6 +57,8 @@ NOISE_CORRELATION = 0.1
 NOISE_SIDE = 16
 """In smaller samples the correlation itself is too uncertain, about 1 / side."""
 NOISE_DEVIATIONS = 4.0
+NOISE_CHANNEL = 0.5
+"""Share of its samples."""
 NOISE_CHANGES = 0.5
 """Share of neighbours that differ.  Noise fills its sample; a few sparks on a plain ground are a picture."""
 
@@ -266,16 +268,38 @@ def _flat_samples(corpus: Corpus, seen: Statistics, home: str) -> Iterator[Findi
 
 
 def _noise_samples(corpus: Corpus, seen: Statistics, home: str) -> Iterator[Finding]:
-    space = corpus.space
-    if min(space.height, space.width) < NOISE_SIDE:
+    if min(corpus.space.height, corpus.space.width) < NOISE_SIDE:
         return
-    bound = max(NOISE_CORRELATION, NOISE_DEVIATIONS / math.sqrt(space.height * space.width))
-    lively = seen.std >= FLAT * _ranges(corpus)
-    rough = (np.abs(seen.along) < bound) & (np.abs(seen.down) < bound)
+    lively, rough = _lively_and_rough(corpus, seen)
     noise = np.logical_or.reduce(lively, axis=1) & np.logical_and.reduce(rough | ~lively, axis=1)
     noise[noise] = _changing(corpus.samples[noise]) > NOISE_CHANGES
     advice = "neighbouring pixels have nothing to do with each other; look at these files and at what wrote them"
     yield from _about_samples("look like pure noise", noise, corpus, advice)
+
+
+def _noise_channels(corpus: Corpus, seen: Statistics, home: str) -> Iterator[Finding]:
+    """One band of noise among bands that are pictures: a wrong file, a wrong type of numbers, a broken sensor."""
+    if min(corpus.space.height, corpus.space.width) < NOISE_SIDE:
+        return
+    lively, rough = _lively_and_rough(corpus, seen)
+    shares, pictured = (lively & rough).mean(axis=0), (lively & ~rough).mean(axis=0)
+    others = [
+        channel.name for channel, share in zip(corpus.space.channels, pictured, strict=True) if share > NOISE_CHANNEL
+    ]
+    if not others:
+        return
+    for channel, share in zip(corpus.space.channels, shares.tolist(), strict=True):
+        if share > NOISE_CHANNEL and channel.kind == "continuous":
+            evidence = (f"in {share:.0%} of all samples neighbours have nothing to do with each other",)
+            advice = f"in {', '.join(_some(others))} they have; look at where this one was read from, or leave it away"
+            yield Finding(f"channel {channel.name} looks like pure noise", "fault", evidence, advice, misleads=True)
+
+
+def _lively_and_rough(corpus: Corpus, seen: Statistics) -> tuple[Marks, Marks]:
+    """Which channels of which samples vary at all, and in which neighbours have nothing in common, [n, C] each."""
+    bound = max(NOISE_CORRELATION, NOISE_DEVIATIONS / math.sqrt(corpus.space.height * corpus.space.width))
+    lively = seen.std >= FLAT * _ranges(corpus)
+    return lively, (np.abs(seen.along) < bound) & (np.abs(seen.down) < bound)
 
 
 def _changing(samples: NDArray[Any]) -> NDArray[np.float64]:
@@ -307,6 +331,7 @@ LOOKS: tuple[Look, ...] = (
     _classes,
     _flat_samples,
     _noise_samples,
+    _noise_channels,
     _duplicates,
 )
 
