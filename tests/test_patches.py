@@ -466,6 +466,14 @@ def test_low_resolution_in_another_range_is_refused(tmp_path: Path) -> None:
         read(Patches(), folder)
 
 
+def test_low_resolution_with_its_colours_in_another_order_is_refused(tmp_path: Path) -> None:
+    folder = paired(tmp_path / "data")
+    for path in (folder / "LR").iterdir():
+        Image.fromarray(np.asarray(Image.open(path))[..., ::-1]).save(path)
+    with pytest.raises(DataError, match=r"red of high resolution is nearer to blue of low resolution.*RGB and BGR"):
+        read(Patches(), folder)
+
+
 def test_the_bands_that_go_together_decide_even_against_each_other() -> None:
     """Near infrared is bright where short-wave infrared is dark."""
     truth = np.stack([scenery(at, 32, 1)[..., 0] for at in range(10)]).astype(np.float32)

@@ -4,7 +4,7 @@
 
     each pair      its high resolution, reduced, must correlate more with its own low one than with any other's
     all pairs      they must fit best where they lie, not some low pixels beside it
-    same bands     low and high must have about the same mean and spread
+    same bands     low and high must have about the same mean and spread, and be in the same order
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ REACH = 2
 SAME_RANGE = 2.0
 """Factor by which the spreads of high and low may differ, and deviations by which their means may.  A guess: reducing
 by 4 takes less than a tenth of the spread of EuroSAT."""
+NEARER = 2.0
+"""Factor by which another band must be nearer to a band than its own, in mean square.  A guess: of EuroSAT's colours
+each is nearer to its own low resolution than to any other's by 58 and more."""
 NAMED = 3
 
 Patches = NDArray[np.float32]
@@ -106,6 +109,20 @@ def refuse_other_range(high: Patches, low: Patches, names: Sequence[str]) -> Non
                 f"{name} of low resolution has another range than of high: mean {means[1][at]:.3g} and spread "
                 f"{spreads[1][at]:.2g} against {means[0][at]:.3g} and {spreads[0][at]:.2g}, between -1 and 1; write "
                 "both in the same way"
+            )
+
+
+def refuse_swapped(high: Patches, low: Patches, names: Sequence[str]) -> None:
+    """For pairs of the same bands: red as one program writes it may be another's blue.  Raises `DataError`."""
+    scale = high.shape[1] // low.shape[1]
+    reduced = degraded(high, bicubic(high.shape[1], scale), bicubic(high.shape[2], scale))
+    for at, name in enumerate(names):
+        apart = np.square(reduced[..., at, None] - low).mean(axis=(0, 1, 2))
+        nearest = int(apart.argmin())
+        if apart[at] > NEARER * apart[nearest]:
+            raise DataError(
+                f"{name} of high resolution is nearer to {names[nearest]} of low resolution than to {name}: are their "
+                "bands in another order, such as RGB and BGR?"
             )
 
 

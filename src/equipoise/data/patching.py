@@ -24,7 +24,15 @@ from equipoise.data.corpus import GIVEN, SAMPLES, DataError, Description, checks
 from equipoise.data.cutting import RAW_HIGH, RAW_LOW, Cut, Job, Progress, cut
 from equipoise.data.degrade import degraded
 from equipoise.data.layout import Layout
-from equipoise.data.pairs import Alignment, align, compared, refuse_flat, refuse_misaligned, refuse_other_range
+from equipoise.data.pairs import (
+    Alignment,
+    align,
+    compared,
+    refuse_flat,
+    refuse_misaligned,
+    refuse_other_range,
+    refuse_swapped,
+)
 from equipoise.data.patch_files import Size
 from equipoise.data.split import identities, split
 from equipoise.data.store import header
@@ -187,6 +195,8 @@ def _gate(job: Job, folder: Path, names: Sequence[str], space: Space) -> Iterato
         refuse_other_range(high, low, job.layout.bands)
     alignment = align(high, low, [names[place] for place in places])
     refuse_misaligned(alignment)
+    if job.layout.bands == job.low_layout.bands:
+        refuse_swapped(high, low, job.layout.bands)
     yield _alignment(alignment, len(places), len(names))
 
 
