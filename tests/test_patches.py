@@ -191,8 +191,9 @@ def test_pictures_of_many_sizes_need_a_size_and_are_then_cut(tmp_path: Path) -> 
     folder = tmp_path / "data"
     for at in range(10):
         put(folder, f"{at}.png", photo(at, 32 + 8 * (at % 3)))
-    with pytest.raises(DataError, match=r"items have several sizes.*source\.size=64"):
-        read(Patches(), folder)
+    for scale, size in ((2, 64), (3, 63)):
+        with pytest.raises(DataError, match=rf"items have several sizes.*source\.size={size}"):
+            read(Patches(scale=scale), folder)
     corpus = read(Patches(size=16), folder)
     assert len(corpus) == sum(((32 + 8 * (at % 3)) // 16) ** 2 for at in range(10))
 

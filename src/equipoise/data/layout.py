@@ -23,6 +23,8 @@ LOOKED_AT = 64
 ALIKE_SHARE = 0.9
 """Of items of one size, from which on those of other sizes are strays, such as a contact sheet, and not scenes to cut.
 A guess."""
+USUAL = 64
+"""Pixels a side that are proposed."""
 LARGEST = 1024
 """Pixels a side of a patch.  What is larger is a scene."""
 
@@ -86,10 +88,11 @@ def names_of_size(found: Found, wanted: Size, scale: int) -> tuple[str, ...]:
 def patch_size(layout: Layout, asked: int | None, scale: int) -> Size:
     """How large patches are: what was asked for, otherwise as large as the items.  Raises `DataError`."""
     size = layout.size if asked is None else Size(asked, asked)
+    usual = f"source.size={USUAL // scale * scale}"
     if asked is None and not layout.alike:
-        raise DataError("items have several sizes; say how large patches are to be cut from them: source.size=64")
+        raise DataError(f"items have several sizes; say how large patches are to be cut from them: {usual}")
     if max(size) > LARGEST:
-        raise DataError(f"items of {size} pixels are scenes, not patches; say how large patches are: source.size=64")
+        raise DataError(f"items of {size} pixels are scenes, not patches; say how large patches are: {usual}")
     if size.height % scale or size.width % scale:
         smaller = min(size) // scale * scale
         raise DataError(
