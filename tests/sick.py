@@ -14,6 +14,7 @@ NAN = float("nan")
 STUCK = scores(20.0, 12.0, *[11.0] * 9)
 CLIPPED = (1.0,) * 5 + (100.0,) * 6
 NUMBERS = rows(1.1).values
+IMPROVING = scores(*np.linspace(0.1, 0.7, 11))
 
 
 def nan_from(step: float) -> Series:
@@ -197,6 +198,8 @@ NEAR: Mapping[str, list[Trace]] = {
     "critic-blind": [
         well(d_loss=rows(1.386, noise=0.01), auc=rows(0.5, noise=0.02), distance=scores(20.0, *[3.0] * 10)),
         well(auc=rows(0.58, noise=0.01), distance=scores(20.0, *[6.0] * 10)),
+        well(auc=rows(0.5, noise=0.02), distance=scores(20.0, *[6.0] * 10), precision=IMPROVING),
+        well(auc=rows(0.5, noise=0.02), distance=scores(20.0, 6.0, 6.0)),
     ],
     "generator-wins": [
         well(d_loss=rows((1.4, 1.9, 1.9)), distance=STUCK),
@@ -224,7 +227,11 @@ NEAR: Mapping[str, list[Trace]] = {
         samples(distance=(20.0, 3.0, 3.0, 12.0, 3.0, 3.0)),
         samples(distance=(20.0, 3.0, 5.0, 3.0, 5.0)),
     ],
-    "late-collapse": [samples(fid=(200.0, *ending(20.0, 23.0, 3))), samples(fid=(200.0, *ending(20.0, 40.0)))],
+    "late-collapse": [
+        samples(fid=(200.0, *ending(20.0, 23.0, 3))),
+        samples(fid=(200.0, *ending(20.0, 40.0))),
+        samples(distance=(20.0, *ending(1.5, 3.5, 3))),
+    ],
     "overfitting": [
         well(overfitting=rows(0.65)),
         well(auc=rows((0.7, 0.9), noise=0), auc_held_out=rows((0.7, 0.82), noise=0)),
@@ -267,7 +274,10 @@ NEAR: Mapping[str, list[Trace]] = {
         samples(psnr=(6.0, 7.0, 8.0, 9.0, 9.5, 9.9, 9.9)),
     ],
     "stagnation": [samples(distance=(40.0, 14.0, 12.0, *[5.0] * 12)), samples(distance=tuple(np.linspace(40, 10, 16)))],
-    "average-lags": [samples(distance=ending(8.0, 4.0), distance_raw=ending(8.0, 3.0))],
+    "average-lags": [
+        samples(distance=ending(8.0, 4.0), distance_raw=ending(8.0, 3.0)),
+        samples(distance=ending(8.0, 2.9), distance_raw=ending(8.0, 0.5)),
+    ],
     "starved": [well(waiting=rows(0.25))],
 }
 """Just short of the threshold, or as long as it takes less one."""

@@ -11,6 +11,8 @@ from equipoise.doctor.trace import Series, Trace
 
 DISTANCES: Final = ("distance", "fid")
 """Signals that are lower where samples are better."""
+SHARES: Final = ("precision", "recall")
+"""Those that are higher.  They still rise when a distance of whole sets is at its floor."""
 EVALUATIONS: Final = 3
 IMPROVING: Final = 0.95
 """Of the best distance before the last evaluations (to be tuned)."""
@@ -37,11 +39,27 @@ def samples_are_well(trace: Trace) -> bool:
     return any(_is_well(series, trace.floors.get(name)) for name, series in known)
 
 
+def samples_improve(trace: Trace) -> bool | None:
+    """Whether any measure of samples was better in the last evaluations than ever before; None after too few."""
+    known = [(name, series) for name in (*DISTANCES, *SHARES) if (series := trace.get(name)) is not None]
+    enough = [(name, series) for name, series in known if len(series) > EVALUATIONS]
+    if not enough:
+        return None
+    return any(_has_improved(series, higher=name in SHARES) for name, series in enough)
+
+
+def _has_improved(series: Series, *, higher: bool) -> bool:
+    last, before = series.values[-EVALUATIONS:], series.values[:-EVALUATIONS]
+    if higher:
+        return float(last.max()) > float(before.max()) / IMPROVING
+    return float(last.min()) < IMPROVING * float(before.min())
+
+
 def _is_well(series: Series, floor: float | None) -> bool:
     if len(series) <= EVALUATIONS or series.steps[-1] < WARM_UP:
         return False
     now, before = float(series.values[-EVALUATIONS:].min()), float(series.values[:-EVALUATIONS].min())
-    if now < IMPROVING * before:
+    if _has_improved(series, higher=False):
         return True
     if floor is not None:
         return now < NEAR * floor

@@ -10,7 +10,7 @@ import numpy as np
 
 from equipoise.doctor import remedies
 from equipoise.doctor.limits import MODERATE, WARM_UP
-from equipoise.doctor.quality import samples_are_well
+from equipoise.doctor.quality import samples_are_well, samples_improve
 from equipoise.doctor.symptom import PROOF, Evidence, Remedy, Symptom, agreeing
 from equipoise.doctor.trace import Series, Trace
 
@@ -18,8 +18,9 @@ BLIND_AUC: Final = (0.45, 0.55)
 """Next to chance (to be tuned)."""
 BLIND_LOSS: Final = (0.97, 1.03)
 """Of the critic's loss where it cannot tell (to be tuned)."""
-FAR: Final = 2.0
-"""Times the floor: fakes that are so far off could be told apart (to be tuned)."""
+FAR: Final = 2.5
+"""Times the floor: fakes that are so far off could be told apart.  Floors of one kind of run differ by as much from seed
+to seed (the clinic's healthy runs on a ring)."""
 WORSE_THAN_CHANCE: Final = 1.5
 """Of the critic's loss where it cannot tell (to be tuned)."""
 LOST_LEAD: Final = 0.5
@@ -46,20 +47,22 @@ class CriticBlind(Symptom):
         "noise."
     )
     confused_with: ClassVar[Mapping[str, str]] = {
-        "healthy": "the same losses with samples near the floor are convergence",
+        "healthy": "the same losses with samples near the floor are convergence; while samples improve the critic is a "
+        "fair opponent",
         "not-learning": "there neither loss was ever anywhere else",
     }
     reads: ClassVar[tuple[str, ...]] = (
         f"`auc` from {BLIND_AUC[0]:g} to {BLIND_AUC[1]:g} for a window, or `d_loss` at {BLIND_LOSS[0]:.0%} to "
         f"{BLIND_LOSS[1]:.0%} of its blind value",
-        f"and `distance` above {FAR:g} times its floor in the last evaluation; without both it says nothing",
+        f"and `distance` above {FAR:g} times its floor in the last evaluation; without both it says nothing, nor while "
+        "`distance`, `precision` or `recall` still improves",
     )
     explained_by: ClassVar[tuple[str, ...]] = ("dead-critic",)
     sources: ClassVar[tuple[str, ...]] = ("public issue threads on StyleNAT and CycleGAN", "Goodfellow et al. 2014")
 
     def seen(self, trace: Trace) -> tuple[Evidence, ...]:
         blind, far = _blind(trace), _far(trace)
-        return (blind, far) if blind is not None and far is not None else ()
+        return (blind, far) if blind is not None and far is not None and samples_improve(trace) is False else ()
 
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
         settings = trace.settings

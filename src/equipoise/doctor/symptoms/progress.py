@@ -41,6 +41,8 @@ LEAST_PSNR: Final = 10.0
 """dB.  Notes on super-resolution: above 10 after five epochs, or the long run is not worth starting."""
 LEAST_RISE: Final = 0.5
 """dB; notes: 0.5 to 1 an epoch is normal."""
+NOISE: Final = 1.5
+"""Times the floor: below it differences are chance (the clinic's healthy runs on points)."""
 AHEAD: Final = 1.5
 """Times the raw generator's distance (to be tuned)."""
 
@@ -61,8 +63,8 @@ class LateCollapse(Symptom):
         "total-collapse": "it says what the samples became",
     }
     reads: ClassVar[tuple[str, ...]] = (
-        f"`distance` or `fid` above {A_LITTLE_WORSE:g} times its best (not below its floor) in {IN_A_ROW} evaluations: "
-        f"a warning; above {WORSE:g} times a proof",
+        f"`distance` or `fid` above {A_LITTLE_WORSE:g} times its best (not below {NOISE:g} times its floor) in "
+        f"{IN_A_ROW} evaluations: a warning; above {WORSE:g} times a proof",
     )
     explained_by: ClassVar[tuple[str, ...]] = (
         *("total-collapse", "partial-collapse", "comes-and-goes", "overfitting", "not-finite", "exploding"),
@@ -157,7 +159,9 @@ class AverageLags(Symptom):
     confused_with: ClassVar[Mapping[str, str]] = {
         "healthy": "the average good while the raw generator is bad is what the average is for",
     }
-    reads: ClassVar[tuple[str, ...]] = (f"`distance` above {AHEAD:g} times `distance_raw` in two evaluations in a row",)
+    reads: ClassVar[tuple[str, ...]] = (
+        f"`distance` above {AHEAD:g} times `distance_raw`, and {NOISE:g} times its floor, in two evaluations in a row",
+    )
     sources: ClassVar[tuple[str, ...]] = (
         "a public issue of BigGAN: standing statistics",
         "Yazici et al. 2019, arXiv:1806.04498",
@@ -185,7 +189,8 @@ def _back(trace: Trace, name: str) -> Evidence | None:
     series = trace.get(name)
     if series is None or len(series) <= IN_A_ROW:
         return None
-    best = max(best_so_far(series, higher=False), trace.floors.get(name, 0.0), LEAST_SHARE * float(series.values[0]))
+    noise = max(NOISE * trace.floors.get(name, 0.0), LEAST_SHARE * float(series.values[0]))
+    best = max(best_so_far(series, higher=False), noise)
     bad = series.values > A_LITTLE_WORSE * best
     if best <= 0 or not bad[-IN_A_ROW:].all() or bad.all():
         return None
@@ -251,7 +256,7 @@ def _lag(trace: Trace) -> Evidence | None:
     if len(late) < 2:
         return None
     others = np.interp(late.steps, raw.steps, raw.values)
-    bad = (others > 0) & (late.values > AHEAD * others)
+    bad = (others > 0) & (late.values > np.maximum(AHEAD * others, NOISE * trace.floors.get("distance", 0.0)))
     if not bad[-2:].all():
         return None
     said = f"distance is {late.values[-1]:.3g} of the average and {others[-1]:.3g} of the raw generator"
