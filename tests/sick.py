@@ -199,7 +199,7 @@ NEAR: Mapping[str, list[Trace]] = {
         well(d_loss=rows(1.386, noise=0.01), auc=rows(0.5, noise=0.02), distance=scores(20.0, *[3.0] * 10)),
         well(auc=rows(0.58, noise=0.01), distance=scores(20.0, *[6.0] * 10)),
         well(auc=rows(0.5, noise=0.02), distance=scores(20.0, *[6.0] * 10), precision=IMPROVING),
-        well(auc=rows(0.5, noise=0.02), distance=scores(20.0, 6.0, 6.0)),
+        well(auc=rows(0.5, noise=0.02), distance=scores(20.0, 6.0, 6.0), recall=scores(0.0, 0.2, 0.2)),
     ],
     "generator-wins": [
         well(d_loss=rows((1.4, 1.9, 1.9)), distance=STUCK),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 import tiny
 from equipoise.data import Corpus, DataError, Spectrogram
+from equipoise.data.check import examine as check
 from equipoise.data.codec import from_stored
 from equipoise.errors import RequestError
 from equipoise.evaluating import evaluate
@@ -238,6 +239,9 @@ def test_on_a_scale_of_asinh_values_come_back_as_they_were_and_faint_ones_take_m
     assert faint > 5 * bright
     np.testing.assert_allclose(channel.from_scale(channel.to_scale([-20.0, 0.5, 60.0])), [-20.0, 0.5, 60.0])
     assert any("asinh: even up to" in note for note in corpus.notes)
+    for knee in (2.0, 5.0):  # with which the way to the scale and back ends 1e-15 beyond 28
+        cut = read(replace(bent, low=-7.0, high=28.0, knee=knee), folder)
+        assert not any("declared range" in finding.title for finding in check(cut)), "its ends are no farther than said"
     given = read(replace(bent, knee=2.0, origin=1.0), folder).space
     assert (given.channels[0].knee, given.channels[0].origin) == (2.0, 1.0)
     assert list(corpus.space.differences(given)), "runs on other scales do not stand beside one another"

@@ -50,6 +50,8 @@ MONOTONOUS_SHARE = 0.2
 STRAY_GAP, STRAY_FACTOR, STRAY_STEPS = 0.25, 3.0, 4
 """Share of the range that nothing lies in, how much wider that is than any other gap, and how many steps of 256 the few
 values beyond it fill at most.  Guesses."""
+ROUNDING = 1e-6
+"""Of the range: what going to a scale and back may add."""
 MARKERS = (-9999.0, -32768.0, -99999.0)
 """Numbers that rasters have where nothing is known."""
 NOISE_CORRELATION = 0.1
@@ -141,7 +143,8 @@ def _not_finite(corpus: Corpus, seen: Statistics, home: str) -> Iterator[Finding
 
 def _out_of_range(corpus: Corpus, seen: Statistics, home: str) -> Iterator[Finding]:
     for channel, low, high in zip(corpus.space.channels, seen.low, seen.high, strict=True):
-        if (low < channel.low or high > channel.high) and not channel.has_tails:
+        slack = ROUNDING * (channel.high - channel.low)
+        if (low < channel.low - slack or high > channel.high + slack) and not channel.has_tails:
             title = f"channel {channel.name} leaves its declared range {channel.low:g} to {channel.high:g}"
             advice = "a bounded generator cannot reach these values; declare the true range"
             yield Finding(title, "fault", (f"values from {low:g} to {high:g}",), advice)

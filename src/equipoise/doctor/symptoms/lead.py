@@ -19,8 +19,8 @@ BLIND_AUC: Final = (0.45, 0.55)
 BLIND_LOSS: Final = (0.97, 1.03)
 """Of the critic's loss where it cannot tell (to be tuned)."""
 FAR: Final = 2.5
-"""Times the floor: fakes that are so far off could be told apart.  Floors of one kind of run differ by as much from seed
-to seed (the clinic's healthy runs on a ring)."""
+"""Times the floor: fakes that are so far off could be told apart.  Floors of one kind of run differ by as much from
+seed to seed (the clinic's healthy runs on a ring)."""
 WORSE_THAN_CHANCE: Final = 1.5
 """Of the critic's loss where it cannot tell (to be tuned)."""
 LOST_LEAD: Final = 0.5
