@@ -266,14 +266,25 @@ NEAR: Mapping[str, list[Trace]] = {
     "blocks": [samples(blocks=ending(1.0, 1.8))],
     "banding": [samples(banding=ending(1.0, 2.3))],
     "cross-blur": [samples(crosses=ending(1.0, 1.8))],
-    "blur": [samples(detail=ending(1.0, 0.6, 3)), samples(detail=ending(1.0, 0.4, 2))],
-    "too-much-detail": [samples(detail=ending(1.0, 2.7, 3))],
+    "blur": [
+        samples(detail=ending(1.0, 0.6, 3)),
+        samples(detail=ending(1.0, 0.4, 2)),
+        well(detail=scores(*ending(1.0, 0.4, 3)), precision=IMPROVING),
+    ],
+    "too-much-detail": [
+        samples(detail=ending(1.0, 2.7, 3)),
+        well(detail=scores(*ending(1.0, 4.0, 3)), precision=IMPROVING),
+    ],
     "not-learning": [
         samples(distance=(20.0, *[15.0] * 10)),
         samples(fid=(40.0, *[39.0] * 10)),
         samples(psnr=(6.0, 7.0, 8.0, 9.0, 9.5, 9.9, 9.9)),
     ],
-    "stagnation": [samples(distance=(40.0, 14.0, 12.0, *[5.0] * 12)), samples(distance=tuple(np.linspace(40, 10, 16)))],
+    "stagnation": [
+        samples(distance=(40.0, 14.0, 12.0, *[5.0] * 12)),
+        samples(distance=tuple(np.linspace(40, 10, 16))),
+        well(distance=scores(40.0, 14.0, 12.0, 11.0, *[10.0] * 12), precision=IMPROVING),
+    ],
     "average-lags": [
         samples(distance=ending(8.0, 4.0), distance_raw=ending(8.0, 3.0)),
         samples(distance=ending(8.0, 2.9), distance_raw=ending(8.0, 0.5)),

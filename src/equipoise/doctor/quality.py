@@ -40,12 +40,19 @@ def samples_are_well(trace: Trace) -> bool:
 
 
 def samples_improve(trace: Trace) -> bool | None:
-    """Whether any measure of samples was better in the last evaluations than ever before; None after too few."""
+    """Whether any measure of samples was better in the last evaluations than ever before; None after too few.
+
+    A distance near its floor has come as far as it can: what it still does is chance.
+    """
     known = [(name, series) for name in (*DISTANCES, *SHARES) if (series := trace.get(name)) is not None]
     enough = [(name, series) for name, series in known if len(series) > EVALUATIONS]
     if not enough:
         return None
-    return any(_has_improved(series, higher=name in SHARES) for name, series in enough)
+    return any(
+        _has_improved(series, higher=name in SHARES)
+        for name, series in enough
+        if name in SHARES or series.values[-1] >= NEAR * trace.floors.get(name, 0.0)
+    )
 
 
 def _has_improved(series: Series, *, higher: bool) -> bool:

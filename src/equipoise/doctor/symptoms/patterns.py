@@ -8,7 +8,8 @@ from typing import ClassVar, Final
 
 from equipoise.doctor import remedies
 from equipoise.doctor.limits import MODERATE, WEAK, Limit
-from equipoise.doctor.symptom import Evidence, Remedy, Symptom, agreeing
+from equipoise.doctor.quality import samples_improve
+from equipoise.doctor.symptom import PROOF, Evidence, Remedy, Symptom, agreeing
 from equipoise.doctor.trace import Trace
 
 CHECKED: Final = Limit("checkerboard", 3.0, plain=6.0, evaluations=2, kind="samples")
@@ -23,6 +24,7 @@ BLURRED: Final = Limit("detail", 0.5, "below", plain=0.25, evaluations=3, kind="
 """To be tuned."""
 ROUGH: Final = Limit("detail", 3.0, plain=6.0, evaluations=3, kind="samples")
 """A CycleGAN's diary: 0.003 to 0.004 of the energy is usual, 0.010 rises, 0.038 exploded."""
+WHILE_YOUNG: Final = "short of a proof nothing is said while `distance`, `precision` or `recall` still improves"
 GAMMA: Final = 2.0
 """Beyond it bands come from the modulation (notes on landscapes)."""
 
@@ -144,7 +146,7 @@ class Blur(Symptom):
         "flat": "there nothing can be recognised",
         "healthy": "early in every run; Wasserstein runs on sprites need 500 epochs and more",
     }
-    reads: ClassVar[tuple[str, ...]] = (BLURRED.words,)
+    reads: ClassVar[tuple[str, ...]] = (BLURRED.words, WHILE_YOUNG)
     explained_by: ClassVar[tuple[str, ...]] = (
         *("cross-blur", "flat", "dark-retreat", "perceptual-too-heavy", "auxiliary-dominates", "posterior-collapse"),
         *("total-collapse", "not-finite"),
@@ -156,7 +158,7 @@ class Blur(Symptom):
     )
 
     def seen(self, trace: Trace) -> tuple[Evidence, ...]:
-        return agreeing((BLURRED.seen(trace),))
+        return _unless_young(trace, BLURRED.seen(trace))
 
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
         settings = trace.settings
@@ -180,7 +182,7 @@ class TooMuchDetail(Symptom):
         "checkerboard": "there all of it lies at one frequency",
         "wrong-scale": "there the whole contrast is too large",
     }
-    reads: ClassVar[tuple[str, ...]] = (ROUGH.words,)
+    reads: ClassVar[tuple[str, ...]] = (ROUGH.words, WHILE_YOUNG)
     explained_by: ClassVar[tuple[str, ...]] = ("checkerboard", "blocks", "banding", "wrong-scale", "not-finite")
     sources: ClassVar[tuple[str, ...]] = (
         "a public CycleGAN diary",
@@ -188,7 +190,7 @@ class TooMuchDetail(Symptom):
     )
 
     def seen(self, trace: Trace) -> tuple[Evidence, ...]:
-        return agreeing((ROUGH.seen(trace),))
+        return _unless_young(trace, ROUGH.seen(trace))
 
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
         settings = trace.settings
@@ -198,6 +200,11 @@ class TooMuchDetail(Symptom):
             remedies.slower_both(settings),
             remedies.nearest_upsampling(settings),
         )
+
+
+def _unless_young(trace: Trace, seen: Evidence | None) -> tuple[Evidence, ...]:
+    """Fine detail comes last: while samples improve only a proof counts."""
+    return () if seen is None or (seen.weight < PROOF and samples_improve(trace)) else (seen,)
 
 
 def _with_upsampling(trace: Trace, seen: Evidence | None, kinds: tuple[str, ...]) -> tuple[Evidence, ...]:

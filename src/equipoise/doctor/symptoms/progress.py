@@ -10,7 +10,7 @@ import numpy as np
 
 from equipoise.doctor import remedies
 from equipoise.doctor.limits import MODERATE, WARM_UP
-from equipoise.doctor.quality import best_so_far
+from equipoise.doctor.quality import best_so_far, samples_improve
 from equipoise.doctor.symptom import PROOF, Evidence, Remedy, Symptom, agreeing
 from equipoise.doctor.trace import Series, Trace
 
@@ -132,7 +132,8 @@ class Stagnation(Symptom):
     }
     reads: ClassVar[tuple[str, ...]] = (
         f"`distance` or `fid`: the best of the last {LAST_PART:.0%} of the run is less than {LEAST_GAIN:.0%} below "
-        f"the best before, and above {FAR:g} times the floor; {FEWEST} evaluations or more",
+        f"the best before, and above {FAR:g} times the floor; {FEWEST} evaluations or more; nothing while "
+        "`precision` or `recall` still improves",
     )
     explained_by: ClassVar[tuple[str, ...]] = (
         *NotLearning.explained_by,
@@ -141,7 +142,7 @@ class Stagnation(Symptom):
     sources: ClassVar[tuple[str, ...]] = ("notes on sprites, section 5: if results plateau, a larger model",)
 
     def seen(self, trace: Trace) -> tuple[Evidence, ...]:
-        return agreeing((_plateau(trace, "distance"), _plateau(trace, "fid")))
+        return () if samples_improve(trace) else agreeing((_plateau(trace, "distance"), _plateau(trace, "fid")))
 
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
         return _from_the_data_on(trace)
