@@ -265,7 +265,10 @@ NEAR: Mapping[str, list[Trace]] = {
     "checkerboard": [samples(checkerboard=ending(1.0, 2.5))],
     "blocks": [samples(blocks=ending(1.0, 1.8))],
     "banding": [samples(banding=ending(1.0, 2.3))],
-    "cross-blur": [samples(crosses=ending(1.0, 1.8))],
+    "cross-blur": [
+        samples(crosses=ending(1.0, 1.8)),
+        well(settings={"generator.upsampling": "nearest"}, crosses=scores(*ending(1.0, 2.5))),
+    ],
     "blur": [
         samples(detail=ending(1.0, 0.6, 3)),
         samples(detail=ending(1.0, 0.4, 2)),

@@ -25,6 +25,7 @@ BLURRED: Final = Limit("detail", 0.5, "below", plain=0.25, evaluations=3, kind="
 ROUGH: Final = Limit("detail", 3.0, plain=6.0, evaluations=3, kind="samples")
 """A CycleGAN's diary: 0.003 to 0.004 of the energy is usual, 0.010 rises, 0.038 exploded."""
 WHILE_YOUNG: Final = "short of a proof nothing is said while `distance`, `precision` or `recall` still improves"
+BILINEAR: Final = "bilinear"
 GAMMA: Final = 2.0
 """Beyond it bands come from the modulation (notes on landscapes)."""
 
@@ -123,11 +124,16 @@ class CrossBlur(Symptom):
     looks_like: ClassVar[str] = "Soft stars and crosses instead of edges, in every picture."
     means: ClassVar[str] = "Bilinear up-sampling weighs the centre at each doubling; over four of them that shows."
     confused_with: ClassVar[Mapping[str, str]] = {"blur": "there edges are soft in every direction"}
-    reads: ClassVar[tuple[str, ...]] = (CROSSED.words, "once seen, `generator.upsampling` bilinear: a hint")
+    reads: ClassVar[tuple[str, ...]] = (
+        CROSSED.words,
+        "once seen, `generator.upsampling` bilinear: a hint; any other: another cause, so nothing is said",
+    )
     sources: ClassVar[tuple[str, ...]] = ("notes on landscapes, up-sampling version 1",)
 
     def seen(self, trace: Trace) -> tuple[Evidence, ...]:
-        return _with_upsampling(trace, CROSSED.seen(trace), ("bilinear",))
+        if trace.settings.get("generator.upsampling", BILINEAR) != BILINEAR:
+            return ()
+        return _with_upsampling(trace, CROSSED.seen(trace), (BILINEAR,))
 
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
         return (remedies.nearest_upsampling(trace.settings),)
