@@ -45,7 +45,7 @@ SETS = ("pycallisto", "morneventer")
 OF_POLARISATION = ("test3", "test4", "0p.fit")
 SET_APART = 4
 """Every so-many-th recording."""
-WINDOWS = Spectrogram(size=128, low=-32.0, high=64.0)
+WINDOWS = Spectrogram(size=128, average=2, low=-32.0, high=64.0)
 """With a range of its own, so that all windows are read alike."""
 ASINH = replace(WINDOWS, scale="asinh", knee=3.0, origin=0.0)
 RECORDINGS = Spectrogram(size=128, average=2, stride=16, least_peak=6.0, scale="asinh")
