@@ -7,14 +7,24 @@ from dataclasses import replace
 
 import numpy as np
 
+from equipoise.doctor.game import GAMES
 from equipoise.doctor.trace import Series, Trace
-from traces import ROWS, alternating, faulty, played, rows, scores, well
+from traces import FLOORS, LAST, ROWS, alternating, faulty, played, rows, scores, well
 
 NAN = float("nan")
 STUCK = scores(20.0, 12.0, *[11.0] * 9)
 CLIPPED = (1.0,) * 5 + (100.0,) * 6
 NUMBERS = rows(1.1).values
 IMPROVING = scores(*np.linspace(0.1, 0.7, 11))
+FALLING = scores(*np.linspace(0.7, 0.1, 11))
+LUCKY = scores(*[0.0] * 9, 0.2, 0.0)
+MEASURED_ONCE = Trace(
+    {"d_loss": rows(1.386, noise=0.01), "distance": Series.of(np.full(3, LAST), [6.0, 6.1, 5.9])},
+    GAMES["bce"],
+    {},
+    FLOORS,
+    at_once=frozenset({"distance"}),
+)
 
 
 def nan_from(step: float) -> Series:
@@ -76,6 +86,9 @@ SICK: Mapping[str, list[Trace]] = {
     "critic-blind": [
         well(d_loss=rows(1.386, noise=0.01), auc=rows(0.5, noise=0.02), distance=scores(20.0, *[6.0] * 10)),
         well(d_loss=rows(1.386, noise=0.01), distance=scores(20.0, *[6.0] * 10)),
+        well(auc=rows(0.5, noise=0.02), distance=scores(20.0, *[6.0] * 10), recall=LUCKY),
+        well(auc=rows(0.5, noise=0.02), distance=scores(20.0, *[6.0] * 10), precision=IMPROVING, recall=FALLING),
+        MEASURED_ONCE,
     ],
     "generator-wins": [
         well(d_loss=rows((1.4, 2.5, 2.5)), distance=STUCK),
@@ -198,7 +211,7 @@ NEAR: Mapping[str, list[Trace]] = {
     "critic-blind": [
         well(d_loss=rows(1.386, noise=0.01), auc=rows(0.5, noise=0.02), distance=scores(20.0, *[3.0] * 10)),
         well(auc=rows(0.58, noise=0.01), distance=scores(20.0, *[6.0] * 10)),
-        well(auc=rows(0.5, noise=0.02), distance=scores(20.0, *[6.0] * 10), precision=IMPROVING),
+        well(auc=rows(0.5, noise=0.02), distance=scores(20.0, *[6.0] * 10), precision=IMPROVING, recall=IMPROVING),
         well(auc=rows(0.5, noise=0.02), distance=scores(20.0, 6.0, 6.0), recall=scores(0.0, 0.2, 0.2)),
     ],
     "generator-wins": [

@@ -185,6 +185,16 @@ def test_one_channel_of_noise_among_pictures_is_named() -> None:
     assert "in red, blue they have" in finding.advice
 
 
+@pytest.mark.parametrize("kind", ["single trees", "rounding"])
+def test_a_sparse_or_a_quiet_channel_is_no_noise(kind: str) -> None:
+    samples, chance = pictures(), np.random.default_rng(1)
+    if kind == "single trees":
+        samples[:, 1] = np.where(chance.random(samples[:, 1].shape) < 0.01, 255, 0)
+    else:
+        samples[:, 1] = 100 + chance.integers(-3, 4, samples[:, 1].shape)
+    assert not any("looks like pure noise" in finding.title for finding in examine(corpus_of(samples)))
+
+
 def test_few_sparks_on_a_plain_ground_are_not_noise() -> None:
     samples = pictures()
     samples[5] = 255

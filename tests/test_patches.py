@@ -475,6 +475,19 @@ def test_low_resolution_with_its_colours_in_another_order_is_refused(tmp_path: P
         read(Patches(), folder)
 
 
+@pytest.mark.parametrize("cast", [(5, 0, -5), (10, 20, 40)])
+def test_low_resolution_with_a_cast_of_colour_or_haze_is_read(tmp_path: Path, cast: tuple[int, int, int]) -> None:
+    """Levels alone would say that greyish red is nearer to blue."""
+    folder = paired(tmp_path / "data")
+    for at, path in enumerate(sorted((folder / "LR").iterdir())):
+        grey = photo(at).mean(axis=2, keepdims=True)
+        alike = (0.7 * grey + 0.3 * photo(at) * 0.8).clip(40, 200)
+        put(folder, f"HR/{path.name}", (alike + np.array([5, 0, -5])).astype(np.uint8))
+        low = np.asarray(Image.fromarray(alike.astype(np.uint8)).resize((16, 16), Image.Resampling.BICUBIC))
+        put(folder, f"LR/{path.name}", (low + np.array(cast) - np.array([5, 0, -5])).astype(np.uint8))
+    assert len(read(Patches(), folder)) == 12
+
+
 def test_the_bands_that_go_together_decide_even_against_each_other() -> None:
     """Near infrared is bright where short-wave infrared is dark."""
     truth = np.stack([scenery(at, 32, 1)[..., 0] for at in range(10)]).astype(np.float32)

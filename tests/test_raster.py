@@ -285,14 +285,43 @@ def test_ascii_grids_and_arrays_are_read_too(area: Path) -> None:
         np.testing.assert_allclose(world(corpus)[0, 0], values[:16, :16], atol=0.2)
 
 
-@pytest.mark.parametrize("word", ["none", "12m", "1,5"])
+HEAD = "ncols 32\nnrows 32\nxllcorner 0\nyllcorner 0\ncellsize 10\nNODATA_value -1\n"
+
+
+def ascii_grid(folder: Path, words: dict[tuple[int, int], str], head: str = HEAD, whole: bool = False) -> Raster:
+    """A grid of 32 by 32 numbers, some replaced by words, and the source that reads it."""
+    rows = [[f"{x:g}" if whole else f"{x + 0.5:g}" for x in row] for row in np.arange(32.0 * 32).reshape(32, 32)]
+    for (row, column), word in words.items():
+        rows[row][column] = word
+    (folder / "grid.asc").write_text(head + "\n".join(map(" ".join, rows)))
+    return Raster({"heights": Layer("grid.asc", unit="m")}, size=16)
+
+
+@pytest.mark.parametrize("word", ["none", "12m", "1.2.3", "-", "--5", "1_0"])
 def test_a_word_in_an_ascii_grid_is_named_with_its_line(area: Path, word: str) -> None:
-    rows = [[f"{x:g}" for x in row] for row in np.arange(32.0 * 32).reshape(32, 32)]
-    rows[20][4], rows[3][0], rows[5][5] = word, "-1e-3", "nan"
-    header = "ncols 32\nnrows 32\nxllcorner 0\nyllcorner 0\ncellsize 10\nNODATA_value -1\n"
-    (area / "grid.asc").write_text(header + "\n".join(map(" ".join, rows)))
+    source = ascii_grid(area, {(20, 4): word, (3, 0): "-1e-3"})
     with pytest.raises(DataError, match=f"'{word}' in line 27, which is no number"):
-        read(Raster({"heights": Layer("grid.asc", unit="m")}, size=16), area)
+        read(source, area)
+
+
+def test_what_is_read_as_zero_among_whole_numbers_is_named(area: Path) -> None:
+    with pytest.raises(DataError, match="'nan' in line 12, which is no number"):
+        read(ascii_grid(area, {(5, 5): "nan"}, whole=True), area)
+
+
+@pytest.mark.parametrize(
+    ("words", "head"),
+    [
+        ({(5, 5): "nan", (7, 0): "1.5e2"}, HEAD),
+        ({(5, 5): "-1.#IND"}, HEAD),
+        ({(5, 5): "1,5"}, HEAD),
+        ({}, HEAD.replace("\n", " ").strip() + "\n"),
+        ({}, HEAD.replace("cellsize 10", "dx 10\ndy 10")),
+    ],
+)
+def test_ascii_grids_as_people_write_them_are_read(area: Path, words: dict[tuple[int, int], str], head: str) -> None:
+    corpus = read(ascii_grid(area, words, head), area)
+    assert world(corpus)[-1, 0, 4, 4] == pytest.approx(20 * 32 + 20 + 0.5, abs=0.3)
 
 
 def test_what_cannot_be_read_is_one_clear_line(area: Path) -> None:

@@ -104,7 +104,7 @@ def test_labels_are_smoothed_for_cross_entropy_alone() -> None:
         ("digits", remedies.clip, ["d_optim.clip_norm = 1.0", "g_optim.clip_norm = 1.0"]),
         ("landscapes", lambda s: remedies.drop_term(s, "perceptual"), ["drop phases.play.terms.perceptual"]),
         ("landscapes", remedies.tighter_modulation, ["generator.modulation.clamp *= 0.5"]),
-        ("sentinel2_sr", remedies.weaker_game, ["phases.detail.terms.game.weight *= 0.5"]),
+        ("sentinel2_sr", remedies.weaker_game, ["phases.detail.terms.game.share *= 0.5"]),
         ("sentinel2_sr", remedies.longer_before_the_game, ["phases.pixels.length.amount *= 1.5"]),
         ("sentinel2_sr", remedies.more_latents, []),
         ("sentinel2_sr", remedies.adapt_augmentation, []),
@@ -149,10 +149,11 @@ def test_the_heaviest_term_is_the_one_that_is_made_lighter() -> None:
     ]
 
 
-def test_a_game_that_is_balanced_by_its_share_keeps_its_weight() -> None:
+def test_a_game_that_is_not_balanced_by_its_share_is_weighed() -> None:
     recipe = recipes.load("sentinel2_sr")
-    share = [Edit("phases.detail.terms.game.weight", value=1.0), Edit("phases.detail.terms.game.share", value=0.1)]
-    assert remedies.weaker_game(flatten(edited(recipe, share))).edits == ()
+    weight = [Edit("phases.detail.terms.game.share", value=None), Edit("phases.detail.terms.game.weight", value=0.1)]
+    edits = remedies.weaker_game(flatten(edited(recipe, weight))).edits
+    assert [str(edit) for edit in edits] == ["phases.detail.terms.game.weight *= 0.5"]
 
 
 SHIFTED = 'augment={"part": "equipoise.recipe.Augment", "applies_to": "both", "operations": []}'

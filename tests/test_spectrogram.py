@@ -242,8 +242,13 @@ def test_on_a_scale_of_asinh_values_come_back_as_they_were_and_faint_ones_take_m
     for knee in (2.0, 5.0):  # with which the way to the scale and back ends 1e-15 beyond 28
         cut = read(replace(bent, low=-7.0, high=28.0, knee=knee), folder)
         assert not any("declared range" in finding.title for finding in check(cut)), "its ends are no farther than said"
-    given = read(replace(bent, knee=2.0, origin=1.0), folder).space
-    assert (given.channels[0].knee, given.channels[0].origin) == (2.0, 1.0)
+    given = read(replace(bent, knee=2.3456, origin=1.0625), folder).space
+    assert (given.channels[0].knee, given.channels[0].origin) == (2.3456, 1.0625), "as they were given"
+    raw_digits = read(Spectrogram(size=16, scale="asinh", background="none", low=0.0, high=255.0), folder).space
+    assert raw_digits.channels[0].origin == pytest.approx(np.median(raw), abs=1.0)
+    for name in ("knee", "origin"):
+        with pytest.raises(SpecError, match=f"{name}: does nothing on an even scale"):
+            replace(SMALL, **{name: 2.0})
     assert list(corpus.space.differences(given)), "runs on other scales do not stand beside one another"
 
 

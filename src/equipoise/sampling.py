@@ -109,8 +109,8 @@ def sample(
     sheet = out / "sheet.png"
     pictures.save(pictures.sheet(samples, sampler.space), sheet)
     names = np.array([item.name for item in sampler.space.channels])
-    arrays = {"samples": samples, "channels": names, **_in_units(conditions, sampler.space)}
-    np.savez_compressed(out / "samples.npz", allow_pickle=False, **arrays)
+    arrays: dict[str, Any] = {"samples": samples, "channels": names, **_in_units(conditions, sampler.space)}
+    np.savez_compressed(out / "samples.npz", **arrays)
     if singles and not sampler.space.is_points:
         for index, item in enumerate(samples):
             pictures.save(pictures.picture(item, sampler.space), out / f"{index:05d}.png")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -22,8 +23,15 @@ if TYPE_CHECKING:
 CACHE_MIB = 64
 """Of decoded blocks that GDAL may keep; its own default is a twentieth of the machine's memory."""
 
-ASCII_ENDING = ".asc"
-OF_NUMBERS = b"0123456789+-.eE \t\r\n"
+ASCII_GRID = "AAIGrid"
+"""GDAL's name of ESRI ASCII grids."""
+NUMBER = rb"[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][+-]?\d+)?"
+NUMBER_OR_NAN = NUMBER + rb"|(?i:[+-]?(?:nan|inf|1\.#\w+))"
+"""As Windows writes them, too: 1.#QNAN, -1.#IND."""
+ROW, ROW_OR_NAN = (rb"\s*(?:(?:" + word + rb")(?:\s+|$))*\x1a?\s*" for word in (NUMBER, NUMBER_OR_NAN))
+HEADER = re.compile(rb"\s*(?!(?i:nan|inf)\b)[A-Za-z_]+:?\s+(\S+)[^\S\r\n]*(?:\r\n?|\n|(?=\S)|$)")
+"""One key and its value; several may stand in one line."""
+OF_NOTHING = (b"nodata_value", b"nodata", b"null")
 
 SKEW = 1e-6
 """Of a pixel's side; below it a raster is not turned, only rounded."""
@@ -138,8 +146,6 @@ def opened(
     import rasterio
     from rasterio.errors import RasterioError
 
-    if path.suffix.lower() == ASCII_ENDING and path.is_file():
-        _refuse_words(path, name)
     with ExitStack() as stack:
         try:
             stack.enter_context(rasterio.Env(GDAL_CACHEMAX=CACHE_MIB))
@@ -147,6 +153,8 @@ def opened(
                 file = stack.enter_context(rasterio.open(path))
             if not 1 <= number <= file.count:
                 raise DataError(f"layer {name}: {path} has {file.count} bands, and band {number} was asked for")
+            if file.driver == ASCII_GRID:
+                _refuse_words(path, name, is_whole=np.dtype(file.dtypes[0]).kind in "iu")
             frame = _frame(file, name, path)
             factor, offset = (file.scales[number - 1], file.offsets[number - 1]) if in_units else (1.0, 0.0)
             if onto is not None and frame.differences(onto):
@@ -157,29 +165,28 @@ def opened(
         yield Band(name, frame, file, number, nodata, factor, offset)
 
 
-def _refuse_words(path: Path, name: str) -> None:
+def _refuse_words(path: Path, name: str, *, is_whole: bool) -> None:
     """Raises `DataError` where an ESRI ASCII grid has anything but numbers below its header.
 
-    GDAL reads a word as 0, or as the digits that it begins with, without a warning.
+    GDAL reads a word as 0, or as the digits that it begins with, without a warning; and "nan" as 0 where it reads all
+    others as whole numbers.
     """
+    number, row = (re.compile(form) for form in ((NUMBER, ROW) if is_whole else (NUMBER_OR_NAN, ROW_OR_NAN)))
+    nothing: set[bytes] = set()
     in_header = True
     with path.open("rb") as file:
         for at, line in enumerate(file, start=1):
-            in_header = in_header and len(line.split(maxsplit=2)) == 2 and line.lstrip()[:1].isalpha()
-            if in_header or not line.translate(None, OF_NUMBERS):
+            rest = line
+            while in_header and (found := HEADER.match(rest)):
+                nothing |= {found[1]} if found[0].split()[0].rstrip(b":").lower() in OF_NOTHING else set()
+                rest = rest[found.end() :]
+            in_header = in_header and not rest.strip()
+            if row.fullmatch(rest):
                 continue
-            words = [word for word in line.split() if not _is_number(word)]
-            if words:
-                word = words[0][:20].decode(errors="replace")
-                raise DataError(f"layer {name}: {path} has {word!r} in line {at}, which is no number")
-
-
-def _is_number(word: bytes) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
+            words = (word for word in rest.split() if not number.fullmatch(word) and word not in nothing)
+            if (word := next(words, None)) is not None:
+                shown = word[:20].decode(errors="replace")
+                raise DataError(f"layer {name}: {path} has {shown!r} in line {at}, which is no number")
 
 
 def require_rasterio() -> None:

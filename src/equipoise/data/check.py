@@ -59,8 +59,10 @@ NOISE_CORRELATION = 0.1
 NOISE_SIDE = 16
 """In smaller samples the correlation itself is too uncertain, about 1 / side."""
 NOISE_DEVIATIONS = 4.0
-NOISE_CHANNEL = 0.5
-"""Share of its samples."""
+NOISE_CHANNEL, NOISE_SPREAD = 0.5, 0.03
+"""Share of its samples, and of the range: a quiet band may be nothing but rounding."""
+LOOKED_AT = 64
+"""Samples."""
 NOISE_CHANGES = 0.5
 """Share of neighbours that differ.  Noise fills its sample; a few sparks on a plain ground are a picture."""
 
@@ -285,17 +287,25 @@ def _noise_channels(corpus: Corpus, seen: Statistics, home: str) -> Iterator[Fin
     if min(corpus.space.height, corpus.space.width) < NOISE_SIDE:
         return
     lively, rough = _lively_and_rough(corpus, seen)
-    shares, pictured = (lively & rough).mean(axis=0), (lively & ~rough).mean(axis=0)
+    shares = (lively & rough & (seen.std >= NOISE_SPREAD * _ranges(corpus))).mean(axis=0)
+    pictured = (lively & ~rough).mean(axis=0)
     others = [
         channel.name for channel, share in zip(corpus.space.channels, pictured, strict=True) if share > NOISE_CHANNEL
     ]
     if not others:
         return
     for channel, share in zip(corpus.space.channels, shares.tolist(), strict=True):
-        if share > NOISE_CHANNEL and channel.kind == "continuous":
+        at = corpus.space.channels.index(channel)
+        if share > NOISE_CHANNEL and channel.kind == "continuous" and _fills(corpus, at):
             evidence = (f"in {share:.0%} of all samples neighbours have nothing to do with each other",)
             advice = f"in {', '.join(_some(others))} they have; look at where this one was read from, or leave it away"
             yield Finding(f"channel {channel.name} looks like pure noise", "fault", evidence, advice, misleads=True)
+
+
+def _fills(corpus: Corpus, channel: int) -> bool:
+    """Whether most neighbours of a channel differ, in some of all samples: single trees or fires are no noise."""
+    places = np.linspace(0, len(corpus) - 1, min(LOOKED_AT, len(corpus))).round().astype(np.intp)
+    return bool(_changing(corpus.samples[places, channel : channel + 1]).mean() > NOISE_CHANGES)
 
 
 def _lively_and_rough(corpus: Corpus, seen: Statistics) -> tuple[Marks, Marks]:

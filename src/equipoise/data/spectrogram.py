@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -91,6 +92,10 @@ class Spectrogram(Source):
         for side in self.shape:
             if side % self.average:
                 yield Problem("average", f"is {self.average}, which does not divide {side} pixels")
+        if self.scale == "linear":
+            for name in ("knee", "origin"):
+                if getattr(self, name) is not None:
+                    yield Problem(name, 'does nothing on an even scale; set scale to "asinh"')
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -326,14 +331,12 @@ def _channel(source: Spectrogram, values: NDArray[np.float32], unit: str) -> Cha
     low, high = _range(source, values)
     if source.scale == "linear":
         return Channel("intensity", low, high, "continuous", unit, "scaled")
-    origin = float(np.median(values)) if source.origin is None else source.origin
-    noise = STD_OF_MEDIAN * float(np.median(np.abs(values - origin)))
-    knee = source.knee or KNEE_STDS * noise or LEAST_KNEE * (high - low)
-    return Channel("intensity", low, high, "continuous", unit, "scaled", knee=_short(knee), origin=_short(origin))
-
-
-def _short(number: float) -> float:
-    return float(f"{number:.3g}")
+    middle = float(np.median(values))
+    noise = STD_OF_MEDIAN * float(np.median(np.abs(values - middle)))
+    knee = source.knee or float(f"{KNEE_STDS * noise or LEAST_KNEE * (high - low):.3g}")
+    digits = 2 - math.floor(math.log10(knee))  # a hundredth of the knee
+    origin = round(middle, digits) if source.origin is None else source.origin
+    return Channel("intensity", low, high, "continuous", unit, "scaled", knee=knee, origin=origin)
 
 
 def _notes_on_scale(channel: Channel) -> Iterator[str]:

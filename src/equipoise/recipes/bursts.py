@@ -13,7 +13,7 @@ STEPS = 4000
 
 
 def bursts() -> Recipe:
-    """Adaptive augmentation that is valid for a spectrogram: shifts in time, and gain."""
+    """Adaptive augmentation that is valid for a spectrogram: shifts in time, and gain, as asinh has it."""
     return Recipe(
         summary="windows of radio spectrograms from FITS or CSV files, a few hundred of them",
         source=Spectrogram(size=128, scale="asinh"),
@@ -39,7 +39,7 @@ def bursts() -> Recipe:
             **dict.fromkeys(FITTED, "fitted to the machine and the time"),
             "augment.operations.0.horizontal": "guess: an eighth of the window; a burst may begin at any time",
             "augment.operations.0.vertical": "a frequency is what it is",
-            "augment.operations.1.brightness": "guess: receivers differ in gain by so much and more",
+            "augment.operations.1.brightness": "guess: receivers differ in gain; by asinh 1.8 times what is bright",
             "augment.operations.1.contrast": "guess: receivers differ in gain by so much and more",
             "batch": "notes: 16 would do; a few hundred windows",
             "tailor.seconds": "guess: what one waits for",

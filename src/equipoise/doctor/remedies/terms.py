@@ -53,10 +53,12 @@ def lighter_pixels(settings: Settings, factor: float = 0.5) -> Remedy:
 
 
 def weaker_game(settings: Settings, factor: float = 0.5) -> Remedy:
+    terms = [f"phases.{phase}.terms.{name}" for phase, name in games(settings)]
+    shares = [edit for term in terms for edit in scaled(settings, f"{term}.share", factor)]
     return Remedy(
-        f"the adversarial weight times {factor:g}, ramped up from 0",
+        f"the adversarial weight, or share, times {factor:g}, ramped up from 0",
         "what was learned before the game is kept while the critic learns",
-        edits=scaled_weights(settings, (f"phases.{phase}.terms.{name}" for phase, name in games(settings)), factor),
+        edits=(*scaled_weights(settings, terms, factor), *shares),
     )
 
 

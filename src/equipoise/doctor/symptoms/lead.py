@@ -55,7 +55,7 @@ class CriticBlind(Symptom):
         f"`auc` from {BLIND_AUC[0]:g} to {BLIND_AUC[1]:g} for a window, or `d_loss` at {BLIND_LOSS[0]:.0%} to "
         f"{BLIND_LOSS[1]:.0%} of its blind value",
         f"and `distance` above {FAR:g} times its floor in the last evaluation; without both it says nothing, nor while "
-        "`distance`, `precision` or `recall` still improves",
+        "`distance`, `precision` or `recall` still improves, nor in the first three evaluations of a run",
     )
     explained_by: ClassVar[tuple[str, ...]] = ("dead-critic",)
     sources: ClassVar[tuple[str, ...]] = ("public issue threads on StyleNAT and CycleGAN", "Goodfellow et al. 2014")

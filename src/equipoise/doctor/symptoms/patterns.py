@@ -126,14 +126,16 @@ class CrossBlur(Symptom):
     confused_with: ClassVar[Mapping[str, str]] = {"blur": "there edges are soft in every direction"}
     reads: ClassVar[tuple[str, ...]] = (
         CROSSED.words,
-        "once seen, `generator.upsampling` bilinear: a hint; any other: another cause, so nothing is said",
+        "once seen, `generator.upsampling` bilinear: a hint; with any other nothing is said short of a proof",
     )
     sources: ClassVar[tuple[str, ...]] = ("notes on landscapes, up-sampling version 1",)
 
     def seen(self, trace: Trace) -> tuple[Evidence, ...]:
-        if trace.settings.get("generator.upsampling", BILINEAR) != BILINEAR:
+        seen = CROSSED.seen(trace)
+        is_other = trace.settings.get("generator.upsampling", BILINEAR) != BILINEAR
+        if seen is None or (is_other and seen.weight < PROOF):
             return ()
-        return _with_upsampling(trace, CROSSED.seen(trace), (BILINEAR,))
+        return _with_upsampling(trace, seen, (BILINEAR,))
 
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
         return (remedies.nearest_upsampling(trace.settings),)

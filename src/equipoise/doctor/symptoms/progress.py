@@ -133,7 +133,7 @@ class Stagnation(Symptom):
     reads: ClassVar[tuple[str, ...]] = (
         f"`distance` or `fid`: the best of the last {LAST_PART:.0%} of the run is less than {LEAST_GAIN:.0%} below "
         f"the best before, and above {FAR:g} times the floor; {FEWEST} evaluations or more; nothing while "
-        "`precision` or `recall` still improves",
+        "`distance`, `fid`, `precision` or `recall` still improves",
     )
     explained_by: ClassVar[tuple[str, ...]] = (
         *NotLearning.explained_by,
