@@ -19,7 +19,7 @@ IMPROVING = scores(*np.linspace(0.1, 0.7, 11))
 FALLING = scores(*np.linspace(0.7, 0.1, 11))
 LUCKY = scores(*[0.0] * 9, 0.2, 0.0)
 MEASURED_ONCE = Trace(
-    {"d_loss": rows(1.386, noise=0.01), "distance": Series.of(np.full(3, LAST), [6.0, 6.1, 5.9])},
+    {"d_loss": rows(1.386, noise=0.01), "distance": Series.of(np.full(3, LAST), [9.0, 9.1, 8.9])},
     GAMES["bce"],
     {},
     FLOORS,
@@ -84,10 +84,10 @@ SICK: Mapping[str, list[Trace]] = {
         well("relativistic", auc=rows(0.999, noise=0), d_loss=rows(1e-4), distance=STUCK),
     ],
     "critic-blind": [
-        well(d_loss=rows(1.386, noise=0.01), auc=rows(0.5, noise=0.02), distance=scores(20.0, *[6.0] * 10)),
-        well(d_loss=rows(1.386, noise=0.01), distance=scores(20.0, *[6.0] * 10)),
-        well(auc=rows(0.5, noise=0.02), distance=scores(20.0, *[6.0] * 10), recall=LUCKY),
-        well(auc=rows(0.5, noise=0.02), distance=scores(20.0, *[6.0] * 10), precision=IMPROVING, recall=FALLING),
+        well(d_loss=rows(1.386, noise=0.01), auc=rows(0.5, noise=0.02), distance=scores(20.0, *[9.0] * 10)),
+        well(d_loss=rows(1.386, noise=0.01), distance=scores(20.0, *[9.0] * 10)),
+        well(auc=rows(0.5, noise=0.02), distance=scores(20.0, *[9.0] * 10), recall=LUCKY),
+        well(auc=rows(0.5, noise=0.02), distance=scores(20.0, *[9.0] * 10), precision=IMPROVING, recall=FALLING),
         MEASURED_ONCE,
     ],
     "generator-wins": [
@@ -209,10 +209,10 @@ NEAR: Mapping[str, list[Trace]] = {
         played("relativistic", 0.0, 9.0, auc=rows(1.0, noise=0)),
     ],
     "critic-blind": [
-        well(d_loss=rows(1.386, noise=0.01), auc=rows(0.5, noise=0.02), distance=scores(20.0, *[3.0] * 10)),
-        well(auc=rows(0.58, noise=0.01), distance=scores(20.0, *[6.0] * 10)),
-        well(auc=rows(0.5, noise=0.02), distance=scores(20.0, *[6.0] * 10), precision=IMPROVING, recall=IMPROVING),
-        well(auc=rows(0.5, noise=0.02), distance=scores(20.0, 6.0, 6.0), recall=scores(0.0, 0.2, 0.2)),
+        well(d_loss=rows(1.386, noise=0.01), auc=rows(0.5, noise=0.02), distance=scores(20.0, *[7.0] * 10)),
+        well(auc=rows(0.58, noise=0.01), distance=scores(20.0, *[9.0] * 10)),
+        well(auc=rows(0.5, noise=0.02), distance=scores(20.0, *[9.0] * 10), precision=IMPROVING, recall=IMPROVING),
+        well(auc=rows(0.5, noise=0.02), distance=scores(20.0, 9.0, 9.0), recall=scores(0.0, 0.2, 0.2)),
     ],
     "generator-wins": [
         well(d_loss=rows((1.4, 1.9, 1.9)), distance=STUCK),

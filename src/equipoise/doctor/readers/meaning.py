@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -23,6 +23,8 @@ LEAST_EXPECTED: Final = 0.02
 """Below, a printed loss has too few digits to be compared."""
 AGREES: Final = 0.7
 """Least rank correlation of a loss with what it should be."""
+SURELY_FOOLED: Final = 3.0
+"""A generator's loss that is cross-entropy's alone: D(G(z)) is then below 0.05."""
 LOW: Final = 0.25
 HIGH: Final = 0.75
 """Mean probabilities by which real and fake are told to be the wrong way round."""
@@ -144,21 +146,45 @@ def _fit(series: Mapping[str, Series]) -> float | None:
     loss, real, fake = aligned
     expected = -np.log(real) - np.log1p(-fake)
     counts = expected > LEAST_EXPECTED
-    if counts.sum() < FEWEST or _rank_correlation(loss[counts], expected[counts]) < AGREES:
+    if counts.sum() < FEWEST:
+        return 1.0 if _fits_where_sure(series) else None
+    if _rank_correlation(loss[counts], expected[counts]) < AGREES:
         return None
     ratio = float(np.median(loss[counts] / expected[counts]))
     return ratio if any(low <= ratio <= high for low, high in (FITS_SUM, FITS_MEAN)) else None
 
 
-def _aligned(series: Mapping[str, Series]) -> tuple[Floats, Floats, Floats] | None:
-    """The critic's loss, D(x) and D(G(z)) where all three are known and the two are above 0 and below 1."""
-    names = ("d_loss", "d_real", "d_fake")
+def _fits_where_sure(series: Mapping[str, Series]) -> bool:
+    """Whether a critic that is sure of everything has a loss of nothing while the generator's is large.
+
+    No other loss whose critic gives probabilities does that: by least squares the generator's is at most 1.  D(x) and
+    D(G(z)) are then printed as 1.0000 and 0.0000, whose logarithms say nothing.
+    """
+    found = _together(series, ("d_loss", "g_loss", "d_real", "d_fake"))
+    if found is None:
+        return False
+    loss, fooled, real, fake = found
+    sure = (real >= 1.0 - LEAST_EXPECTED / 2) & (fake <= LEAST_EXPECTED / 2) & np.isfinite(loss) & np.isfinite(fooled)
+    fits = (np.abs(loss[sure]) < 2 * LEAST_EXPECTED) & (fooled[sure] > SURELY_FOOLED)
+    return bool(sure.sum() >= FEWEST and fits.mean() >= AGREES)
+
+
+def _together(series: Mapping[str, Series], names: Sequence[str]) -> tuple[Floats, ...] | None:
+    """The values of several columns in the rows that have them all; None where a column is missing."""
     if not all(name in series for name in names):
         return None
-    steps = series["d_loss"].steps
+    steps = series[names[0]].steps
     for name in names[1:]:
         steps = np.intersect1d(steps, series[name].steps)
-    loss, real, fake = (one.values[np.searchsorted(one.steps, steps)] for one in (series[name] for name in names))
+    return tuple(one.values[np.searchsorted(one.steps, steps)] for one in (series[name] for name in names))
+
+
+def _aligned(series: Mapping[str, Series]) -> tuple[Floats, Floats, Floats] | None:
+    """The critic's loss, D(x) and D(G(z)) where all three are known and the two are above 0 and below 1."""
+    found = _together(series, ("d_loss", "d_real", "d_fake"))
+    if found is None:
+        return None
+    loss, real, fake = found
     inside = np.isfinite(loss) & (real > 0) & (real < 1) & (fake > 0) & (fake < 1)
     return loss[inside], real[inside], fake[inside]
 
