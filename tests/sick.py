@@ -48,6 +48,7 @@ SICK: Mapping[str, list[Trace]] = {
     "data-bug": [faulty("data: 31 % of the samples are the same"), faulty("data: a", "measure: b")],
     "plumbing-bug": [
         well(g_loss=rows(0.7979, noise=0.0)),
+        Trace({"d_loss": rows(0.7979, noise=0.0), "g_loss": rows((2.1234, 2.1235), noise=0.0)}, None, {}, {}),
         well("hinge", d_loss=rows(1.2, noise=0.0)),
         well(lr_g=rows(0.0)),
         well(moved_d=rows((1e-3, 1e-3, 0.0, 0.0))),

@@ -196,6 +196,16 @@ def test_events_of_the_real_writer_are_read(tmp_path: Path) -> None:
     assert trace.signals["g_loss"].steps.tolist() == list(range(20))
 
 
+def test_events_of_several_runs_are_not_mixed(tmp_path: Path) -> None:
+    for name in ("good", "bad"):
+        (tmp_path / name).mkdir()
+        values = [scalar(step, "Loss/D", b"\x15" + struct.pack("<f", step / 4)) for step in range(30)]
+        (tmp_path / name / "events.out.tfevents.1").write_bytes(b"".join([VERSION, *values]))
+    with pytest.raises(RequestError, match=r"several runs \(bad, good\): give one of their folders"):
+        read(tmp_path)
+    assert len(read(tmp_path / "good").signals["d_loss"]) == 30
+
+
 @pytest.mark.parametrize("batch", [None, 8])
 def test_a_folder_of_stylegan_is_its_stats_and_its_measures(batch: int | None, tmp_path: Path) -> None:
     def of(value: float) -> dict[str, float]:

@@ -10,6 +10,7 @@ import pytest
 
 import logs
 from equipoise import RequestError
+from equipoise.doctor.examining import examine
 from equipoise.doctor.readers import read, read_all, read_columns
 from equipoise.doctor.readers.names import name_of
 from equipoise.doctor.readers.rows import MOST_ROWS
@@ -62,6 +63,64 @@ def test_swapped_labels_are_said_and_not_turned_round(tmp_path: Path) -> None:
     trace = read_columns(dict(zip(("step", "d_loss", "D(x)", "D(G(z))"), zip(*rows, strict=True), strict=True)))
     assert any("each other's labels" in gap for gap in trace.unknown)
     assert values(trace, "d_real")[0] == 0.1 and trace.game is None
+
+
+def test_a_critic_that_is_sure_from_the_first_row_on_is_cross_entropys(tmp_path: Path) -> None:
+    """The notes' own failure: D(x) and D(G(z)) are printed as 1.0000 and 0.0000, so their logarithms say nothing."""
+    line = "[{}/60][{}/14]\tLoss_D: 0.0000\tLoss_G: 4{}.{}\tD(x): 1.0000\tD(G(z)): 0.0000 / 0.0000"
+    text = "\n".join(line.format(epoch, batch, epoch % 7, batch) for epoch in range(60) for batch in range(14))
+    trace = read(written(tmp_path, text))
+    assert trace.game is not None and trace.game.key == "bce"
+    assert examine(trace).diagnoses[0].symptom.key == "critic-wins"
+    squares = text.replace("Loss_G: 4", "Loss_G: 0.4").replace("0.4", "0.9")
+    assert read(written(tmp_path, squares)).game is None, "a generator's loss below 1 may be that of least squares"
+
+
+def test_decimal_commas_are_read_in_what_is_printed(tmp_path: Path) -> None:
+    wanted = [round(row.d, 4) for row in logs.course()]
+    lines = [f"step {1000 * row.step:,} Loss_D: {row.d} Loss_G: {row.g}" for row in logs.course()]
+    steps = [line.partition(" Loss")[0] for line in lines]
+    commas = [line.partition(" Loss")[2].replace(".", ",") for line in lines]
+    text = "\n".join(f"{step} Loss{rest}" for step, rest in zip(steps, commas, strict=True))
+    trace = read(written(tmp_path, text))
+    assert values(trace, "d_loss") == pytest.approx(wanted)
+    assert trace.signals["d_loss"].steps[-1] == 1000 * logs.course()[-1].step, "steps keep their commas of thousands"
+
+
+def test_what_is_in_hundredths_is_not_taken_for_a_share(tmp_path: Path) -> None:
+    text = "\n".join(f"step {row.step} d_loss {row.d} waiting 0.8% g_loss {row.g}" for row in logs.course())
+    trace = read(written(tmp_path, text))
+    assert "waiting" not in trace.signals
+    assert values(trace, "g_loss") == pytest.approx([row.g for row in logs.course()])
+
+
+@pytest.mark.parametrize("mark", [", ", " | "])
+def test_printed_lines_with_separators_are_no_table(mark: str, tmp_path: Path) -> None:
+    lines = [
+        mark.join([f"Epoch {at + 1}/100", f"D Loss: {row.d}", f"G Loss: {row.g}", "PSNR: 20.00"])
+        for at, row in enumerate(logs.course())
+    ]
+    trace = read(written(tmp_path, "\n".join(lines)))
+    assert values(trace, "d_loss") == pytest.approx([row.d for row in logs.course()])
+    assert len(trace.signals["psnr"]) == len(lines)
+
+
+def test_nan_between_measures_is_read_as_not_measured(tmp_path: Path) -> None:
+    rows = [f"{10 * at},{1.2 + 0.1 * (at % 3)},{50 - at if at % 5 == 0 else 'nan'}" for at in range(40)]
+    trace = read(written(tmp_path, "\n".join(["step,d_loss,fid", *rows])))
+    assert len(trace.signals["fid"]) == 8
+    assert any("read as not measured" in note for note in trace.unknown)
+    assert len(trace.signals["d_loss"]) == 40
+    ended = [row if at < 20 else row.rpartition(",")[0] + ",nan" for at, row in enumerate(rows)]
+    broken = read(written(tmp_path, "\n".join(["step,d_loss,fid", *ended])))
+    assert np.isnan(broken.signals["fid"].values[-1]), "a measure that is NaN to the end is broken"
+
+
+def test_several_runs_in_one_table_are_not_mixed(tmp_path: Path) -> None:
+    rows = [f"{at},{1.1 + at % 2 / 10},{9 + at % 3 / 10}" for at in range(40)]
+    text = "\n".join(['"Step","good-1 - errD","bad-2 - errD"', *rows])
+    with pytest.raises(RequestError, match="several runs, good-1, bad-2"):
+        read(written(tmp_path, text))
 
 
 def test_what_the_loss_was_is_asked_for_where_it_cannot_be_told(tmp_path: Path) -> None:

@@ -134,6 +134,16 @@ def test_losses_alone_are_never_called_healthy() -> None:
     assert examine(Trace(losses, GAMES["bce"])).verdict == "unknown"
     assert examine(Trace({**losses, "fid": scores(90.0, 40.0)}, GAMES["bce"])).verdict == "unknown"
     assert examine(Trace({**losses, "fid": scores(90.0, 40.0, 30.0)}, GAMES["bce"])).verdict == "healthy"
+
+
+def test_healthy_needs_measures_of_samples_that_are_recent_and_see_variety() -> None:
+    losses = {"d_loss": rows(1.1), "g_loss": rows(1.3)}
+    stale = examine(Trace({**losses, "fid": Series.of([0, 500, 1000, 1500], [90, 40, 35, 30])}, GAMES["bce"]))
+    assert (stale.verdict, "at step 1500 of 5000" in stale.why) == ("unknown", True)
+    assert examine(Trace({**losses, "psnr": scores(20.0, 24.0, 26.0, 27.0)}, GAMES["bce"])).verdict == "unknown"
+    assert examine(Trace({"psnr": scores(20.0, 24.0, 26.0, 27.0)})).verdict == "healthy", "without a game it is enough"
+    nameless = examine(Trace(losses))
+    assert (nameless.verdict, "say --loss" in nameless.why) == ("unknown", True)
     assert examine(Trace({})).why == "there are no numbers to judge by"
 
 

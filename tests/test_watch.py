@@ -141,12 +141,30 @@ def test_names_and_folders_that_do_not_fit_are_refused(tmp_path: Path) -> None:
 
 
 def test_samples_in_another_range(tmp_path: Path) -> None:
-    with equipoise.Watch(
-        tmp_path / "run", real=pictures(64) * 127.5 + 127.5, value_range=(0, 255), samples_every=1
-    ) as watch:
+    said: list[str] = []
+    real = pictures(64) * 127.5 + 127.5
+    with equipoise.Watch(tmp_path / "run", real=real, value_range=(0, 255), samples_every=1, tell=said.append) as watch:
         watch.log(0, fake=pictures(64, seed=2) * 127.5 + 127.5)
-        with pytest.raises(RequestError, match="value_range"):
-            watch.log(1, fake=pictures(64) * 300)
+        for step in range(1, 4):
+            watch.log(step, fake=pictures(64) * 300)
+        watch.log(4, fake=pictures(64)[:, :1] * 127.5 + 127.5)
+    measured = [event for event in journal.read(tmp_path / "run").events if isinstance(event, Measured)]
+    assert [event.step for event in measured] == [1]
+    assert len(said) == 1 and "value_range" in said[0] and "not measured" in said[0], "once, and the loop goes on"
+
+
+def test_a_loop_that_logs_now_and_then_is_watched_too(tmp_path: Path) -> None:
+    with equipoise.Watch(tmp_path / "run", loss="bce", every=50, tell=lambda said: None) as watch:
+        for step in range(0, 20_000, 100):
+            watch.log(step, d_loss=1.3 + step % 300 / 1e4, g_loss=0.8)
+    trace = read_run(tmp_path / "run")
+    assert trace.signals["d_loss"].steps.tolist() == [step + 1.0 for step in range(100, 20_000, 100)]
+
+
+def test_fakes_that_are_no_numbers_are_proof(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    watched(tmp_path / "run", pictures(64, seed=2) * float("nan"))
+    assert run_command(["doctor", str(tmp_path / "run")]) == 1
+    assert "(not-finite)" in capsys.readouterr().out
 
 
 @pytest.mark.slow

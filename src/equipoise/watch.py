@@ -76,6 +76,7 @@ class Watch:
             raise RequestError(f"{self.folder} exists already; give the run a folder of its own")
         self._range, self._every, self._samples_every, self._tell = value_range, every, samples_every, tell
         self._score = _score(self._scaled(real)) if real is not None else None
+        self._shape = tuple(real.shape[1:]) if real is not None else ()
         self.folder.mkdir(parents=True, exist_ok=True)
         self._journal = Journal(self.folder)
         self._journal.append(Watched(loss=loss))
@@ -83,6 +84,8 @@ class Watch:
         self._meter = Meter()
         self._began = time.monotonic()
         self._rows = 0
+        self._row_at = self._measured_at = 0
+        self._refused_fakes = False
         self._fakes: list[Tensor] = []
         self._attendant = Attendant(self.folder)
 
@@ -103,6 +106,9 @@ class Watch:
         last steps before a measuring are taken together.  All else goes by the names of
         ``equipoise.doctor.trace.SIGNALS``: ``d_loss`` and ``g_loss`` without penalties, ``grad_d``, ``lr_g`` ...
 
+        It need not be called at every step: a row is written as soon as `every` steps have passed since the last one.
+        Fakes that cannot be measured, of another shape or beyond the declared range, are told once and left out.
+
         Returns what the doctor says, on steps on which it was asked.  Raises `RequestError` for a name that it does not
         know.
         """
@@ -114,11 +120,14 @@ class Watch:
         if fake is not None and self._score is not None:
             self._keep(fake.detach())
         done = step + 1
-        if done % self._samples_every == 0:
+        measures = done - self._measured_at >= self._samples_every
+        if measures:
             self._measure(done)
-        if done % self._every == 0:
+            self._measured_at = done
+        if done - self._row_at >= self._every:
             self._write_row(done)
-            if self._rows % EXAMINED_EVERY == 0 or done % self._samples_every == 0:
+            self._row_at = done
+            if self._rows % EXAMINED_EVERY == 0 or measures:
                 return self._examine(done)
         return None
 
@@ -160,13 +169,33 @@ class Watch:
         if self._score is None or not self._fakes:
             return
         began = time.monotonic()
-        found = self._score.of(self._scaled(torch.cat(self._fakes)[-MOST_SAMPLES:]), "kernel")
+        try:
+            fakes = self._comparable(self._fakes)
+        except RequestError as error:
+            self._refuse_fakes(done, error)
+            return
+        found = self._score.of(fakes, "kernel")
         floor = self._score.floor("kernel")
         floors = {floor.name: floor.value, **floor.beside} if floor is not None else {}
         took = time.monotonic() - began
         self._journal.append(
             Measured(step=done, name=found.name, value=found.value, seconds=took, beside=found.beside, floors=floors)
         )
+        self._fakes.clear()
+
+    def _comparable(self, kept: list[Tensor]) -> Samples:
+        """The newest fakes, as the real samples are.  Raises `RequestError` where they cannot stand beside them."""
+        shapes = {tuple(fake.shape[1:]) for fake in kept}
+        if shapes != {self._shape}:
+            listed = ", ".join("x".join(map(str, shape)) for shape in sorted(shapes))
+            raise RequestError(f"fakes are {listed}, and real samples {'x'.join(map(str, self._shape))}")
+        return self._scaled(torch.cat(kept)[-MOST_SAMPLES:])
+
+    def _refuse_fakes(self, done: int, error: RequestError) -> None:
+        """Said once: a training is not ended because its samples cannot be measured."""
+        if not self._refused_fakes:
+            self._tell(f"step {done}: {error}; they are not measured")
+        self._refused_fakes = True
         self._fakes.clear()
 
     def _write_row(self, done: int) -> None:

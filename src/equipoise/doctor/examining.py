@@ -13,7 +13,7 @@ import numpy as np
 from equipoise.doctor.quality import NEAR
 from equipoise.doctor.symptom import Diagnosis, Evidence, Examination, Symptom, Verdict
 from equipoise.doctor.symptoms import SYMPTOMS
-from equipoise.doctor.trace import Trace
+from equipoise.doctor.trace import Series, Trace
 
 YOUNG: Final = 500.0
 """Steps within which a run may look like anything."""
@@ -21,6 +21,8 @@ SAMPLE_SIGNALS: Final = ("distance", "recall", "diversity", "fid", "psnr")
 """Any of them, measured often enough, shows most of what losses hide."""
 FEWEST_EVALUATIONS: Final = 3
 """No rule about samples speaks after fewer in a row."""
+RECENT: Final = 0.3
+"""Of the run, at its end, in which they are to be measured: what came after the last evaluation nobody has seen."""
 
 
 Blinds = Mapping[str, Collection[str]]
@@ -52,10 +54,13 @@ def _where_nothing_is_wrong(trace: Trace) -> tuple[Verdict, str]:
     if trace.last_step < YOUNG:
         return "young", f"nothing is wrong after {trace.last_step:g} steps, which are too few to say more"
     if measured < FEWEST_EVALUATIONS:
-        seen = ("no samples were measured", "samples were measured only once", "samples were measured only twice")[
-            measured
-        ]
-        return "unknown", f"the losses show nothing wrong, but losses alone miss a third of collapses: {seen}"
+        times = ("no samples were measured", "samples were measured only once", "samples were measured only twice")
+        seen = f"losses alone miss a third of collapses, and {times[measured]}"
+        if trace.game is None and trace.get("d_loss") is not None:
+            return "unknown", f"which loss it was is not known, so the critic's cannot be judged; say --loss; {seen}"
+        return "unknown", f"the losses show nothing wrong, but {seen}"
+    if (since := _last_evaluation(trace)) < (1.0 - RECENT) * trace.last_step:
+        return "unknown", f"nothing was wrong when samples were last measured, at step {since:g} of {trace.last_step:g}"
     return "healthy", "nothing of what the doctor knows is there"
 
 
@@ -107,7 +112,17 @@ def _begin(diagnosis: Diagnosis) -> float:
 
 def _evaluations(trace: Trace) -> int:
     """How often samples were measured, by the measure that was taken most often."""
-    return max(len(series) if (series := trace.get(name)) is not None else 0 for name in SAMPLE_SIGNALS)
+    return max((len(series) for series in _measures(trace)), default=0)
+
+
+def _last_evaluation(trace: Trace) -> float:
+    return max(float(series.steps[-1]) for series in _measures(trace) if len(series))
+
+
+def _measures(trace: Trace) -> list[Series]:
+    """Of samples.  PSNR says nothing of a game: a generator may come near to each picture and please no critic."""
+    names = [name for name in SAMPLE_SIGNALS if name != "psnr" or trace.get("d_loss") is None]
+    return [series for name in names if (series := trace.get(name)) is not None]
 
 
 def _sentence(diagnosis: Diagnosis) -> str:

@@ -7,7 +7,7 @@ several times as fast.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,9 +22,10 @@ TRIED: Final = 8
 LONGEST: Final = 2000
 """Characters of a line that is read; programs print some hundreds."""
 
-_NUMBER: Final = r"[-+]?(?:\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?|\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_NUMBER: Final = r"[-+]?(?:\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?|\d+,\d+(?![\d,.])|\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _SAME_NUMBER: Final = r"[-+]?\d++(?:,\d{3}(?!\d))*+(?:\.\d*+)?+(?:[eE][-+]?\d++)?+"
 """In the pattern of a line, where it need not be told from a word."""
+_THOUSANDS: Final = re.compile(r"[-+]?[1-9]\d{0,2}(?:,\d{3})+(?!\d)")
 _VALUE: Final = rf"(?:{_NUMBER}|[-+]?(?:nan|inf(?:inity)?)\b)"
 _REST: Final = r"[^\s:=,;|\[\]<>\"']{0,40}"
 _PAIR: Final = re.compile(
@@ -68,6 +69,8 @@ class Console:
     """Whether the program is the one of CycleGAN and pix2pix, whose ``D_real`` is a loss."""
     _patterns: list[tuple[re.Pattern[str], Kind]] = field(default_factory=list)
     _shapes: set[str] = field(default_factory=set)
+    _has_decimal_commas: bool = False
+    """Whether a loss was seen whose comma cannot be one between thousands."""
 
     def read(self, lines: Iterable[str]) -> None:
         patterns, rows = self._patterns, self.rows
@@ -77,7 +80,7 @@ class Console:
                 if match is not None:
                     rows.rows += 1
                     if kind.is_due():
-                        kind.keep(rows.rows, [number(text) for text in match.groups()])
+                        kind.keep(rows.rows, self._numbers(kind.names, match.groups()))
                     if at:
                         patterns.insert(0, patterns.pop(at))
                     break
@@ -92,7 +95,13 @@ class Console:
             return
         names = tuple(name for name, _, _ in found)
         self.is_cycle = self.is_cycle or _CYCLE.match(line) is not None
-        self.rows.add(names, [number(line[begin:end]) for _, begin, end in found])
+        texts = [line[begin:end] for _, begin, end in found]
+        self._has_decimal_commas |= any(
+            "," in text and not _THOUSANDS.match(text)
+            for name, text in zip(names, texts, strict=True)
+            if name not in POSITIONS
+        )
+        self.rows.add(names, self._numbers(names, texts))
         shape = _shape(line, found)
         if shape not in self._shapes:
             if len(self._shapes) < MOST_SHAPES:
@@ -100,10 +109,19 @@ class Console:
         elif len(self._patterns) < MOST_PATTERNS and (kind := self.rows.kind(shape, names)) is not None:
             self._patterns.insert(0, (re.compile(shape), kind))
 
+    def _numbers(self, names: Sequence[str], texts: Sequence[str]) -> list[float]:
+        """Steps have commas between thousands; losses may have one for a point."""
+        if not self._has_decimal_commas:
+            return [number(text) for text in texts]
+        return [
+            number(text) if name in POSITIONS else float(text.replace(",", "."))
+            for name, text in zip(names, texts, strict=True)
+        ]
+
 
 def number(text: str) -> float:
-    """Of a text that `_VALUE` matches; with commas between thousands."""
-    return float(text.replace(",", ""))
+    """Of a text that `_VALUE` matches; with commas between thousands, or one for a decimal point."""
+    return float(text.replace(",", "") if _THOUSANDS.match(text) else text.replace(",", "."))
 
 
 def found_in(line: str) -> Found:
@@ -114,6 +132,8 @@ def found_in(line: str) -> Found:
         taken |= {"step", "epoch"}
     for match in _PAIR.finditer(line):
         label, between = match[1], match[2]
+        if line.startswith("%", match.end(3)):
+            continue  # a share in hundredths, of which few programs say what of
         if len(label) < LEAST_LABEL and between.isspace():
             continue
         name = _longest_name(label)

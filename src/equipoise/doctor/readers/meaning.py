@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from equipoise.doctor.game import GAMES, Game
 from equipoise.doctor.readers.steps import Columns
@@ -25,6 +26,9 @@ AGREES: Final = 0.7
 """Least rank correlation of a loss with what it should be."""
 SURELY_FOOLED: Final = 3.0
 """A generator's loss that is cross-entropy's alone: D(G(z)) is then below 0.05."""
+OF_SAMPLES: Final = frozenset({"distance", "fid", "precision", "recall", "diversity", "psnr", "memory"})
+SELDOM: Final = 0.2
+"""Share of rows in which a loss is NaN, with numbers after it, from which on it was not written down there."""
 LOW: Final = 0.25
 HIGH: Final = 0.75
 """Mean probabilities by which real and fake are told to be the wrong way round."""
@@ -59,7 +63,7 @@ def trace_of(log: Log, loss: str | None = None, pair: str | None = None) -> Trac
     if log.is_cycle:
         series, halved = _of_cycle(series)
         notes += halved
-    series = _renamed(series, notes)
+    series = _measured_now_and_then(_renamed(series, notes), notes)
     if not any(len(one) for one in series.values()):
         raise RequestError(
             f"no numbers of a GAN's training were found in {log.source}: the doctor looks for losses of critic and "
@@ -125,6 +129,33 @@ def _renamed(series: Mapping[str, Series], notes: list[str]) -> dict[str, Series
         found.setdefault("overfitting", signs)
         notes.append("overfitting is told by the signs of training samples' scores, r_t of ADA, not by held-out ones")
     return found
+
+
+def _measured_now_and_then(series: Mapping[str, Series], notes: list[str]) -> dict[str, Series]:
+    """Without NaN between numbers, of a measure or in many rows: what programs write where they did not measure.
+
+    One that stays is kept, and so is a loss that was NaN now and then.
+    """
+    kept = {}
+    for name, one in series.items():
+        bad = _gaps_in(one)
+        if name not in OF_SAMPLES and len(bad) < SELDOM * len(one):
+            bad = np.empty(0, np.intp)
+        kept[name] = Series(np.delete(one.steps, bad), np.delete(one.values, bad))
+        if len(bad):
+            notes.append(f"{name} is NaN in {len(bad)} of {len(one)} rows between numbers: read as not measured")
+    return kept
+
+
+def _gaps_in(series: Series) -> NDArray[np.intp]:
+    """Where NaN stands between numbers; at the end, too, where that is no longer than such a gap was before."""
+    finite = np.flatnonzero(np.isfinite(series.values))
+    if len(finite) == 0:
+        return finite
+    longest = int(np.diff(finite).max(initial=1)) - 1
+    is_usual = len(series) - 1 - finite[-1] <= longest
+    end = len(series) if is_usual else int(finite[-1])
+    return np.flatnonzero(np.isnan(series.values[:end]))
 
 
 def _sum(one: Series, other: Series) -> Series:

@@ -13,7 +13,7 @@ from equipoise.doctor.readers import events, lines, notebook, records, runs, tab
 from equipoise.doctor.readers.console import Console
 from equipoise.doctor.readers.lines import LeftOut
 from equipoise.doctor.readers.meaning import Log, trace_of
-from equipoise.doctor.readers.names import name_of
+from equipoise.doctor.readers.names import POSITIONS, name_of
 from equipoise.doctor.readers.rows import Rows
 from equipoise.doctor.readers.steps import columns
 from equipoise.doctor.trace import Trace
@@ -35,6 +35,8 @@ BESIDE: Final = "metric-*.jsonl"
 """StyleGAN's measures, beside its ``stats.jsonl``."""
 OPTIONS: Final = "training_options.json"
 """StyleGAN's settings; its batch is read."""
+NAMED: Final = 4
+"""Runs that are named where there are several."""
 MOST_CONTROLS: Final = 0.05
 """Share of bytes that no text has, from which on a file is binary."""
 
@@ -109,7 +111,22 @@ def _logs_in(folder: Path) -> list[Path]:
     found = events.event_files(folder)
     if not found:
         raise RequestError(f"{folder} holds no log: neither a journal, nor TensorBoard's events, nor {', '.join(LOGS)}")
+    _refuse_several_runs(folder, found)
     return found
+
+
+def _refuse_several_runs(folder: Path, files: Sequence[Path]) -> None:
+    """Raises `RequestError` where folders of events tell the same numbers, each of a run of its own."""
+    homes = list(dict.fromkeys(file.parent for file in files))
+    told: dict[str, Path] = {}
+    for home in homes if len(homes) > 1 else ():
+        rows = Rows()
+        for file in (file for file in files if file.parent == home):
+            events.read_events(file, rows, LeftOut())
+        for name in {name for kind in rows.kinds.values() for name in kind.names} - set(POSITIONS):
+            if told.setdefault(name, home) != home:
+                listed = ", ".join(str(one.relative_to(folder)) for one in homes[:NAMED])
+                raise RequestError(f"{folder} holds several runs ({listed}): give one of their folders")
 
 
 def _batch(options: Path) -> int | None:

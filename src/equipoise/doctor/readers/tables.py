@@ -12,6 +12,7 @@ from equipoise.doctor.readers.lines import LeftOut
 from equipoise.doctor.readers.names import POSITIONS, name_of
 from equipoise.doctor.readers.ours import is_ours, our_names
 from equipoise.doctor.readers.rows import Rows
+from equipoise.errors import RequestError
 
 SEPARATORS: Final = ("\t", ";", ",", "|")
 NAME_COLUMNS: Final = ("metric", "key", "name", "tag", "metric_name")
@@ -19,14 +20,17 @@ LOOKED_AT: Final = 20
 """Lines in which a header is looked for."""
 _PLAIN: Final = r"[-+]?\d++(?:\.\d*+)?+(?:[eE][-+]?\d++)?+"
 _CELL: Final = rf'\s*+(?:"{_PLAIN}"|{_PLAIN})\s*+'
+_PRINTED: Final = re.compile(r"[A-Za-z)]\s*[:=]\s*[-+]?\d")
+"""A name with its number: a line that a program has printed, and no header."""
 _NOTHING: Final = frozenset({"", "null", "none", "n/a", "na", "-"})
 
 
 def separator_of(header: str, row: str) -> str | None:
     """What parts the cells of a table, by its header and its first row; white space is ``" "``.  None: no table."""
     for mark in SEPARATORS:
-        count = len(cells(header, mark))
-        if count > 1 and len(cells(row, mark)) == count and not any(map(_is_number, cells(header, mark))):
+        names = cells(header, mark)
+        is_printed = any(_is_number(name) or _PRINTED.search(name) for name in names)
+        if len(names) > 1 and len(cells(row, mark)) == len(names) and not is_printed:
             return mark
     count = len(header.removeprefix("#").split())
     if count > 1 and len(row.split()) == count and all(_is_number(cell) for cell in row.split()):
@@ -52,6 +56,7 @@ def read_table(lines: Iterable[str], rows: Rows, left_out: LeftOut, stem: str) -
     header_line, row = _beginning(first)
     mark = separator_of(header_line, row)
     assert mark is not None
+    _refuse_several_runs(cells(header_line, mark))
     header = [_label(cell) for cell in cells(header_line, mark)]
     body = chain(first[first.index(header_line) + 1 :], lines)
     table = (line for line in body if line and line != header_line)
@@ -157,6 +162,18 @@ def _label(cell: str) -> str:
     """A column's name, without the run's that W&B writes before it."""
     label = cell.strip().removeprefix("\ufeff").lstrip("#").strip()
     return "" if re.search(r"__(?:MIN|MAX)$", label) else label.rpartition(" - ")[2]
+
+
+def _refuse_several_runs(header: Sequence[str]) -> None:
+    """W&B exports the runs of a chart side by side.  Raises `RequestError` where one number is there of several."""
+    runs: dict[str, list[str]] = {}
+    for cell in header:
+        run, _, _ = cell.strip().strip('"').rpartition(" - ")
+        if run and name_of(_label(cell)) is not None:
+            runs.setdefault(_label(cell), []).append(run)
+    several = max(runs.values(), key=len, default=[])
+    if len(several) > 1:
+        raise RequestError(f"the table holds several runs, {', '.join(several)}: give the columns of one of them")
 
 
 def _beginning(first: Sequence[str]) -> tuple[str, str]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from equipoise.doctor import remedies
 from equipoise.doctor.limits import MODERATE
-from equipoise.doctor.symptom import Evidence, Remedy, Symptom, agreeing
+from equipoise.doctor.symptom import Evidence, Kind, Remedy, Symptom, agreeing
 from equipoise.doctor.trace import OF_DATA, OF_MEASURE, OF_PLUMBING, Series, Trace
 
 OF_THE_TRAINING: Final = (
@@ -19,6 +19,8 @@ OF_THE_TRAINING: Final = (
     *("grad_d", "grad_g", "grad_at_output", "moved_d", "moved_g"),
 )
 """Signals whose being no number means that a weight or an update is none."""
+OF_SAMPLES: Final = "distance"
+"""It is none where samples are: a generator that evaluates may be broken while its losses are well."""
 NO_NUMBER: Final = re.compile(r"\b(nan|inf|infinite|not finite|non-finite|overflows?)\b", re.IGNORECASE)
 """In the words of the fault that ended a run."""
 REFERENCE: Final = (500.0, 2000.0)
@@ -47,7 +49,7 @@ class NotFinite(Symptom):
         "data-bug": "one sample that is not finite gives the same NaN each time it is drawn",
     }
     reads: ClassVar[tuple[str, ...]] = (
-        "any loss, score or norm that is NaN or infinite: a proof",
+        "any loss, score or norm that is NaN or infinite, or `distance`, which is that of samples: a proof",
         "`not_finite` above 0: a warning, for such updates were left out",
         "the fault that ended the run, where it says so: a proof",
     )
@@ -57,7 +59,7 @@ class NotFinite(Symptom):
     )
 
     def seen(self, trace: Trace) -> tuple[Evidence, ...]:
-        found = [_first_that_is_none(trace, name) for name in OF_THE_TRAINING]
+        found = [_first_that_is_none(trace, name) for name in (*OF_THE_TRAINING, OF_SAMPLES)]
         return agreeing((*found, _left_out(trace), _ended_by_one(trace)))
 
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
@@ -119,7 +121,8 @@ def _first_that_is_none(trace: Trace, name: str) -> Evidence | None:
         return None
     onset = float(series.steps[bad[0]])
     said = f"{name} is {series.values[bad[0]]} at step {onset:g}, and in {len(bad)} of {len(series)} rows"
-    return Evidence("losses" if "loss" in name else "gradients", said, name, onset, 1.0)
+    kind: Kind = "samples" if name == OF_SAMPLES else "losses" if "loss" in name else "gradients"
+    return Evidence(kind, said, name, onset, 1.0)
 
 
 def _left_out(trace: Trace) -> Evidence | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final
@@ -13,11 +14,16 @@ from equipoise.doctor.limits import MODERATE, WEAK, Limit
 from equipoise.doctor.symptom import Evidence, Remedy, Symptom, agreeing
 from equipoise.doctor.symptoms.lead import AT_A_CLIP, CLIPS
 from equipoise.doctor.symptoms.wgan import is_flat
-from equipoise.doctor.trace import OF_DATA, OF_DATA_MAYBE, OF_MEASURE, OF_PLUMBING, Trace
+from equipoise.doctor.trace import OF_DATA, OF_DATA_MAYBE, OF_MEASURE, OF_PLUMBING, Floats, Trace
 
 ROWS: Final = 10
 DIGITS: Final = 6
 """A loss over other samples and other weights never agrees with itself to so many."""
+FEWEST_DIGITS: Final = 4
+"""A loss that is printed as 0.69 in every row may move all the same."""
+OF_LOSSES: Final = frozenset({"d_loss", "g_loss", "d_total", "g_total"})
+LOOKED_AT: Final = 1000
+"""Rows by which it is told with how many digits losses were printed."""
 NEAR_FLOOR: Final = 0.05
 """Of a blind critic's loss: at its end of the scale a loss may stand still."""
 LARGEST_FID: Final = 1e4
@@ -66,8 +72,8 @@ class PlumbingBug(Symptom):
         "dead-critic": "a Wasserstein loss that stands still with a slope of 0",
     }
     reads: ClassVar[tuple[str, ...]] = (
-        f"`d_loss` or `g_loss` equal to {DIGITS} digits over the last {ROWS} rows, away from the ends of "
-        "its scale: a proof",
+        f"`d_loss` or `g_loss` equal to {DIGITS} digits, or to as many as were printed, at least {FEWEST_DIGITS}, over "
+        f"the last {ROWS} rows, away from the ends of its scale: a proof",
         f"`lr_d`, `lr_g`, `moved_d`, `moved_g` or `grad_g` exactly 0 in all of the last {ROWS} rows: a proof",
         "what the run's own trial step said: a proof",
     )
@@ -144,12 +150,26 @@ def _stands_still(trace: Trace, name: str) -> Evidence | None:
     value = float(series.values[-1])
     onset = series.lasting(np.abs(series.values - value) <= 10.0**-DIGITS * abs(value), 0.0)
     rows = len(series.after(onset)) if onset is not None else 0
-    if rows < ROWS or value == 0 or _critic_is_at_an_end(trace) or is_flat(trace):
+    digits = min(DIGITS, _digits(trace, value))
+    if rows < ROWS or value == 0 or digits < FEWEST_DIGITS or _critic_is_at_an_end(trace) or is_flat(trace):
         return None
     said = (
-        f"{name} has been {value:.6g} to {DIGITS} digits over {rows} rows; it differs from row to row where all is well"
+        f"{name} has been {value:.6g} to {digits} digits over {rows} rows; it differs from row to row where all is well"
     )
     return Evidence("losses", said, name, onset, 1.0)
+
+
+def _digits(trace: Trace, value: float) -> int:
+    """How many digits of a loss are known: as many as the program printed, told by all losses together."""
+    losses = [series.finite.values for name, series in trace.signals.items() if name in OF_LOSSES]
+    places = max((_places(values) for values in losses if len(values)), default=DIGITS)
+    return max(0, places + 1 + math.floor(math.log10(abs(value)))) if value else 0
+
+
+def _places(values: Floats) -> int:
+    """Decimals behind the point with which all of them can be written, at most ten."""
+    some = values[-LOOKED_AT:]
+    return next((at for at in range(10) if np.allclose(some, some.round(at), rtol=1e-9, atol=0.0)), 10)
 
 
 def _critic_is_at_an_end(trace: Trace) -> bool:
