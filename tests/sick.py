@@ -70,6 +70,7 @@ SICK: Mapping[str, list[Trace]] = {
     ],
     "exploding": [
         well(grad_d=growing(8.0)),
+        well(d_loss=growing(1e5), grad_d=growing(1e6), grad_g=rows((0.5, 0.5, 0.0, 0.0), noise=0.0), distance=STUCK),
         well("wgan", d_loss=rows((-5.0, -3.0, -2.0, 0.0, 90.0, 99.0))),
         well("wgan", d_loss=rows((-9.0, -2.0)), penalty=rows((1.0, 5000.0))),
     ],
@@ -112,7 +113,13 @@ SICK: Mapping[str, list[Trace]] = {
         samples(diversity=ending(0.9, 0.15), recall=ending(0.6, 0.1)),
         samples(diversity=ending(0.9, 0.05), distance=(20.0, *ending(3.0, 12.0, 3))),
     ],
-    "partial-collapse": [samples(recall=ending(0.6, 0.5)), samples(diversity=ending(0.9, 0.4))],
+    "partial-collapse": [
+        samples(recall=ending(0.6, 0.5)),
+        samples(diversity=ending(0.9, 0.4)),
+        replace(
+            samples(recall=(0.1,) * 11, distance=(20.0, 12.0, 9.0, *[8.5] * 8)), floors={"recall": 1.0, "distance": 2.0}
+        ),
+    ],
     "comes-and-goes": [
         samples(distance=(20.0, 3.0, 3.0, 12.0, 3.0, 14.0)),
         samples(diversity=(0.1, 0.9, 0.1, 0.9, 0.1, 0.9)),

@@ -11,7 +11,7 @@ import numpy as np
 
 from equipoise.doctor import remedies
 from equipoise.doctor.limits import MODERATE, WARM_UP, Limit
-from equipoise.doctor.quality import best_so_far
+from equipoise.doctor.quality import best_so_far, samples_improve
 from equipoise.doctor.symptom import PROOF, Evidence, Remedy, Symptom, agreeing
 from equipoise.doctor.trace import Series, Trace
 
@@ -24,6 +24,9 @@ LOST_HALF: Final = 0.5
 LOST_SOME: Final = 0.9
 """Of the best recall, in two evaluations: an early warning (to be tuned)."""
 FEW_MODES: Final = 2
+HARDLY: Final = 0.25
+"""Of the recall of other real samples; of healthy runs of the clinic none is below 0.5."""
+IN_A_ROW: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,7 @@ class PartialCollapse(Symptom):
         LESS_DIVERSE.words,
         f"where only pictures are known: `recall` below {LOST_HALF:.0%} of that of other real samples, while "
         "`precision` is not",
+        f"`recall` below {HARDLY:.0%} of that of other real samples in {IN_A_ROW} evaluations, and no longer improving",
     )
     explained_by: ClassVar[tuple[str, ...]] = (
         *("total-collapse", "comes-and-goes", "one-class", "not-finite", "saturated-flip", "critic-wins"),
@@ -97,7 +101,8 @@ class PartialCollapse(Symptom):
     )
 
     def seen(self, trace: Trace) -> tuple[Evidence, ...]:
-        return agreeing((LESS_DIVERSE.seen(trace), _less_recall(trace, LOST_SOME, 0.5), _covers_little(trace)))
+        recall = _less_recall(trace, LOST_SOME, 0.5) or _covers_little(trace) or _never_covered(trace)
+        return agreeing((LESS_DIVERSE.seen(trace), recall))
 
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
         settings = trace.settings
@@ -177,6 +182,19 @@ def _covers_little(trace: Trace) -> Evidence | None:
         return None
     said = f"recall is {cover:.2f}, and {usual:.2f} of other real samples; precision is {could_be_real:.2f}"
     return Evidence("samples", said, "recall", None, MODERATE)
+
+
+def _never_covered(trace: Trace) -> Evidence | None:
+    """Of a run that is not young any more and has never had much."""
+    series, floor = trace.get("recall"), trace.floors.get("recall")
+    if series is None or floor is None or samples_improve(trace) is not False or "recall" in trace.at_once:
+        return None
+    late = series.after(WARM_UP)
+    low = late.values < HARDLY * floor
+    if len(late) < IN_A_ROW or not low[-IN_A_ROW:].all():
+        return None
+    said = f"recall is {late.values[-1]:.2f}, and {floor:.2f} of other real samples; it no longer improves"
+    return Evidence("samples", said, "recall", late.lasting(low, 0.0), 0.5)
 
 
 def _is_wasserstein(trace: Trace) -> bool:

@@ -24,6 +24,8 @@ FEWEST_DIGITS: Final = 4
 OF_LOSSES: Final = frozenset({"d_loss", "g_loss", "d_total", "g_total"})
 LOOKED_AT: Final = 1000
 """Rows by which it is told with how many digits losses were printed."""
+ENORMOUS: Final = 100.0
+"""Times a blind critic's loss."""
 NEAR_FLOOR: Final = 0.05
 """Of a blind critic's loss: at its end of the scale a loss may stand still."""
 LARGEST_FID: Final = 1e4
@@ -70,6 +72,7 @@ class PlumbingBug(Symptom):
         "critic-wins": "a critic's loss that stands still at 0 is one that has won",
         "saturated-flip": "a loss that stands still at 100 or 16 is cut off there",
         "dead-critic": "a Wasserstein loss that stands still with a slope of 0",
+        "exploding": "where the critic's loss is thousands, all gradients of the generator may be exactly 0",
     }
     reads: ClassVar[tuple[str, ...]] = (
         f"`d_loss` or `g_loss` equal to {DIGITS} digits, or to as many as were printed, at least {FEWEST_DIGITS}, over "
@@ -85,7 +88,9 @@ class PlumbingBug(Symptom):
 
     def seen(self, trace: Trace) -> tuple[Evidence, ...]:
         still = [_stands_still(trace, name) for name in ("d_loss", "g_loss")]
-        zero = [_is_zero(trace, name) for name in ("lr_d", "lr_g", "moved_d", "moved_g", "grad_g")]
+        still = [] if _has_exploded(trace) else still
+        names = ("lr_d", "lr_g") if _has_exploded(trace) else ("lr_d", "lr_g", "moved_d", "moved_g", "grad_g")
+        zero = [_is_zero(trace, name) for name in names]
         return (*_said_by_itself(trace, OF_PLUMBING), *agreeing((*still, *zero)))
 
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
@@ -181,6 +186,12 @@ def _critic_is_at_an_end(trace: Trace) -> bool:
     return (
         bool(cut_off) or (normalised is not None and abs(normalised.values[-1]) < NEAR_FLOOR) or losses.values[-1] == 0
     )
+
+
+def _has_exploded(trace: Trace) -> bool:
+    """Whether scores are so large that a gradient of exactly 0 is no wonder."""
+    losses = trace.normalised
+    return losses is not None and bool(np.median(losses.values[-ROWS:]) > ENORMOUS)
 
 
 def _is_zero(trace: Trace, name: str) -> Evidence | None:
