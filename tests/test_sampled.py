@@ -48,6 +48,16 @@ def doctor(*words: object) -> int:
     return run_command(["doctor", *map(str, words)])
 
 
+def test_few_real_pictures_are_no_farther_than_as_many_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Floors of many would call them far: fewer pictures cover less."""
+    many = write(tmp_path / "many", scenes(0, 400))
+    few = write(tmp_path / "few", scenes(1, 48))
+    assert doctor("--samples", few, "--real", many) == 0
+    assert capsys.readouterr().out.startswith("HEALTHY")
+
+
 def one_picture(pictures: Pictures) -> Pictures:
     return pictures[:1] + np.random.default_rng(5).normal(0, 0.5, pictures.shape)
 

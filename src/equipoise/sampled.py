@@ -101,11 +101,17 @@ def trace_of(samples: Path, real: Path, log: Trace | None = None, progress: Prog
 
 def _measured(pictures: _Pictures, step: int) -> Trace:
     """A trace of samples alone, all at one step."""
-    score = Score(pictures.real[0::2], (), space=pictures.corpus.space, others=pictures.real[1::2])
+    judged = _parts(pictures.samples)
+    score = Score(
+        pictures.real[0::2],
+        (),
+        space=pictures.corpus.space,
+        others=_evenly(pictures.real[1::2], max(FEWEST // 2, len(judged[0]))),
+    )
     floor = score.floor("kernel")
     assert floor is not None  # there are enough real pictures
     floors = {floor.name: floor.value, **floor.beside}
-    events = [_event(score.of(part, "kernel"), floors, step) for part in _parts(pictures.samples)]
+    events = [_event(score.of(part, "kernel"), floors, step) for part in judged]
     copied = twins(_layouts(pictures.corpus, MOST_COPIED), _layouts(pictures.made, MOST))
     parts = [{name: float(series.values[-1]) for name, series in signals_of([event]).items()} for event in events]
     values = {name: [part[name] for part in parts] for name in parts[0]} | {"twins": [copied] * PARTS}
@@ -118,6 +124,11 @@ def _measured(pictures: _Pictures, step: int) -> Trace:
 
 def _event(found: Scored, floors: dict[str, float], step: int) -> Measured:
     return Measured(step=step, name=found.name, value=found.value, seconds=0.0, beside=found.beside, floors=floors)
+
+
+def _evenly(real: Samples, most: int) -> Samples:
+    """At most so many: fewer pictures are farther from any others, so floors are those of as many as are judged."""
+    return real[torch.linspace(0, len(real) - 1, min(most, len(real))).round().long()]
 
 
 def _parts(samples: Samples) -> list[Samples]:
