@@ -74,7 +74,7 @@ class Channel:
 
         Half of the distance of neighbours below 1, which is 2^-11, where a step of the scale is worth most.
         """
-        low, high = (float(self._bent(end)) for end in (self.low, self.high))
+        low, high = self._bent_ends
         furthest = max(abs(end - self.origin) for end in (self.low, self.high))
         worth = 1.0 if self.knee is None else math.hypot(furthest, self.knee)
         return (high - low) / 2 * worth * 2.0**-12
@@ -85,15 +85,19 @@ class Channel:
 
     def share(self, values: ArrayLike) -> NDArray[Any]:
         """How far up its scale values [...] lie: 0 at `low` and 1 at `high`."""
-        low, high = (float(self._bent(end)) for end in (self.low, self.high))
+        low, high = self._bent_ends
         shares: NDArray[Any] = (self._bent(values) - low) / (high - low)
         return shares
 
     def from_scale(self, scaled: ArrayLike) -> NDArray[Any]:
         """The inverse of `to_scale`."""
-        low, high = (float(self._bent(end)) for end in (self.low, self.high))
+        low, high = self._bent_ends
         bent: NDArray[Any] = (np.asarray(scaled) + 1.0) / 2.0 * (high - low) + low
         return bent if self.knee is None else np.sinh(bent) * self.knee + self.origin
+
+    @property
+    def _bent_ends(self) -> tuple[float, float]:
+        return float(self._bent(self.low)), float(self._bent(self.high))
 
     def _bent(self, values: ArrayLike) -> NDArray[Any]:
         return np.asarray(values) if self.knee is None else np.arcsinh((np.asarray(values) - self.origin) / self.knee)

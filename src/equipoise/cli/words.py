@@ -69,7 +69,8 @@ def numbers(option: str, text: str | None) -> dict[str, float]:
         except ValueError:
             equals = ""
         if not equals or not name.strip():
-            raise RequestError(f"{option} {text}: write NAME=NUMBER, several with commas between".replace("  ", " "))
+            said = f"{option} {text}".rstrip()
+            raise RequestError(f"{said}: write NAME=NUMBER, several with commas between")
         if name.strip() in found:
             raise RequestError(f"{option} {text}: {name.strip()} is there twice")
         found[name.strip()] = value

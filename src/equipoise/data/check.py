@@ -294,8 +294,7 @@ def _noise_channels(corpus: Corpus, seen: Statistics, home: str) -> Iterator[Fin
     ]
     if not others:
         return
-    for channel, share in zip(corpus.space.channels, shares.tolist(), strict=True):
-        at = corpus.space.channels.index(channel)
+    for at, (channel, share) in enumerate(zip(corpus.space.channels, shares.tolist(), strict=True)):
         if share > NOISE_CHANNEL and channel.kind == "continuous" and _fills(corpus, at):
             evidence = (f"in {share:.0%} of all samples neighbours have nothing to do with each other",)
             advice = f"in {', '.join(_some(others))} they have; look at where this one was read from, or leave it away"

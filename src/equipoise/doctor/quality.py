@@ -15,7 +15,7 @@ SHARES: Final = ("precision", "recall")
 """Those that are higher.  They still rise when a distance of whole sets is at its floor."""
 EVALUATIONS: Final = 3
 LEAST_GAIN: Final = 0.03
-"""Of precision or recall (to be tuned): a few hundred samples know them to within 0.02."""
+"""Of precision or recall (to be tuned)."""
 IMPROVING: Final = 0.95
 """Of the best distance before the last evaluations (to be tuned)."""
 NEAR: Final = 1.5

@@ -25,7 +25,7 @@ LOST_SOME: Final = 0.9
 """Of the best recall, in two evaluations: an early warning (to be tuned)."""
 FEW_MODES: Final = 2
 HARDLY: Final = 0.25
-"""Of the recall of other real samples; of healthy runs of the clinic none is below 0.5."""
+"""Of the recall of other real samples; of healthy runs of the clinic none ended below 0.6."""
 IN_A_ROW: Final = 3
 
 

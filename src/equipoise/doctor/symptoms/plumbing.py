@@ -24,6 +24,10 @@ FEWEST_DIGITS: Final = 4
 OF_LOSSES: Final = frozenset({"d_loss", "g_loss", "d_total", "g_total"})
 LOOKED_AT: Final = 1000
 """Rows by which it is told with how many digits losses were printed."""
+MOST_PLACES, EXACT = 10, 1e-9
+"""More decimals than any program prints, and the relative error of a number that was read from text."""
+RATES: Final = ("lr_d", "lr_g")
+MOVES: Final = ("moved_d", "moved_g", "grad_g")
 ENORMOUS: Final = 100.0
 """Times a blind critic's loss."""
 NEAR_FLOOR: Final = 0.05
@@ -87,10 +91,9 @@ class PlumbingBug(Symptom):
     stops_others: ClassVar[bool] = True
 
     def seen(self, trace: Trace) -> tuple[Evidence, ...]:
-        still = [_stands_still(trace, name) for name in ("d_loss", "g_loss")]
-        still = [] if _has_exploded(trace) else still
-        names = ("lr_d", "lr_g") if _has_exploded(trace) else ("lr_d", "lr_g", "moved_d", "moved_g", "grad_g")
-        zero = [_is_zero(trace, name) for name in names]
+        is_sound = not _has_exploded(trace)
+        still = [_stands_still(trace, name) for name in ("d_loss", "g_loss") if is_sound]
+        zero = [_is_zero(trace, name) for name in (*RATES, *(MOVES if is_sound else ()))]
         return (*_said_by_itself(trace, OF_PLUMBING), *agreeing((*still, *zero)))
 
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
@@ -172,9 +175,11 @@ def _digits(trace: Trace, value: float) -> int:
 
 
 def _places(values: Floats) -> int:
-    """Decimals behind the point with which all of them can be written, at most ten."""
+    """Decimals behind the point with which all of them can be written, at most `MOST_PLACES`."""
     some = values[-LOOKED_AT:]
-    return next((at for at in range(10) if np.allclose(some, some.round(at), rtol=1e-9, atol=0.0)), 10)
+    return next(
+        (at for at in range(MOST_PLACES) if np.allclose(some, some.round(at), rtol=EXACT, atol=0.0)), MOST_PLACES
+    )
 
 
 def _critic_is_at_an_end(trace: Trace) -> bool:
