@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -74,9 +74,9 @@ def probe(
     read_of_reals, read_of_fakes = torch.zeros_like(known), torch.zeros(len(fake), known.shape[1]).double()
     turn = torch.arange(len(real)) % FOLDS
     for fold in range(FOLDS):
-        mean, matrix, offset = _ridge(real[turn != fold], known[turn != fold])
-        read_of_reals[turn == fold] = (real[turn == fold] - mean) @ matrix + offset
-        read_of_fakes += ((fake - mean) @ matrix + offset) / FOLDS
+        read = reader(real[turn != fold], known[turn != fold])
+        read_of_reals[turn == fold] = read(real[turn == fold])
+        read_of_fakes += read(fake) / FOLDS
     of_reals = _rank_correlations(read_of_reals, known).diagonal().tolist()
     everywhere, *of_parts = [
         _rank_correlations(read_of_fakes[part], asked[part].double()).diagonal().tolist()
@@ -86,6 +86,16 @@ def probe(
         Probe(_interval(of_fakes, len(fake)), of_reals[at], tuple(part[at] for part in of_parts))
         for at, of_fakes in enumerate(everywhere)
     ]
+
+
+def reader(real: Vectors, known: Conditions) -> Callable[[Vectors], Conditions]:
+    """What reads the conditions [M, K] of vectors [M, D]: a ridge regression fitted to real samples, in their units."""
+    mean, offset = real.mean(0), known.mean(0)
+    centred = real - mean
+    gram = centred.T @ centred / len(real)
+    gram += RIDGE * gram.trace() / len(gram) * torch.eye(len(gram), dtype=gram.dtype)
+    matrix = torch.linalg.solve(gram, centred.T @ (known - offset) / len(real))
+    return lambda vectors: (vectors - mean) @ matrix + offset
 
 
 def _interval(correlation: float, count: int) -> Interval:
@@ -118,14 +128,6 @@ def trend_agreement(real_conditions: Tensor, real_traits: Tensor, asked: Tensor,
     of_fake = _rank_correlations(asked, fake_traits)
     scale = of_real.norm() * of_fake.norm()
     return float((of_real * of_fake).sum() / scale) if scale > 0 else 0.0
-
-
-def _ridge(vectors: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    mean, offset = vectors.mean(0), wanted.mean(0)
-    centred = vectors - mean
-    gram = centred.T @ centred / len(vectors)
-    gram += RIDGE * gram.trace() / len(gram) * torch.eye(len(gram), dtype=gram.dtype)
-    return mean, torch.linalg.solve(gram, centred.T @ (wanted - offset) / len(vectors)), offset
 
 
 def _rank_correlations(conditions: Tensor, traits: Tensor) -> Tensor:
