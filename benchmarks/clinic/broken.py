@@ -118,7 +118,8 @@ class AlteredCritic(Critic):
 
         clamp         cut to [-amount, amount], beyond which nothing is learned
         offset        amount is added: healthy where scores of pairs are compared
-        clip weights  weights are cut to [-amount, amount] before each look (WGAN, Arjovsky et al. 2017, algorithm 1)
+        clip weights  weights are cut to [-amount, amount], at first and before each look (WGAN, Arjovsky et al.
+                      2017, algorithm 1)
     """
 
     inner: Critic
@@ -135,6 +136,7 @@ class AlteredCritic(Critic):
     def build(self, space: Space) -> nn.Module:
         module = self.inner.build(space)
         if self.change == "clip weights":
+            _clip(module, self.amount)  # or its first look, in the generator's update, would move it
             module.register_forward_pre_hook(lambda one, given: _clip(one, self.amount))
             return module
         module.register_forward_hook(lambda _, given, scores: self._changed(scores))
