@@ -32,7 +32,7 @@ from trials import Verdict, kept, number, trained
 
 PLACE = "landscapes/oasis_scenery"
 RATINGS = {"valence": Scale(1, 7, "Valence_mean"), "arousal": Scale(1, 7, "Arousal_mean")}
-SHOWN = ("kernel", "coverage", "diversity", "memory", "checkerboard", "blocks", "star", "stripes", "colour")
+SHOWN = ("kernel", "coverage", "recall", "diversity", "memory", "checkerboard", "blocks", "star", "stripes", "colour")
 HEALTHY = (0.4, 1.8)
 OBEYS = 0.6
 
@@ -66,6 +66,7 @@ def without_diversity() -> Recipe:
 CONTENDERS: dict[str, Callable[[], Recipe]] = {
     "recipe": recipe,
     "cold": cold,
+    "slow critic": changed(d_optim__lr=1e-4),
     "weak reading": changed(
         phases__ramp__terms__reads__weight=0.5,
         phases__play__terms__reads__weight=0.5,
@@ -84,6 +85,7 @@ CONTENDERS: dict[str, Callable[[], Recipe]] = {
 MEANING = {
     "recipe": "recipe landscapes",
     "cold": "without the autoencoder first",
+    "slow critic": "critic's rate of 1e-4, the notes'",
     "weak reading": "weight 0.5 of the readings, the notes'",
     "no diversity": "without the term diversity",
     "perceptual": "perceptual weight 0.1 from the start of the game",
