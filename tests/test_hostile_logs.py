@@ -96,7 +96,7 @@ def test_a_packed_log_that_is_cut_off_is_read_as_far_as_it_goes(tmp_path: Path) 
     assert any("cut off" in gap for gap in trace.unknown)
 
 
-@pytest.mark.parametrize("table", [{"d_loss": [1, 2], "g_loss": [1]}, {"d_loss": ["a", "b"]}, {"hue": [1, 2]}, {}])
+@pytest.mark.parametrize("table", [{"d_loss": ["a", "b"]}, {"hue": [1, 2]}, {}])
 def test_columns_that_are_no_trace_are_refused(table: dict[str, list[float]]) -> None:
     with pytest.raises(RequestError):
         read_columns(table)

@@ -94,6 +94,35 @@ def test_what_is_in_hundredths_is_not_taken_for_a_share(tmp_path: Path) -> None:
     assert values(trace, "g_loss") == pytest.approx([row.g for row in logs.course()])
 
 
+@pytest.mark.parametrize(
+    "titles", ["Losses of run 7\n", "# lr, 0.0002\n# batch, 64\n\n", "My GAN;;;\n", "Exported 2026-01-02 10:30\n\n"]
+)
+@pytest.mark.parametrize("form", ["csv", "excel"])
+def test_a_table_is_found_below_its_title(form: str, titles: str, tmp_path: Path) -> None:
+    trace = read(written(tmp_path, titles + logs.FORMS[form]()))
+    assert values(trace, "d_loss") == pytest.approx([row.d for row in logs.course()], abs=1e-4)
+    assert not any("broken" in gap for gap in trace.unknown)
+
+
+def test_steps_of_a_table_have_commas_of_thousands(tmp_path: Path) -> None:
+    rows = [f'"{1000 * row.step:,}","{row.d:.4f}","{1234.5 + row.step:,.1f}"' for row in logs.course()]
+    trace = read(written(tmp_path, "\n".join(["step,d_loss,fid", *rows])))
+    assert trace.signals["d_loss"].steps.tolist() == [1000 * row.step for row in logs.course()]
+    assert values(trace, "fid") == [1234.5 + row.step for row in logs.course()]
+
+
+def test_columns_of_other_lengths_are_spread_evenly(tmp_path: Path) -> None:
+    """A loss of each step, and a measure now and then, as programs keep them in lists."""
+    rows = logs.course()
+    fid = [90.0, 70.0, 60.0, 55.0]
+    trace = read_columns({"G_losses": [row.g for row in rows], "D_losses": [row.d for row in rows], "fid": fid})
+    assert values(trace, "d_loss") == [row.d for row in rows]
+    assert values(trace, "fid") == fid
+    assert trace.signals["fid"].steps[-1] == trace.signals["d_loss"].steps[-1]
+    assert np.diff(trace.signals["fid"].steps).tolist() == [len(rows) / len(fid)] * (len(fid) - 1)
+    assert any("fid has 4 numbers" in gap for gap in trace.unknown)
+
+
 @pytest.mark.parametrize("mark", [", ", " | "])
 def test_printed_lines_with_separators_are_no_table(mark: str, tmp_path: Path) -> None:
     lines = [

@@ -78,10 +78,13 @@ def read_all(paths: Sequence[Path], loss: str | None = None, phase: str | None =
 
 
 def read_columns(table: Mapping[str, Iterable[Any]], loss: str | None = None) -> Trace:
-    """The trace of columns in memory.  Raises `RequestError` when they are not numbers or not equally long."""
+    """The trace of columns in memory.  Raises `RequestError` when they are not numbers.
+
+    A column with fewer numbers than the longest is taken to be spread evenly over the same time.
+    """
     rows = Rows()
-    _add_columns({str(label): list(values) for label, values in table.items()}, rows)
-    return trace_of(Log(columns(rows), "numbers"), loss)
+    said = _add_columns({str(label): list(values) for label, values in table.items()}, rows)
+    return trace_of(Log(columns(rows), "numbers", tuple(said)), loss)
 
 
 def _run_folder(path: Path) -> Path | None:
@@ -145,7 +148,7 @@ def _read_file(path: Path, gathered: _Gathered) -> Form:
     elif form == "notebook":
         gathered.is_cycle |= _read_console(notebook.printed(lines.document(path), path), rows)
     elif form == "json":
-        _read_columns(path, rows)
+        left_out.others += _read_columns(path, rows)
     elif form == "json list":
         records.read_json_list(lines.document(path), rows, left_out)
     elif form == "json lines":
@@ -164,7 +167,7 @@ def _read_console(printed: Iterable[str], rows: Rows) -> bool:
     return console.is_cycle
 
 
-def _read_columns(path: Path, rows: Rows) -> None:
+def _read_columns(path: Path, rows: Rows) -> list[str]:
     try:
         found = records.columns_in(json.loads(lines.document(path), parse_int=float))
     except (ValueError, RecursionError) as error:
@@ -172,20 +175,37 @@ def _read_columns(path: Path, rows: Rows) -> None:
         raise RequestError(f"{path} begins as JSON but cannot be read: {why}") from error
     if found is None:
         raise RequestError(f"{path} is JSON without columns of a GAN's losses")
-    _add_columns(found, rows)
+    return _add_columns(found, rows)
 
 
-def _add_columns(table: Mapping[str, list[Any]], rows: Rows) -> None:
-    named = {name: values for label, values in table.items() if (name := name_of(label)) is not None}
-    lengths = {name: len(values) for name, values in named.items()}
-    if len(set(lengths.values())) > 1:
-        raise RequestError(f"columns are not equally long: {lengths}")
-    names = tuple(named)
-    for row in zip(*named.values(), strict=True):
+def _add_columns(table: Mapping[str, list[Any]], rows: Rows) -> list[str]:
+    """Row by row; a column with fewer numbers than the longest is spread evenly, and that is said."""
+    named = {name: values for label, values in table.items() if values and (name := name_of(label)) is not None}
+    longest = max(map(len, named.values()), default=0)
+    shorter = {name: len(values) for name, values in named.items() if len(values) < longest}
+    for place in range(longest):
+        there = {
+            name: at for name, values in named.items() if (at := _falls_on(place, len(values), longest)) is not None
+        }
         try:
-            rows.add(names, [float("nan") if value is None else float(value) for value in row])
+            numbers = [_number(named[name][at]) for name, at in there.items()]
         except (TypeError, ValueError) as error:
             raise RequestError(f"a column holds what is no number: {error}") from error
+        rows.add(tuple(there), numbers)
+    return [
+        f"{name} has {count} numbers and the longest column {longest}: they are taken to be spread evenly"
+        for name, count in shorter.items()
+    ]
+
+
+def _falls_on(place: int, count: int, of: int) -> int | None:
+    """Which of `count` numbers, spread evenly over `of` places so that the last fall together, is at this place."""
+    before, now = place * count // of, (place + 1) * count // of
+    return before if now > before else None
+
+
+def _number(value: Any) -> float:
+    return float("nan") if value is None else float(value)
 
 
 def _form(path: Path) -> Form:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from typing import Final
 
 from equipoise.doctor.readers.lines import LeftOut
@@ -18,11 +18,15 @@ SEPARATORS: Final = ("\t", ";", ",", "|")
 NAME_COLUMNS: Final = ("metric", "key", "name", "tag", "metric_name")
 LOOKED_AT: Final = 20
 """Lines in which a header is looked for."""
+MOST_TITLES: Final = 8
+"""Lines before a header: a title, comments."""
 _PLAIN: Final = r"[-+]?\d++(?:\.\d*+)?+(?:[eE][-+]?\d++)?+"
 _CELL: Final = rf'\s*+(?:"{_PLAIN}"|{_PLAIN})\s*+'
 _PRINTED: Final = re.compile(r"[A-Za-z)]\s*[:=]\s*[-+]?\d")
 """A name with its number: a line that a program has printed, and no header."""
 _NOTHING: Final = frozenset({"", "null", "none", "n/a", "na", "-"})
+_THOUSANDS: Final = re.compile(r"\d{1,3}(?:,\d{3})+")
+_THOUSANDS_AND_POINT: Final = re.compile(r"[-+]?\d{1,3}(?:,\d{3})+\.\d*")
 
 
 def separator_of(header: str, row: str) -> str | None:
@@ -39,23 +43,17 @@ def separator_of(header: str, row: str) -> str | None:
 
 
 def is_table(first: Sequence[str]) -> bool:
-    """Whether a text that begins with these lines is a table with a name that is known."""
-    header, row = _beginning(first)
-    mark = separator_of(header, row)
-    if mark is None:
-        return False
-    names = [_label(cell) for cell in cells(header, mark)]
-    known = {name_of(name) for name in names} - {None, *POSITIONS}
-    return bool(known) or is_ours(names) or _long_form(names) is not None
+    """Whether a text that begins with these lines is a table with a name that is known, be it after some titles."""
+    return _header_of(first) is not None
 
 
 def read_table(lines: Iterable[str], rows: Rows, left_out: LeftOut, stem: str) -> None:
     """Add a table's rows.  `stem` is the file's name, which says what a column called ``Value`` is."""
     lines = iter(lines)
     first = list(islice(lines, LOOKED_AT))
-    header_line, row = _beginning(first)
-    mark = separator_of(header_line, row)
-    assert mark is not None
+    found = _header_of(first)
+    assert found is not None
+    header_line, mark = found
     _refuse_several_runs(cells(header_line, mark))
     header = [_label(cell) for cell in cells(header_line, mark)]
     body = chain(first[first.index(header_line) + 1 :], lines)
@@ -116,7 +114,7 @@ def _read_odd(
         return
     try:
         values = {
-            name: _number(found[at], decimal_comma=decimal_comma)
+            name: _number(_without_thousands(found[at].strip(), name), decimal_comma=decimal_comma)
             for name, at in wanted.items()
             if found[at].strip().lower() not in _NOTHING
         }
@@ -176,10 +174,31 @@ def _refuse_several_runs(header: Sequence[str]) -> None:
         raise RequestError(f"the table holds several runs, {', '.join(several)}: give the columns of one of them")
 
 
-def _beginning(first: Sequence[str]) -> tuple[str, str]:
-    """The first two lines that hold anything."""
+def _header_of(first: Sequence[str]) -> tuple[str, str] | None:
+    """The line of a table's header and what parts its cells.
+
+    What comes before may be a title or comments, and no line that a program has printed.
+    """
     filled = [line for line in first if line.strip()]
-    return (filled[0], filled[1]) if len(filled) > 1 else ("", "")
+    for header, row in islice(pairwise(filled), MOST_TITLES + 1):
+        mark = separator_of(header, row)
+        if mark is not None and _is_known([_label(cell) for cell in cells(header, mark)]):
+            return header, mark
+        if _PRINTED.search(header):
+            return None
+    return None
+
+
+def _is_known(labels: Sequence[str]) -> bool:
+    """Whether these are names of what a GAN's log holds."""
+    known = {name_of(label) for label in labels} - {None, *POSITIONS}
+    return bool(known) or is_ours(labels) or _long_form(labels) is not None
+
+
+def _without_thousands(text: str, name: str) -> str:
+    """1,000 of a step and 1,234.5 of anything are thousands; 1,000 of a loss may be a decimal comma."""
+    pattern = _THOUSANDS if name in POSITIONS else _THOUSANDS_AND_POINT
+    return text.replace(",", "") if pattern.fullmatch(text) or _THOUSANDS_AND_POINT.fullmatch(text) else text
 
 
 def _number(text: str, *, decimal_comma: bool) -> float:
