@@ -168,6 +168,39 @@ def test_fakes_that_are_no_numbers_are_proof(tmp_path: Path, capsys: pytest.Capt
 
 
 @pytest.mark.slow
+def test_how_a_loop_ended_is_in_the_attempt_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Closed twice, stopped by an exception, and never closed."""
+    watched(tmp_path / "through", pictures(64), steps=40).close()
+    with pytest.raises(ZeroDivisionError), equipoise.Watch(tmp_path / "broken", every=1) as watch:
+        watch.log(0, d_loss=1.0, g_loss=1.0)
+        raise ZeroDivisionError("division by zero")
+    goes_on = equipoise.Watch(tmp_path / "open", every=1)
+    goes_on.log(0, d_loss=1.0, g_loss=1.0)
+    assert run_command(["journal", str(tmp_path)]) == 0
+    goes_on.close()
+    told = " ".join(capsys.readouterr().out.split())
+    for words in (
+        "the loop is through",
+        "stopped by a fault: ZeroDivisionError: division by zero",
+        "no end was written",
+    ):
+        assert words in told
+
+
+@pytest.mark.parametrize(
+    ("real", "said"),
+    [
+        (torch.zeros(64, 16, 16, 3), r"looks like \[N, H, W, C\]"),
+        (torch.zeros(8, 3, 16, 16), "8 real samples are too few"),
+        (torch.zeros(64, 16, 16), r"samples are \[N, C, H, W\]"),
+    ],
+)
+def test_real_samples_that_cannot_be_measured_by_are_refused(tmp_path: Path, real: Tensor, said: str) -> None:
+    with pytest.raises(RequestError, match=said):
+        equipoise.Watch(tmp_path / "run", real=real)
+    assert not (tmp_path / "run").exists()
+
+
 def test_the_example_runs_and_is_diagnosed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = [sys.executable, str(EXAMPLE), "--steps", "1500", "--out", str(tmp_path / "run")]
     done = subprocess.run(words, capture_output=True, text=True, check=True)

@@ -29,7 +29,7 @@ from equipoise.engine.ranks import auc
 from equipoise.engine.score import Score
 from equipoise.engine.world import World
 from equipoise.errors import RequestError
-from equipoise.journal import Journal, Measured, Tick, Watched
+from equipoise.journal import Faulted, Finished, Journal, Measured, Tick, Watched
 from equipoise.losses import LossTable
 from equipoise.space import Channel, Space
 from equipoise.spec import did_you_mean
@@ -38,6 +38,9 @@ from equipoise.view import Samples
 EXAMINED_EVERY: Final = 10
 """Rows: whoever has a row every 50 steps hears of something within 500."""
 MOST_SAMPLES: Final = 1024
+FEWEST_SAMPLES: Final = 16
+"""Real samples: half of them are to be told from the other half."""
+COLOURS: Final = (1, 3, 4)
 OUTSIDE: Final = 0.01
 """How far beyond the declared range a sample may lie before it is refused."""
 
@@ -67,7 +70,8 @@ class Watch:
         `every` so many steps, fakes are measured every `samples_every`.  `tell` is called with one line whenever the
         doctor's mind changes.
 
-        Raises `RequestError` for an unknown loss, a folder that holds something, or samples outside their range.
+        Raises `RequestError` for an unknown loss, a folder that holds something, or samples that are too few, of
+        another shape or outside their range.
         """
         if loss is not None and loss not in GAMES:
             raise RequestError(f"loss {loss!r} is none of {', '.join(GAMES)}{did_you_mean(loss, GAMES)}")
@@ -75,7 +79,7 @@ class Watch:
         if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
             raise RequestError(f"{self.folder} exists already; give the run a folder of its own")
         self._range, self._every, self._samples_every, self._tell = value_range, every, samples_every, tell
-        self._score = _score(self._scaled(real)) if real is not None else None
+        self._score = _score(self._measurable(real)) if real is not None else None
         self._shape = tuple(real.shape[1:]) if real is not None else ()
         self.folder.mkdir(parents=True, exist_ok=True)
         self._journal = Journal(self.folder)
@@ -83,7 +87,8 @@ class Watch:
         self._table: LossTable | None = None
         self._meter = Meter()
         self._began = time.monotonic()
-        self._rows = 0
+        self._rows = self._done = 0
+        self._is_open = True
         self._row_at = self._measured_at = 0
         self._refused_fakes = False
         self._fakes: list[Tensor] = []
@@ -119,7 +124,7 @@ class Watch:
         self._add_scores(real_logits, fake_logits, held_out_logits)
         if fake is not None and self._score is not None:
             self._keep(fake.detach())
-        done = step + 1
+        done = self._done = step + 1
         measures = done - self._measured_at >= self._samples_every
         if measures:
             self._measure(done)
@@ -137,6 +142,14 @@ class Watch:
         return self._attendant.examination
 
     def close(self) -> None:
+        """End the run's folder, as a loop does that is through."""
+        self._end(Finished(step=self._done, reason="the loop is through", seconds=time.monotonic() - self._began))
+
+    def _end(self, how: Finished | Faulted) -> None:
+        if not self._is_open:
+            return
+        self._is_open = False
+        self._journal.append(how)
         self._journal.close()
         if self._table is not None:
             self._table.close()
@@ -147,6 +160,8 @@ class Watch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error is not None:
+            self._end(Faulted(step=self._done, message=f"{type(error).__name__}: {error}"))
         self.close()
 
     def _add_scores(self, real: Tensor | None, fake: Tensor | None, held_out: Tensor | None) -> None:
@@ -217,6 +232,17 @@ class Watch:
             self._tell(f"step {done}: {said.verdict}: {said.why}")
         assert self._attendant.examination is not None
         return self._attendant.examination
+
+    def _measurable(self, real: Tensor) -> Samples:
+        """Real samples to measure by, in [-1, 1].  Raises `RequestError`."""
+        scaled = self._scaled(real)
+        if scaled.shape[1] not in COLOURS and scaled.shape[3] in COLOURS:
+            raise RequestError(
+                f"samples are [N, C, H, W]; {list(real.shape)} looks like [N, H, W, C]: permute(0, 3, 1, 2)"
+            )
+        if len(scaled) < FEWEST_SAMPLES:
+            raise RequestError(f"{len(scaled)} real samples are too few to measure by; {FEWEST_SAMPLES} are needed")
+        return scaled
 
     def _scaled(self, samples: Tensor) -> Samples:
         """Samples in the declared range, on the host, in [-1, 1].  Raises `RequestError` for others."""
