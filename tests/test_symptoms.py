@@ -147,6 +147,15 @@ def test_healthy_needs_measures_of_samples_that_are_recent_and_see_variety() -> 
     assert examine(Trace({})).why == "there are no numbers to judge by"
 
 
+def test_samples_that_never_came_nearer_are_not_called_healthy() -> None:
+    losses = {"d_loss": rows(1.1), "g_loss": rows(1.3)}
+    found = examine(Trace({**losses, "fid": scores(300.0, 302.0, 299.0, 301.0, 298.0)}, GAMES["bce"]))
+    assert found.verdict == "unknown"
+    assert "as far from the data as ever: fid 299, at first 300" in found.why
+    begun_late = examine(Trace({**losses, "fid": scores(30.0, 29.0, 31.0, 30.0)}, GAMES["bce"]))
+    assert begun_late.verdict == "healthy", "a log may begin with a trained generator"
+
+
 def bursts(epochs: list[float], d: list[float], g: list[float], real: list[float], fake: list[float]) -> Trace:
     """The columns of the notes, 14 batches an epoch."""
     steps = [14 * epoch for epoch in epochs]

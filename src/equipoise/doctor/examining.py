@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from equipoise.doctor.quality import NEAR
+from equipoise.doctor.quality import NEAR, still_as_far
 from equipoise.doctor.symptom import Diagnosis, Evidence, Examination, Symptom, Verdict
 from equipoise.doctor.symptoms import SYMPTOMS
 from equipoise.doctor.trace import Series, Trace
@@ -61,6 +61,12 @@ def _where_nothing_is_wrong(trace: Trace) -> tuple[Verdict, str]:
         return "unknown", f"the losses show nothing wrong, but {seen}"
     if (since := _last_evaluation(trace)) < (1.0 - RECENT) * trace.last_step:
         return "unknown", f"nothing was wrong when samples were last measured, at step {since:g} of {trace.last_step:g}"
+    if (stays := still_as_far(trace)) is not None:
+        name, first, now = stays
+        return "unknown", (
+            "nothing that the doctor has a name for is there, but samples are as far from the data as ever: "
+            f"{name} {now:.3g}, at first {first:.3g}"
+        )
     return "healthy", "nothing of what the doctor knows is there"
 
 

@@ -22,6 +22,10 @@ NEAR: Final = 1.5
 """Times the floor (to be tuned)."""
 LEARNED: Final = 0.5
 """Of the first distance, where no floor is known (to be tuned)."""
+NEARER: Final = 0.8
+"""Of the first distance: below it something was learned (to be tuned)."""
+CLOSE_FID: Final = 45.0
+"""A log that begins below it begins with a trained generator (to be tuned)."""
 KEPT: Final = 1.1
 """Times the best distance (to be tuned)."""
 
@@ -61,6 +65,24 @@ def samples_improve(trace: Trace) -> bool | None:
         _now(series) - best_so_far(_earlier(series), higher=True) for name, series in enough.items() if name in SHARES
     ]
     return any(nearer) or (bool(gains) and max(gains) >= LEAST_GAIN and min(gains) > -LEAST_GAIN)
+
+
+def still_as_far(trace: Trace) -> tuple[str, float, float] | None:
+    """A distance that has not come down, with its first and its last value; None where one has, or is small as it is.
+
+    Nothing is known where there is no distance at all.
+    """
+    stays = None
+    for name in DISTANCES:
+        series = trace.get(name)
+        if series is None or name in trace.at_once or len(series) < EVALUATIONS:
+            continue
+        first, best = float(series.values[0]), best_so_far(series, higher=False)
+        close = CLOSE_FID if name == "fid" else NEAR * trace.floors.get(name, 0.0)
+        if best < NEARER * first or best < close:
+            return None
+        stays = (name, first, _now(series))
+    return stays
 
 
 def _now(series: Series) -> float:

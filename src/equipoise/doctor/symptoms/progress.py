@@ -10,7 +10,7 @@ import numpy as np
 
 from equipoise.doctor import remedies
 from equipoise.doctor.limits import MODERATE, WARM_UP
-from equipoise.doctor.quality import best_so_far, samples_improve
+from equipoise.doctor.quality import CLOSE_FID, NEARER, best_so_far, samples_improve
 from equipoise.doctor.symptom import PROOF, Evidence, Remedy, Symptom, agreeing
 from equipoise.doctor.trace import Series, Trace
 
@@ -31,10 +31,6 @@ FEWEST: Final = 6
 """Evaluations."""
 EARLY: Final = 0.05
 """Of the run so far: a first measuring up to there is the beginning (to be tuned)."""
-LEARNED: Final = 0.8
-"""Of the first distance: below it something was learned (to be tuned)."""
-LEARNED_FID: Final = 45.0
-"""A log that begins below it begins with a trained generator (to be tuned)."""
 LONG: Final = 2000.0
 """Steps after which something should be."""
 LEAST_PSNR: Final = 10.0
@@ -99,7 +95,7 @@ class NotLearning(Symptom):
         "plumbing-bug": "weights that do not move look exactly so",
     }
     reads: ClassVar[tuple[str, ...]] = (
-        f"`distance` or `fid`: best above {LEARNED:g} times the first, measured in the first {EARLY:.0%} of the run or "
+        f"`distance` or `fid`: best above {NEARER:g} times the first, measured in the first {EARLY:.0%} of the run or "
         f"before its first step, after {LONG:g} steps and {FEWEST} evaluations",
         f"`psnr`: best below {LEAST_PSNR:g} dB and risen by less than {LEAST_RISE:g} dB in {FEWEST} evaluations",
     )
@@ -215,9 +211,9 @@ def _never(trace: Trace, name: str) -> Evidence | None:
     first = trace.untrained.get(name) if is_late else float(series.values[0])
     if first is None or first <= 0:
         return None
-    unknown = LEARNED_FID if name == "fid" else 0.0
+    unknown = CLOSE_FID if name == "fid" else 0.0
     best, near = best_so_far(series, higher=False), FAR * trace.floors[name] if name in trace.floors else unknown
-    if best <= LEARNED * first or first < near:
+    if best <= NEARER * first or first < near:
         return None
     said = f"{name} began at {first:.3g} and has never been better than {best:.3g}"
     return Evidence("samples", said, name, 0.0 if is_late else float(series.steps[0]), 0.8)
