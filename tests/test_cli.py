@@ -34,6 +34,19 @@ def refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     return captured.err
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["sample", "runs/one", "--sheet", "valence"], "sample has no use for valence; see equipoise sample --help"),
+        (["sample"], "sample needs RUN-FOLDER; see equipoise sample --help"),
+        (["upscale", "runs/one"], "upscale needs SCENE; see equipoise upscale --help"),
+        (["sample", "runs/one", "--n"], "--n requires an argument"),
+    ],
+)
+def test_words_too_many_or_too_few_are_named(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert said in refused(words, capsys)
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "ring"

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import NoReturn
 
-from cyclopts import CycloptsError
+from cyclopts import CycloptsError, MissingArgumentError, UnusedCliTokensError
 
 from equipoise.cli import judging, making, using
 from equipoise.cli.words import FAULT, NOT_WELL, OK, WRONG_REQUEST, app
@@ -35,7 +35,7 @@ def run_command(words: list[str]) -> int:
     except (RequestError, SpecError) as error:
         return _complain(str(error), WRONG_REQUEST)
     except CycloptsError as error:
-        return _complain(str(error), WRONG_REQUEST)
+        return _complain(_in_words(error), WRONG_REQUEST)
     except Fault as fault:
         return _complain(str(fault), FAULT)
     except BrokenPipeError:  # whoever reads has seen enough, as head has; at the end nothing must be left to flush
@@ -44,6 +44,16 @@ def run_command(words: list[str]) -> int:
     except OSError as error:
         return _complain(f"{error.filename or 'a file'}: {error.strerror or error}", FAULT)
     return code if isinstance(code, int) else OK
+
+
+def _in_words(error: CycloptsError) -> str:
+    """What is wrong with the words, and where it says how they go."""
+    verb = " ".join(error.command_chain or ())
+    if isinstance(error, UnusedCliTokensError):
+        return f"{verb} has no use for {' '.join(error.unused_tokens or ())}; see equipoise {verb} --help"
+    if isinstance(error, MissingArgumentError) and error.argument is not None and error.keyword is None:
+        return f"{verb} needs {error.argument.names[0].removeprefix('--').upper()}; see equipoise {verb} --help"
+    return str(error)
 
 
 def _complain(message: str, code: int) -> int:
