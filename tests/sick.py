@@ -177,6 +177,7 @@ SICK: Mapping[str, list[Trace]] = {
     "blocks": [samples(blocks=ending(1.0, 2.5))],
     "banding": [samples(banding=ending(1.0, 3.0)), samples(banding=ending(1.0, 6.0))],
     "cross-blur": [samples(crosses=ending(1.0, 2.5)), samples(crosses=ending(1.0, 5.0), detail=ending(1.0, 0.2, 4))],
+    "woven": [samples(crosses=ending(1.0, 0.4)), samples(crosses=ending(1.0, 0.2))],
     "blur": [samples(detail=ending(1.0, 0.4, 3))],
     "too-much-detail": [samples(detail=ending(1.0, 4.0, 3))],
     "not-learning": [samples(distance=(20.0, *[19.0] * 10)), samples(psnr=(6.0, 6.1, 6.2, 6.1, 6.0, 6.1, 6.02))],
@@ -289,6 +290,10 @@ NEAR: Mapping[str, list[Trace]] = {
     "cross-blur": [
         samples(crosses=ending(1.0, 1.8)),
         well(settings={"generator.upsampling": "nearest"}, crosses=scores(*ending(1.0, 2.5))),
+    ],
+    "woven": [
+        samples(crosses=ending(1.0, 0.6)),
+        well(crosses=scores(*ending(1.0, 0.4)), precision=IMPROVING),
     ],
     "blur": [
         samples(detail=ending(1.0, 0.6, 3)),

@@ -11,7 +11,7 @@ from equipoise.doctor.symptoms.collapse import ComesAndGoes, PartialCollapse, To
 from equipoise.doctor.symptoms.conditions import ConditionIgnored
 from equipoise.doctor.symptoms.lead import CriticBlind, GeneratorWins, SaturatedFlip
 from equipoise.doctor.symptoms.numbers import Exploding, NotFinite
-from equipoise.doctor.symptoms.patterns import Banding, Blocks, Blur, Checkerboard, CrossBlur, TooMuchDetail
+from equipoise.doctor.symptoms.patterns import Banding, Blocks, Blur, Checkerboard, CrossBlur, TooMuchDetail, Woven
 from equipoise.doctor.symptoms.pictures import ColourDrift, DarkRetreat, Flat, OneClass, Saturation, WrongScale
 from equipoise.doctor.symptoms.plumbing import DataBug, InvalidMeasure, PlumbingBug, Starved
 from equipoise.doctor.symptoms.progress import AverageLags, LateCollapse, NotLearning, Stagnation
@@ -65,6 +65,7 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
     Blocks(),
     Banding(),
     CrossBlur(),
+    Woven(),
     Blur(),
     TooMuchDetail(),
     # progress

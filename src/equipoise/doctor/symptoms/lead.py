@@ -61,7 +61,7 @@ class CriticBlind(Symptom):
     sources: ClassVar[tuple[str, ...]] = ("public issue threads on StyleNAT and CycleGAN", "Goodfellow et al. 2014")
 
     def seen(self, trace: Trace) -> tuple[Evidence, ...]:
-        blind, far = _blind(trace), _far(trace)
+        blind, far = guessing(trace), _far(trace)
         return (blind, far) if blind is not None and far is not None and samples_improve(trace) is False else ()
 
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
@@ -148,7 +148,8 @@ def _within(series: Series, low: float, high: float, window: float) -> float | N
     return late.lasting((late.values >= low) & (late.values <= high), window)
 
 
-def _blind(trace: Trace) -> Evidence | None:
+def guessing(trace: Trace) -> Evidence | None:
+    """That the critic does no better than chance, for a window."""
     scores, losses = trace.get("auc"), trace.normalised
     if scores is not None and (onset := _within(scores, *BLIND_AUC, trace.window)) is not None:
         said = f"{scores.values[-1]:.0%} of real samples score above a fake, as chance would have it"

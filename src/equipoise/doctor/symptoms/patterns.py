@@ -10,6 +10,7 @@ from equipoise.doctor import remedies
 from equipoise.doctor.limits import MODERATE, WEAK, Limit
 from equipoise.doctor.quality import samples_improve
 from equipoise.doctor.symptom import PROOF, Evidence, Remedy, Symptom, agreeing
+from equipoise.doctor.symptoms.lead import guessing
 from equipoise.doctor.trace import Trace
 
 CHECKED: Final = Limit("checkerboard", 3.0, plain=6.0, evaluations=2, kind="samples")
@@ -20,6 +21,8 @@ BANDED: Final = Limit("banding", 2.5, plain=5.0, evaluations=2, kind="samples")
 """To be tuned."""
 CROSSED: Final = Limit("crosses", 2.0, plain=4.0, evaluations=2, kind="samples")
 """To be tuned."""
+WOVEN: Final = Limit("crosses", 0.5, "below", plain=0.25, evaluations=2, kind="samples")
+"""As far from 1 as `CROSSED`, the other way; to be tuned."""
 BLURRED: Final = Limit("detail", 0.5, "below", plain=0.25, evaluations=3, kind="samples")
 """To be tuned."""
 ROUGH: Final = Limit("detail", 3.0, plain=6.0, evaluations=3, kind="samples")
@@ -139,6 +142,45 @@ class CrossBlur(Symptom):
 
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
         return (remedies.nearest_upsampling(trace.settings),)
+
+
+@dataclass(frozen=True, slots=True)
+class Woven(Symptom):
+    key: ClassVar[str] = "woven"
+    title: ClassVar[str] = "samples are woven of lines along rows and columns"
+    looks_like: ClassVar[str] = (
+        "Pictures as if on coarse cloth: short strokes, some level and some upright, everywhere."
+    )
+    means: ClassVar[str] = (
+        "The critic does not see it.  A generator that nobody corrects draws what its up-sampling draws most easily: a "
+        "weave with repeated pixels, ripples with bilinear up-sampling, a quilt with pixel shuffle."
+    )
+    confused_with: ClassVar[Mapping[str, str]] = {
+        "banding": "there whole rows or columns are brighter than others",
+        "checkerboard": "there the grid is two pixels wide",
+        "healthy": "buildings, circuits and cloth have such lines by nature: it is read against the data",
+    }
+    reads: ClassVar[tuple[str, ...]] = (
+        f"{WOVEN.words}; nothing while `distance`, `precision` or `recall` still improves",
+        "once seen, a critic that does no better than chance, as in critic-blind",
+    )
+    explained_by: ClassVar[tuple[str, ...]] = ("total-collapse", "exploding", "not-finite", "banding", "checkerboard")
+    sources: ClassVar[tuple[str, ...]] = (
+        "measured: landscapes with the notes' critic's rate of 1e-4; 4e-4 cures it (LAB.md, 2026-11-29)",
+    )
+
+    def seen(self, trace: Trace) -> tuple[Evidence, ...]:
+        woven = WOVEN.seen(trace)
+        return () if woven is None or samples_improve(trace) else agreeing((woven, guessing(trace)))
+
+    def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
+        settings = trace.settings
+        return (
+            remedies.faster_critic(settings, 4.0),
+            *remedies.of_what_is_there(settings, remedies.less_bound(settings)),
+            remedies.slower_generator(settings),
+            remedies.bigger_critic(settings),
+        )
 
 
 @dataclass(frozen=True, slots=True)
