@@ -68,6 +68,27 @@ def test_a_run_that_is_not_well_ends_in_1(lost: Path, capsys: pytest.CaptureFixt
     assert "note: no measure of samples" in out
 
 
+def test_of_several_pairs_of_networks_the_one_that_is_worst_off_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """CycleGAN's second critic has won; its first plays on."""
+    noise = np.random.default_rng(0).normal(1, 0.1, (400, 3))
+    rows = [
+        f"(epoch: {at // 100 + 1}, iters: {10 * (at % 100 + 1)}, time: 0.2, data: 0.0) D_A: {0.25 * a:.4f} G_A: {0.3 * g:.4f} "
+        f"D_B: {(0.0005 if at > 90 else 0.25) * b:.6f} G_B: {0.9 * g:.4f}"
+        for at, (a, b, g) in enumerate(noise)
+    ]
+    path = tmp_path / "loss_log.txt"
+    path.write_text("\n".join(rows))
+    assert doctor(path, "--loss", "lsgan") == 1
+    out = capsys.readouterr().out
+    assert "(critic-wins)" in out
+    assert "note: this is pair B, the worst off; --phase shows another" in out
+    assert "note: pair A: unknown, the losses show nothing wrong" in out
+    assert doctor(path, "--loss", "lsgan", "--phase", "A") == 0
+    assert equipoise.diagnose(path, loss="lsgan").verdict in ("ill", "suspect")
+
+
 def test_a_healthy_run_ends_in_0(well: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert doctor(well, "--loss", "bce") == 0
     assert capsys.readouterr().out.startswith("HEALTHY: ")

@@ -31,21 +31,22 @@ def doctor(
 ) -> int:
     """Say what is wrong with a run, by its folder, any program's log or pictures, how that is known, what to change."""
     from equipoise.doctor import telling
+    from equipoise.doctor.diagnosing import examined
     from equipoise.doctor.examining import examine
-    from equipoise.doctor.readers import read_all
 
     if (samples is None) != (real is None):
         raise RequestError("--samples and --real go together: samples are judged beside real pictures")
     if not paths and samples is None:
         raise RequestError("doctor needs a run's folder or a log: a table, a text, a notebook, TensorBoard's events")
-    trace = read_all(paths, loss, phase) if paths else None
+    trace, examination = examined(paths, loss, phase) if paths else (None, None)
     if samples is not None and real is not None:
         from equipoise.sampled import trace_of
 
         with reading_bar() as progress:
             trace = trace_of(samples, real, trace, progress)
+        examination = examine(trace)
     assert trace is not None
-    examination = examine(trace)
+    assert examination is not None
     if json_:
         print_json(telling.to_json(examination, trace))
     else:

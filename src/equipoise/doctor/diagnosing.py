@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from equipoise.doctor.examining import examine
-from equipoise.doctor.readers import read, read_columns
-from equipoise.doctor.symptom import Examination
+from equipoise.doctor.readers import read_all, read_columns
+from equipoise.doctor.symptom import Examination, Verdict
+from equipoise.doctor.trace import Trace
+
+WORST_FIRST: Final[tuple[Verdict, ...]] = ("ill", "suspect", "unknown", "young", "healthy")
 
 
 class Table(Protocol):
@@ -27,6 +31,30 @@ def diagnose(
     it is known from the run's recipe or inferred where that is safe.  Raises `RequestError` for what cannot be read.
     """
     if isinstance(source, str | Path):
-        return examine(read(Path(source), loss, phase))
+        return examined([Path(source)], loss, phase)[1]
     table = source if isinstance(source, Mapping) else source.to_dict("list")
     return examine(read_columns(table, loss))
+
+
+def examined(paths: Sequence[Path], loss: str | None = None, phase: str | None = None) -> tuple[Trace, Examination]:
+    """One or more logs of one run, and what is wrong with it.
+
+    Of several pairs of networks, as CycleGAN has, all are looked at, and the one that is worst off is told of, unless
+    `phase` names one.  Raises `RequestError`.
+    """
+    first = read_all(paths, loss, phase)
+    others = [read_all(paths, loss, pair) for pair in first.other_pairs if phase is None]
+    found = [(trace, examine(trace)) for trace in (first, *others)]
+    worst = min(found, key=lambda one: (WORST_FIRST.index(one[1].verdict), -_confidence(one[1])))
+    if not others:
+        return worst
+    trace, examination = worst
+    beside = [f"pair {one.pair}: {said.verdict}, {said.why}" for one, said in found if one is not trace]
+    about = (f"this is pair {trace.pair}, the worst off; --phase shows another", *beside)
+    return replace(trace, unknown=(*about, *trace.unknown)), replace(
+        examination, unknown=(*about, *examination.unknown)
+    )
+
+
+def _confidence(examination: Examination) -> float:
+    return max((diagnosis.confidence for diagnosis in examination.diagnoses), default=0.0)

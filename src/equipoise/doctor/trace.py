@@ -167,6 +167,9 @@ class Trace:
     its own words.
     """
 
+    pair: str = ""
+    """Of networks, of the several that its log tells of; empty where there is one."""
+    other_pairs: tuple[str, ...] = ()
     at_once: frozenset[str] = frozenset()
     """Signals that were measured once, on samples of which nobody says when they were made: their steps mean nothing,
     and their values are those of parts of the samples."""

@@ -58,8 +58,9 @@ def game_named(loss: str) -> Game:
 def trace_of(log: Log, loss: str | None = None, pair: str | None = None) -> Trace:
     """A trace of a log.  Raises `RequestError` when there is nothing of a GAN in it."""
     given = game_named(loss) if loss is not None else None
-    series, chosen = _one_pair(log.columns.series, pair)
-    notes = [*chosen, *log.notes, *log.columns.notes]
+    pairs = _pairs(log.columns.series, pair)
+    series = _of_pair(log.columns.series, pairs[0])
+    notes = [*log.notes, *log.columns.notes]
     if log.is_cycle:
         series, halved = _of_cycle(series)
         notes += halved
@@ -79,21 +80,30 @@ def trace_of(log: Log, loss: str | None = None, pair: str | None = None) -> Trac
     elif given is None and fit is not None:
         notes.append("the loss was not given: it fits cross-entropy by D(x) and D(G(z)), and is read as that")
     notes += _gaps(series)
-    return Trace(series, game, steps_an_epoch=log.columns.steps_an_epoch, source=log.source, unknown=tuple(notes))
+    return Trace(
+        series,
+        game,
+        steps_an_epoch=log.columns.steps_an_epoch,
+        source=log.source,
+        unknown=tuple(notes),
+        pair=pairs[0],
+        other_pairs=pairs[1:],
+    )
 
 
-def _one_pair(series: Mapping[str, Series], pair: str | None) -> tuple[dict[str, Series], list[str]]:
-    """Of several pairs of networks one."""
+def _pairs(series: Mapping[str, Series], asked: str | None) -> tuple[str, ...]:
+    """Of networks, the one that is asked for first; one without a name where the log tells of no others."""
     pairs = sorted({name.partition("@")[2] for name in series} - {""})
-    if pair is not None and pair not in pairs:
+    if asked is not None and asked not in pairs:
         offered = f"the log has {', '.join(pairs)}" if pairs else "the log tells of one pair of networks alone"
-        raise RequestError(f"--phase {pair}: {offered}")
-    chosen = pair or (pairs[0] if pairs else "")
+        raise RequestError(f"--phase {asked}: {offered}")
+    return tuple(sorted(pairs, key=lambda pair: pair != asked)) or ("",)
+
+
+def _of_pair(series: Mapping[str, Series], pair: str) -> dict[str, Series]:
+    """What belongs to all pairs, and to this one."""
     kept = {name: one for name, one in series.items() if "@" not in name}
-    kept |= {name.partition("@")[0]: one for name, one in series.items() if name.partition("@")[2] == chosen != ""}
-    others = [name for name in pairs if name != chosen]
-    said = [f"there are pairs of networks {', '.join(pairs)}: {chosen} is read; --phase reads another"]
-    return kept, said if others else []
+    return kept | {name.partition("@")[0]: one for name, one in series.items() if name.partition("@")[2] == pair != ""}
 
 
 def _of_cycle(series: Mapping[str, Series]) -> tuple[dict[str, Series], list[str]]:
