@@ -74,8 +74,8 @@ def test_of_several_pairs_of_networks_the_one_that_is_worst_off_is_told(
     """CycleGAN's second critic has won; its first plays on."""
     noise = np.random.default_rng(0).normal(1, 0.1, (400, 3))
     rows = [
-        f"(epoch: {at // 100 + 1}, iters: {10 * (at % 100 + 1)}, time: 0.2, data: 0.0) D_A: {0.25 * a:.4f} G_A: {0.3 * g:.4f} "
-        f"D_B: {(0.0005 if at > 90 else 0.25) * b:.6f} G_B: {0.9 * g:.4f}"
+        f"(epoch: {at // 100 + 1}, iters: {10 * (at % 100 + 1)}, time: 0.2, data: 0.0) "
+        f"D_A: {0.25 * a:.4f} G_A: {0.3 * g:.4f} D_B: {(0.0005 if at > 90 else 0.25) * b:.6f} G_B: {0.9 * g:.4f}"
         for at, (a, b, g) in enumerate(noise)
     ]
     path = tmp_path / "loss_log.txt"

@@ -96,8 +96,11 @@ def test_a_fault_of_pictures_has_its_name(
     assert any("since when" in gap for gap in found["unknown"])
 
 
-def test_copies_of_real_pictures_are_told(real: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    noisy = scenes(0) + np.random.default_rng(7).normal(0, 2, (COUNT, SIDE, SIDE, 3))
+@pytest.mark.parametrize("step", [1, -1], ids=["as they are", "mirrored"])
+def test_copies_of_real_pictures_are_told(
+    step: int, real: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    noisy = scenes(0)[:, :, ::step] + np.random.default_rng(7).normal(0, 2, (COUNT, SIDE, SIDE, 3))
     samples = write(tmp_path / "samples", noisy)
     assert doctor("--samples", samples, "--real", real) == 1
     out = capsys.readouterr().out
@@ -162,6 +165,15 @@ def test_other_sizes_and_channels_are_brought_together_and_told(
     out = capsys.readouterr().out
     assert "(colour-drift)" in out
     assert "note: real pictures were scaled to 32x32 pixels, most of them from 48x48" in out
+
+
+def test_pictures_that_cannot_be_read_are_counted(
+    real: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    samples = write(tmp_path / "samples", scenes(1))
+    (samples / "broken.png").write_bytes(b"no picture")
+    doctor("--samples", samples, "--real", real)
+    assert f"note: of {samples} could not be used: 1, such as broken.png" in capsys.readouterr().out
 
 
 def test_a_wrong_request_is_one_line(real: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,7 +33,6 @@ from equipoise.engine.score import MOST, MOST_VALUES, Score, Scored
 from equipoise.errors import RequestError
 from equipoise.journal import Measured
 from equipoise.measures.copying import twins
-from equipoise.measures.features import Vectors
 from equipoise.view import Samples
 
 PARTS: Final = 3
@@ -112,7 +111,7 @@ def _measured(pictures: _Pictures, step: int) -> Trace:
     assert floor is not None  # there are enough real pictures
     floors = {floor.name: floor.value, **floor.beside}
     events = [_event(score.of(part, "kernel"), floors, step) for part in judged]
-    copied = twins(_layouts(pictures.corpus, MOST_COPIED), _layouts(pictures.made, MOST))
+    copied = _copied(_layouts(pictures.corpus, MOST_COPIED), _layouts(pictures.made, MOST))
     parts = [{name: float(series.values[-1]) for name, series in signals_of([event]).items()} for event in events]
     values = {name: [part[name] for part in parts] for name in parts[0]} | {"twins": [copied] * PARTS}
     signals = {name: Series.of([step] * PARTS, each) for name, each in values.items()}
@@ -155,6 +154,11 @@ def _pictures(samples: Path, real: Path, progress: Progress | None) -> _Pictures
     planes = [_planes(corpus, count) for corpus, count in zip(corpora, (most, 2 * most), strict=True)]
     notes = [*_scaled("samples", made, shape), *_scaled("real pictures", found, shape)]
     notes += [f"they were looked at as {shape[1]}x{shape[0]} pixels"] if shape != at_first else []
+    for folder, corpus in zip((samples, real), corpora, strict=True):
+        if lost := corpus.num_left_out:
+            notes.append(
+                f"of {folder} could not be used: {lost}, such as {corpus.left_out[0].name}: {corpus.left_out[0].reason}"
+            )
     if (fewest := min(map(len, corpora))) < FEWEST_TRUSTED:
         notes.append(f"{fewest} pictures are few: every number is rough, and {FEWEST_TRUSTED} would be better")
     return _Pictures(planes[0], planes[1], corpora[1], corpora[0], tuple(notes))
@@ -181,14 +185,20 @@ def _of(looked_at: Samples, corpus: Corpus) -> str:
     return f"{len(corpus)}" if len(looked_at) == len(corpus) else f"{len(looked_at)} of {len(corpus)}"
 
 
+def _copied(real: Samples, made: Samples) -> float:
+    """The share of samples that are copies, as they are or mirrored."""
+    return max(twins(real.flatten(1), of.flatten(1)) for of in (made, made.flip(3)))
+
+
 def _planes(corpus: Corpus, most: int) -> Samples:
     return _at(corpus, _places(corpus, most))
 
 
-def _layouts(corpus: Corpus, most: int) -> Vectors:
-    """What is where in a picture, without its details: copies that were blurred or have noise on them keep it."""
+def _layouts(corpus: Corpus, most: int) -> Samples:
+    """What is where in a picture, [N, C, 8, 8], without its details: copies that were blurred or have noise on them
+    keep it."""
     chunks = np.array_split(places := _places(corpus, most), -(-len(places) // CHUNK))
-    return torch.cat([F.adaptive_avg_pool2d(_at(corpus, chunk), LAYOUT_SIDE).flatten(1) for chunk in chunks])
+    return torch.cat([F.adaptive_avg_pool2d(_at(corpus, chunk), LAYOUT_SIDE) for chunk in chunks])
 
 
 def _places(corpus: Corpus, most: int) -> NDArray[np.intp]:
