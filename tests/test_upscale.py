@@ -16,6 +16,7 @@ from equipoise.cli import run_command
 from equipoise.data import Patches
 from equipoise.data.scene import Form, in_numbers_of
 from equipoise.engine.export import Sampler, load_generator, save_generator
+from equipoise.engine.precision import Arithmetic
 from equipoise.errors import RequestError
 from equipoise.networks import PatchCritic, RrdbGenerator
 from equipoise.recipe import Phase, Recipe, Span
@@ -78,6 +79,37 @@ def test_tiles_leave_no_seam(tmp_path: Path, size: tuple[int, int]) -> None:
     made = np.asarray(Image.open(tmp_path / "large.png"), dtype=np.float32)
     assert made.shape == (2 * size[0], 2 * size[1], 3) == (done.height, done.width, 3)
     assert np.abs(made - at_once(network, scene)).max() <= 0.51  # half a level by rounding
+
+
+def test_bfloat16_is_a_level_away_and_leaves_no_seam_either(tmp_path: Path) -> None:
+    network, scene = enlarger(tmp_path), picture(tmp_path, 3 * STEP, 6 * STEP)
+    done = upscale(network, scene, tmp_path / "large.png", "cpu", compute="bfloat16")
+    assert (done.compute, done.tiles) == ("bfloat16", 18)
+    made = np.asarray(Image.open(tmp_path / "large.png"), dtype=np.float32)
+    apart = np.abs(made - at_once(network, scene))
+    assert 0 < apart.mean() < 1 and apart.max() < 8
+    edges = [2 * STEP * at for at in (1, 2)]
+    across = apart[[row + side for row in edges for side in range(2 * OVERLAP)]].mean()
+    assert across == pytest.approx(apart.mean(), rel=0.2), "as near where tiles meet as elsewhere"
+
+
+def test_what_is_fastest_is_tried_for_bytes_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rasterio = pytest.importorskip("rasterio", reason="rasterio is an extra")
+    asked = []
+
+    def fastest(compute: str, *_: object) -> Arithmetic:
+        asked.append(compute)
+        return Arithmetic("float32", "channels_last")
+
+    monkeypatch.setattr("equipoise.upscaling.fastest_to_draw", fastest)
+    monkeypatch.setattr("equipoise.upscaling.MANY_TILES", 2)
+    upscale(enlarger(tmp_path), picture(tmp_path, 40, 2 * STEP), tmp_path / "large.png", "cpu")
+    deep, profile = tmp_path / "deep.tif", {"driver": "GTiff", "height": 40, "width": 2 * STEP, "count": 2}
+    with rasterio.open(deep, "w", dtype="uint16", transform=rasterio.Affine(10, 0, 0, 0, -10, 0), **profile) as file:
+        file.write(np.full((2, 40, 2 * STEP), 900, np.uint16))
+    upscale(enlarger(tmp_path, BANDS), deep, tmp_path / "large.tif", "cpu")
+    upscale(enlarger(tmp_path), picture(tmp_path, 40, 40), tmp_path / "small.png", "cpu")
+    assert asked == ["auto", "float32"], "one tile is not worth trying"
 
 
 def test_a_geotiff_keeps_its_place_its_numbers_and_what_is_not_known(tmp_path: Path) -> None:

@@ -66,12 +66,22 @@ def sample(
 
 
 @app.command
-def upscale(run_folder: Path, scene: Path, out: Path, *, device: Device = "auto") -> int:
+def upscale(
+    run_folder: Path,
+    scene: Path,
+    out: Path,
+    *,
+    compute: Annotated[
+        Literal["auto", "float32", "bfloat16"],
+        Parameter(name="--compute", help="auto: bfloat16 for bytes where that is faster, float32 for all else"),
+    ] = "auto",
+    device: Device = "auto",
+) -> int:
     """Enlarge a whole GeoTIFF or picture with a run that makes large pictures from small ones."""
     from equipoise import showing, upscaling
 
     with reading_bar("enlarging") as progress:
-        done = upscaling.upscale(run_folder, scene, out, device, progress)
+        done = upscaling.upscale(run_folder, scene, out, device, progress, compute)
     showing.lines(done.lines())
     return OK
 

@@ -24,6 +24,7 @@ from equipoise.view import Judged
 
 Compute = Literal["float32", "bfloat16"]
 Layout = Literal["contiguous", "channels_last"]
+Choice = tuple[Compute, Layout]
 
 PROBE_BATCH = 16
 PROBE_REPEATS = 3
@@ -73,7 +74,7 @@ class Probe:
 
     seconds: dict[str, float]
 
-    def fastest(self, choices: list[tuple[Compute, Layout]]) -> tuple[Compute, Layout]:
+    def fastest(self, choices: list[Choice]) -> Choice:
         """The first choice, unless another beats it by the factor that it must."""
         best = choices[0]
         for choice in choices[1:]:
@@ -97,23 +98,28 @@ def decide(
     choices = list(product(computes, layouts))
     probe = Probe({})
     if len(choices) > 1:
-        probe = _measure(choices, generator, critic, arguments, device)
+        probe = _measure(choices, lambda choice: _training_pass(choice, generator, critic, arguments), device)
     compute, layout = probe.fastest(choices) if probe.seconds else choices[0]
     penalties: Compute = compute if asked.penalties == "same" else "float32"
     return Arithmetic(compute, layout, penalties), probe
 
 
-def _measure(
-    choices: list[tuple[Compute, Layout]],
-    generator: nn.Module,
-    critic: nn.Module,
-    arguments: Arguments,
-    device: torch.device,
-) -> Probe:
+def fastest_to_draw(
+    asked: Compute | Literal["auto"], generator: nn.Module, arguments: Arguments, device: torch.device
+) -> Arithmetic:
+    """The arithmetic in which a generator makes samples fastest, without gradients; measured, as by `decide`."""
+    computes: tuple[Compute, ...] = ("float32", "bfloat16") if asked == "auto" else (asked,)
+    layouts: tuple[Layout, ...] = ("contiguous", "channels_last")
+    choices = list(product(computes, layouts))
+    probe = _measure(choices, lambda choice: _drawing_pass(choice, generator, arguments), device)
+    return Arithmetic(*probe.fastest(choices))
+
+
+def _measure(choices: list[Choice], make: Callable[[Choice], Callable[[], None]], device: torch.device) -> Probe:
     """The fastest of several passes for each choice, taken in turns so that all see the same machine."""
     seconds = {_key(choice): float("inf") for choice in choices}
     with torch.random.fork_rng(devices=[]):
-        passes = {_key(choice): _training_pass(choice, generator, critic, arguments) for choice in choices}
+        passes = {_key(choice): make(choice) for choice in choices}
         for turn in range(1 + PROBE_REPEATS):
             for choice in choices:
                 seconds[_key(choice)] = min(seconds[_key(choice)], _time(passes[_key(choice)], device))
@@ -122,9 +128,20 @@ def _measure(
     return Probe(seconds)
 
 
-def _training_pass(
-    choice: tuple[Compute, Layout], generator: nn.Module, critic: nn.Module, arguments: Arguments
-) -> Callable[[], None]:
+def _drawing_pass(choice: Choice, generator: nn.Module, arguments: Arguments) -> Callable[[], None]:
+    compute, layout = choice
+    memory_format = Arithmetic(compute, layout).memory_format
+    maker = lay_out(averaged_copy(generator), memory_format)
+    device = arguments[0].device
+
+    def run() -> None:
+        with torch.inference_mode(), autocast(compute, device):
+            maker(*arguments)
+
+    return run
+
+
+def _training_pass(choice: Choice, generator: nn.Module, critic: nn.Module, arguments: Arguments) -> Callable[[], None]:
     compute, layout = choice
     memory_format = Arithmetic(compute, layout).memory_format
     copies = [averaged_copy(module).train().requires_grad_(True) for module in (generator, critic)]
@@ -156,5 +173,5 @@ def synchronise(device: torch.device) -> None:
         torch.mps.synchronize()
 
 
-def _key(choice: tuple[Compute, Layout]) -> str:
+def _key(choice: Choice) -> str:
     return f"{choice[0]} {choice[1]}"
