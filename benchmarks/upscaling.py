@@ -11,7 +11,6 @@ float32, and both results are compared with that piece, byte by byte.
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
@@ -33,6 +32,13 @@ from results import Result, report
 
 STRIP = 512
 """Rows of a scene that are made up at a time."""
+MEASURED = """
+import resource, subprocess, sys
+code = subprocess.call([sys.executable, "-m", "equipoise", *sys.argv[1:]])
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(code)
+"""
+"""A small parent, for a process begins with the largest memory that its parent has had."""
 IN_ONE_PIECE = 1000
 """Pixels a side up to which a scene is also enlarged without tiles."""
 METRES = 10.0
@@ -59,11 +65,10 @@ def enlarged(run: Path, scene: Path, out: Path, compute: str) -> tuple[float, fl
     """By the command line: how many seconds it took, and the largest memory of its process in GiB."""
     began = time.monotonic()
     words = ["upscale", str(run), str(scene), str(out), "--device", "cpu", "--compute", compute]
-    process = subprocess.Popen([sys.executable, "-m", "equipoise", *words])
-    _, status, usage = os.wait4(process.pid, 0)
-    if status != 0:
-        sys.exit(f"equipoise upscale ended with {os.waitstatus_to_exitcode(status)}")
-    return time.monotonic() - began, usage.ru_maxrss * 1024 / GIB
+    done = subprocess.run([sys.executable, "-c", MEASURED, *words], stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        sys.exit(f"equipoise upscale ended with {done.returncode}")
+    return time.monotonic() - began, int(done.stdout.split()[-1]) * 1024 / GIB
 
 
 def in_one_piece(sampler: Sampler, scene: Bytes) -> Bytes:

@@ -294,6 +294,7 @@ NEAR: Mapping[str, list[Trace]] = {
     "woven": [
         samples(crosses=ending(1.0, 0.6)),
         well(crosses=scores(*ending(1.0, 0.4)), precision=IMPROVING),
+        samples(crosses=ending(1.0, 0.2), blocks=ending(1.0, 2.5)),
     ],
     "blur": [
         samples(detail=ending(1.0, 0.6, 3)),

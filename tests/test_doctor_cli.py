@@ -83,10 +83,20 @@ def test_of_several_pairs_of_networks_the_one_that_is_worst_off_is_told(
     assert doctor(path, "--loss", "lsgan") == 1
     out = capsys.readouterr().out
     assert "(critic-wins)" in out
-    assert "note: this is pair B, the worst off; --phase shows another" in out
+    assert "note: this is pair B; none is worse off, and --phase shows another" in out
     assert "note: pair A: unknown, the losses show nothing wrong" in out
     assert doctor(path, "--loss", "lsgan", "--phase", "A") == 0
-    assert equipoise.diagnose(path, loss="lsgan").verdict in ("ill", "suspect")
+    columns = {
+        "step": range(400),
+        "D_A": 0.5 * noise[:, 0],
+        "G_A": noise[:, 2],
+        "D_B": noise[:, 1] * 1e-4,
+        "G_B": noise[:, 2],
+    }
+    by_ten = {name: np.asarray(column) * (10 if name == "step" else 1) for name, column in columns.items()}
+    for found in (equipoise.diagnose(path, loss="lsgan"), equipoise.diagnose(by_ten, loss="lsgan")):
+        assert found.diagnoses[0].symptom.key == "critic-wins"
+    assert equipoise.diagnose(by_ten, loss="lsgan", phase="A").diagnoses == ()
 
 
 def test_a_healthy_run_ends_in_0(well: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -95,13 +95,42 @@ def test_what_is_in_hundredths_is_not_taken_for_a_share(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "titles", ["Losses of run 7\n", "# lr, 0.0002\n# batch, 64\n\n", "My GAN;;;\n", "Exported 2026-01-02 10:30\n\n"]
+    "titles",
+    [
+        "Losses of run 7\n",
+        "# lr, 0.0002\n# batch, 64\n\n",
+        "# lr=0.0002\n# date: 2026-01-02\n",
+        "GAN losses,,;;\n",
+        "Exported 2026-01-02 10:30\n\n",
+    ],
 )
 @pytest.mark.parametrize("form", ["csv", "excel"])
 def test_a_table_is_found_below_its_title(form: str, titles: str, tmp_path: Path) -> None:
     trace = read(written(tmp_path, titles + logs.FORMS[form]()))
     assert values(trace, "d_loss") == pytest.approx([row.d for row in logs.course()], abs=1e-4)
     assert not any("broken" in gap for gap in trace.unknown)
+
+
+def test_lists_and_layers_that_a_program_prints_are_no_table(tmp_path: Path) -> None:
+    """StyleGAN's options end their lines with commas; layers have names of networks and counts."""
+    options = 'Training options: {\n  "metrics": [\n    "fid50k_full",\n    "kid50k_full"\n  ]\n}\n'
+    layers = "Building networks\nDiscriminator, 11 layers\nGenerator, 13 layers\n"
+    for before in (options, layers):
+        trace = read(written(tmp_path, before + logs.plain()))
+        assert values(trace, "d_loss") == pytest.approx([row.d for row in logs.course()])
+
+
+def test_epochs_with_a_decimal_comma_are_no_thousands(tmp_path: Path) -> None:
+    rows = [f"{row.step / 8:.3f};{row.d:.4f}".replace(".", ",") for row in logs.course()]
+    trace = read(written(tmp_path, "\n".join(["epoch;d_loss", *rows])))
+    assert values(trace, "d_loss") == pytest.approx([row.d for row in logs.course()], abs=1e-4)
+    assert len(set(trace.signals["d_loss"].steps)) == len(rows)
+    assert trace.signals["d_loss"].steps[-1] < 1000 * logs.course()[-1].step / 8
+
+
+def test_steps_of_another_length_are_refused() -> None:
+    with pytest.raises(RequestError, match="which belong together"):
+        read_columns({"step": [1, 2], "d_loss": [1.0, 1.1, 1.2]})
 
 
 def test_steps_of_a_table_have_commas_of_thousands(tmp_path: Path) -> None:

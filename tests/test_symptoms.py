@@ -154,6 +154,12 @@ def test_samples_that_never_came_nearer_are_not_called_healthy() -> None:
     assert "as far from the data as ever: fid 299, at first 300" in found.why
     begun_late = examine(Trace({**losses, "fid": scores(30.0, 29.0, 31.0, 30.0)}, GAMES["bce"]))
     assert begun_late.verdict == "healthy", "a log may begin with a trained generator"
+    flat = Trace({**losses, "distance": scores(0.02, 0.019, 0.018)}, GAMES["bce"])
+    assert examine(flat).verdict == "healthy", "how near is near is not known"
+    assert examine(replace(flat, floors={"distance": 0.001})).verdict == "unknown"
+    learned = replace(flat, floors={"distance": 0.001}, untrained={"distance": 0.5})
+    late = replace(learned, signals={**losses, "distance": Series.of([2500, 4000, 5000], [0.02, 0.019, 0.018])})
+    assert examine(late).verdict == "healthy", "much was learned before the first measuring"
 
 
 def bursts(epochs: list[float], d: list[float], g: list[float], real: list[float], fake: list[float]) -> Trace:

@@ -167,13 +167,15 @@ def test_fakes_that_are_no_numbers_are_proof(tmp_path: Path, capsys: pytest.Capt
     assert "(not-finite)" in capsys.readouterr().out
 
 
-@pytest.mark.slow
 def test_how_a_loop_ended_is_in_the_attempt_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Closed twice, stopped by an exception, and never closed."""
     watched(tmp_path / "through", pictures(64), steps=40).close()
     with pytest.raises(ZeroDivisionError), equipoise.Watch(tmp_path / "broken", every=1) as watch:
         watch.log(0, d_loss=1.0, g_loss=1.0)
-        raise ZeroDivisionError("division by zero")
+        raise ZeroDivisionError("division by\nzero")
+    with pytest.raises(KeyboardInterrupt), equipoise.Watch(tmp_path / "interrupted", every=1) as watch:
+        watch.log(0, d_loss=1.0, g_loss=1.0)
+        raise KeyboardInterrupt
     goes_on = equipoise.Watch(tmp_path / "open", every=1)
     goes_on.log(0, d_loss=1.0, g_loss=1.0)
     assert run_command(["journal", str(tmp_path)]) == 0
@@ -182,9 +184,18 @@ def test_how_a_loop_ended_is_in_the_attempt_log(tmp_path: Path, capsys: pytest.C
     for words in (
         "the loop is through",
         "stopped by a fault: ZeroDivisionError: division by zero",
+        "stopped",
         "no end was written",
     ):
         assert words in told
+
+
+def test_an_error_with_any_words_is_no_proof_of_nan(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), equipoise.Watch(tmp_path / "run", every=1) as watch:
+        for step in range(50):
+            watch.log(step, d_loss=1.0 + 0.1 * (step % 3), g_loss=1.0)
+        raise FileNotFoundError(2, "No such file", "/data/nan/inf.png")
+    assert read_run(tmp_path / "run").faults == ()
 
 
 @pytest.mark.parametrize(
@@ -193,6 +204,7 @@ def test_how_a_loop_ended_is_in_the_attempt_log(tmp_path: Path, capsys: pytest.C
         (torch.zeros(64, 16, 16, 3), r"looks like \[N, H, W, C\]"),
         (torch.zeros(8, 3, 16, 16), "8 real samples are too few"),
         (torch.zeros(64, 16, 16), r"samples are \[N, C, H, W\]"),
+        (torch.zeros(0, 3, 16, 16), "0 real samples are too few"),
     ],
 )
 def test_real_samples_that_cannot_be_measured_by_are_refused(tmp_path: Path, real: Tensor, said: str) -> None:
@@ -201,6 +213,7 @@ def test_real_samples_that_cannot_be_measured_by_are_refused(tmp_path: Path, rea
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_the_example_runs_and_is_diagnosed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = [sys.executable, str(EXAMPLE), "--steps", "1500", "--out", str(tmp_path / "run")]
     done = subprocess.run(words, capture_output=True, text=True, check=True)

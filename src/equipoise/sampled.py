@@ -187,7 +187,7 @@ def _of(looked_at: Samples, corpus: Corpus) -> str:
 
 def _copied(real: Samples, made: Samples) -> float:
     """The share of samples that are copies, as they are or mirrored."""
-    return max(twins(real.flatten(1), of.flatten(1)) for of in (made, made.flip(3)))
+    return twins(real.flatten(1), made.flatten(1), made.flip(3).flatten(1))
 
 
 def _planes(corpus: Corpus, most: int) -> Samples:

@@ -10,8 +10,9 @@ is left, as long as pixels farther away than that hardly matter.  At the edges o
 
 Memory holds one row of tiles, enlarged: it grows with the width of the scene and not with its height.
 
-Scenes of bytes are computed in bfloat16 where that is faster, measured on a first tile: the result differs from that of
-float32 by a level here and there.  Values of more than 8 bits are computed in float32 unless somebody asks.
+Scenes of bytes are computed in bfloat16 where that is faster, measured on noise of a tile's size: the result differs
+from that of float32 by a level here and there.  Values of more than 8 bits are computed in float32 unless somebody asks
+for the other.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ STEP = 128
 """From one tile to the next, in pixels of the scene: an enlarged row of tiles is whole blocks of a GeoTIFF."""
 OVERLAP, FAR = 32, 12
 TILE = STEP + OVERLAP
-MANY_TILES, TRIED_SIDE = 16, 64
-"""Tiles from which on it pays to try what is fastest, and pixels a side of what is tried with."""
+MANY_TILES = 16
+"""From which on it pays to try what is fastest: that takes as long as about eight tiles in float32."""
 EDGES = (0.02, 0.98)
 LOOKED_AT = 512
 """Pixels a side in the middle of a scene, by which its numbers are told."""
@@ -175,12 +176,12 @@ class _Enlarging:
 def _arithmetic(
     sampler: Sampler, given: Space, device: torch.device, asked: Compute | Literal["auto"], tiles: int
 ) -> Arithmetic:
-    """What is fastest, tried on a part of a tile; nothing is tried for a few tiles."""
+    """What is fastest, tried with a tile of noise; nothing is tried for a few tiles."""
     wanted = "float32" if asked == "auto" and not _are_bytes(given) else asked
     if tiles < MANY_TILES:
         return Arithmetic("float32" if wanted == "auto" else wanted)
     planes = sum(channel.planes for channel in given.channels)
-    noise = torch.randn(1, planes, TRIED_SIDE, TRIED_SIDE, generator=torch.Generator().manual_seed(0))
+    noise = torch.randn(1, planes, TILE, TILE, generator=torch.Generator().manual_seed(0))
     return fastest_to_draw(wanted, sampler.module, (noise.to(device),), device)
 
 

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable
@@ -39,7 +40,8 @@ EXAMINED_EVERY: Final = 10
 """Rows: whoever has a row every 50 steps hears of something within 500."""
 MOST_SAMPLES: Final = 1024
 FEWEST_SAMPLES: Final = 16
-"""Real samples: half of them are to be told from the other half."""
+"""Real samples: half of them are to be told from the other half.  A guess."""
+STOPPED: Final = "stopped"
 COLOURS: Final = (1, 3, 4)
 OUTSIDE: Final = 0.01
 """How far beyond the declared range a sample may lie before it is refused."""
@@ -160,8 +162,12 @@ class Watch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None:
-            self._end(Faulted(step=self._done, message=f"{type(error).__name__}: {error}"))
+        if isinstance(error, Exception):
+            said = f"{type(error).__name__}: {error}".removesuffix(": ")
+            with contextlib.suppress(OSError):  # a full disk cannot take this line, and the loop's own error counts
+                self._end(Faulted(step=self._done, message=" ".join(said.split())))
+        elif error is not None:
+            self._end(Finished(step=self._done, reason=STOPPED, seconds=time.monotonic() - self._began))
         self.close()
 
     def _add_scores(self, real: Tensor | None, fake: Tensor | None, held_out: Tensor | None) -> None:
@@ -235,14 +241,13 @@ class Watch:
 
     def _measurable(self, real: Tensor) -> Samples:
         """Real samples to measure by, in [-1, 1].  Raises `RequestError`."""
-        scaled = self._scaled(real)
-        if scaled.shape[1] not in COLOURS and scaled.shape[3] in COLOURS:
+        if real.ndim == 4 and len(real) < FEWEST_SAMPLES:
+            raise RequestError(f"{len(real)} real samples are too few to measure by; {FEWEST_SAMPLES} are needed")
+        if real.ndim == 4 and real.shape[3] in COLOURS and min(real.shape[1:3]) > max(COLOURS):
             raise RequestError(
                 f"samples are [N, C, H, W]; {list(real.shape)} looks like [N, H, W, C]: permute(0, 3, 1, 2)"
             )
-        if len(scaled) < FEWEST_SAMPLES:
-            raise RequestError(f"{len(scaled)} real samples are too few to measure by; {FEWEST_SAMPLES} are needed")
-        return scaled
+        return self._scaled(real)
 
     def _scaled(self, samples: Tensor) -> Samples:
         """Samples in the declared range, on the host, in [-1, 1].  Raises `RequestError` for others."""

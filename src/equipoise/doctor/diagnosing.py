@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -33,7 +33,7 @@ def diagnose(
     if isinstance(source, str | Path):
         return examined([Path(source)], loss, phase)[1]
     table = source if isinstance(source, Mapping) else source.to_dict("list")
-    return examine(read_columns(table, loss))
+    return _worst_off(lambda pair: read_columns(table, loss, pair), phase)[1]
 
 
 def examined(paths: Sequence[Path], loss: str | None = None, phase: str | None = None) -> tuple[Trace, Examination]:
@@ -42,19 +42,25 @@ def examined(paths: Sequence[Path], loss: str | None = None, phase: str | None =
     Of several pairs of networks, as CycleGAN has, all are looked at, and the one that is worst off is told of, unless
     `phase` names one.  Raises `RequestError`.
     """
-    first = read_all(paths, loss, phase)
-    others = [read_all(paths, loss, pair) for pair in first.other_pairs if phase is None]
-    found = [(trace, examine(trace)) for trace in (first, *others)]
-    worst = min(found, key=lambda one: (WORST_FIRST.index(one[1].verdict), -_confidence(one[1])))
+    return _worst_off(lambda pair: read_all(paths, loss, pair), phase)
+
+
+def _worst_off(read: Callable[[str | None], Trace], asked: str | None) -> tuple[Trace, Examination]:
+    """The trace of the phase or pair that is asked for, or of the worst pair, with a line of the others."""
+    first = read(asked)
+    others = [read(pair) for pair in first.other_pairs if asked is None]
+    found = sorted(((trace, examine(trace)) for trace in (first, *others)), key=lambda one: _how_well(one[1]))
+    trace, examination = found[0]
     if not others:
-        return worst
-    trace, examination = worst
-    beside = [f"pair {one.pair}: {said.verdict}, {said.why}" for one, said in found if one is not trace]
-    about = (f"this is pair {trace.pair}, the worst off; --phase shows another", *beside)
+        return trace, examination
+    beside = [f"pair {one.pair}: {said.verdict}, {said.why}" for one, said in found[1:]]
+    about = (f"this is pair {trace.pair}; none is worse off, and --phase shows another", *beside)
     return replace(trace, unknown=(*about, *trace.unknown)), replace(
         examination, unknown=(*about, *examination.unknown)
     )
 
 
-def _confidence(examination: Examination) -> float:
-    return max((diagnosis.confidence for diagnosis in examination.diagnoses), default=0.0)
+def _how_well(examination: Examination) -> tuple[int, float]:
+    """The worst first."""
+    confidence = max((diagnosis.confidence for diagnosis in examination.diagnoses), default=0.0)
+    return WORST_FIRST.index(examination.verdict), -confidence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
@@ -22,6 +23,8 @@ NEAR: Final = 1.5
 """Times the floor (to be tuned)."""
 LEARNED: Final = 0.5
 """Of the first distance, where no floor is known (to be tuned)."""
+EARLY: Final = 0.05
+"""Of the run so far: a first measuring up to there is the beginning (to be tuned)."""
 NEARER: Final = 0.8
 """Of the first distance: below it something was learned (to be tuned)."""
 CLOSE_FID: Final = 45.0
@@ -70,19 +73,35 @@ def samples_improve(trace: Trace) -> bool | None:
 def still_as_far(trace: Trace) -> tuple[str, float, float] | None:
     """A distance that has not come down, with its first and its last value; None where one has, or is small as it is.
 
-    Nothing is known where there is no distance at all.
+    Nothing is known where there is none, where nobody knows what it was at first, or how small it can be.  FID is known
+    to be small where samples are near, so its first measuring counts, however late it was.
     """
     stays = None
     for name in DISTANCES:
-        series = trace.get(name)
-        if series is None or name in trace.at_once or len(series) < EVALUATIONS:
+        series, first = trace.get(name), at_first(trace, name)
+        if first is None and series is not None and name == "fid":
+            first = float(series.values[0])
+        close = CLOSE_FID if name == "fid" else NEAR * trace.floors.get(name, math.inf)
+        if series is None or first is None or name in trace.at_once or len(series) < EVALUATIONS:
             continue
-        first, best = float(series.values[0]), best_so_far(series, higher=False)
-        close = CLOSE_FID if name == "fid" else NEAR * trace.floors.get(name, 0.0)
+        best = best_so_far(series, higher=False)
         if best < NEARER * first or best < close:
             return None
         stays = (name, first, _now(series))
     return stays
+
+
+def at_first(trace: Trace, name: str) -> float | None:
+    """What a distance was before anything was learned; None where that is not known.
+
+    Where the first measuring came late, much may have been learned before it: then the self-test's counts.
+    """
+    series = trace.get(name)
+    if series is None:
+        return None
+    is_late = series.steps[0] > EARLY * trace.last_step
+    first = trace.untrained.get(name) if is_late else float(series.values[0])
+    return first if first is not None and first > 0 else None
 
 
 def _now(series: Series) -> float:

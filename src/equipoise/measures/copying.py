@@ -84,16 +84,19 @@ def memory(spaces: Sequence[tuple[Vectors, Vectors, Vectors]], seed: int, among:
     return Reading("memory", tuple(values), tuple(floors), among)
 
 
-def twins(real: Vectors, fake: Vectors) -> float:
+def twins(real: Vectors, *fakes: Vectors) -> float:
     """Share of fakes that lie less than half as far from a real sample as that one lies from any other.
 
     Of samples of the same distribution it is next to nothing, about 2 to the minus the number of ways in which they
-    vary; of copies it is 1.  Which samples were trained on need not be known.
+    vary; of copies it is 1.  Which samples were trained on need not be known.  Several sets are the same fakes seen in
+    different ways, such as mirrored: a fake counts that is a copy in any of them.
     """
     others = torch.cdist(real, real).fill_diagonal_(math.inf).amin(1)
-    nearest = _place_of_nearest(real, fake)
-    apart = (fake - real[nearest]).norm(dim=1)
-    return float((apart < TWIN * others[nearest]).double().mean())
+    are_copies = []
+    for fake in fakes:
+        nearest = _place_of_nearest(real, fake)
+        are_copies.append((fake - real[nearest]).norm(dim=1) < TWIN * others[nearest])
+    return float(torch.stack(are_copies).any(0).double().mean())
 
 
 def beyond_chance(share: float, num_train: int, num_held_out: int) -> float:

@@ -77,14 +77,14 @@ def read_all(paths: Sequence[Path], loss: str | None = None, phase: str | None =
     return trace_of(log, loss, phase)
 
 
-def read_columns(table: Mapping[str, Iterable[Any]], loss: str | None = None) -> Trace:
+def read_columns(table: Mapping[str, Iterable[Any]], loss: str | None = None, pair: str | None = None) -> Trace:
     """The trace of columns in memory.  Raises `RequestError` when they are not numbers.
 
     A column with fewer numbers than the longest is taken to be spread evenly over the same time.
     """
     rows = Rows()
     said = _add_columns({str(label): list(values) for label, values in table.items()}, rows)
-    return trace_of(Log(columns(rows), "numbers", tuple(said)), loss)
+    return trace_of(Log(columns(rows), "numbers", tuple(said)), loss, pair)
 
 
 def _run_folder(path: Path) -> Path | None:
@@ -180,9 +180,13 @@ def _read_columns(path: Path, rows: Rows) -> list[str]:
 
 def _add_columns(table: Mapping[str, list[Any]], rows: Rows) -> list[str]:
     """Row by row; a column with fewer numbers than the longest is spread evenly, and that is said."""
-    named = {name: values for label, values in table.items() if values and (name := name_of(label)) is not None}
+    named = {name: values for label, values in table.items() if (name := name_of(label)) is not None}
     longest = max(map(len, named.values()), default=0)
     shorter = {name: len(values) for name, values in named.items() if len(values) < longest}
+    if any(name in POSITIONS for name in shorter):
+        raise RequestError(
+            f"{shorter} numbers, and {longest} in the longest column: which belong together is not known"
+        )
     for place in range(longest):
         there = {
             name: at for name, values in named.items() if (at := _falls_on(place, len(values), longest)) is not None
@@ -194,6 +198,8 @@ def _add_columns(table: Mapping[str, list[Any]], rows: Rows) -> list[str]:
         rows.add(tuple(there), numbers)
     return [
         f"{name} has {count} numbers and the longest column {longest}: they are taken to be spread evenly"
+        if count
+        else f"{name} has no numbers"
         for name, count in shorter.items()
     ]
 

@@ -197,7 +197,10 @@ def _untrained(tested: SelfTested | None, measured: Sequence[Measured]) -> dict[
 
 
 def _faults(events: Sequence[Event], tested: SelfTested | None) -> tuple[str, ...]:
-    """What its self-test found, and how it ended, if it was by a fault that it has not been resumed from."""
+    """What its self-test found, and how it ended, if it was by a fault that it has not been resumed from.
+
+    What ended a loop of somebody's own is an exception with any words, and tells nothing.
+    """
     found: tuple[str, ...] = ()
     if tested is not None:
         found = (
@@ -207,7 +210,8 @@ def _faults(events: Sequence[Event], tested: SelfTested | None) -> tuple[str, ..
             *(f"{OF_MEASURE} {doubt}" for doubt in tested.doubts),
         )
     last = next((event for event in reversed(events) if isinstance(event, Faulted | Resumed)), None)
-    return (*found, last.message) if isinstance(last, Faulted) else found
+    is_own = next(_all(events, Watched), None) is None
+    return (*found, last.message) if isinstance(last, Faulted) and is_own else found
 
 
 def _gaps(signals: Mapping[str, Series], game: Game | None, broken: int) -> list[str]:

@@ -24,9 +24,10 @@ _PLAIN: Final = r"[-+]?\d++(?:\.\d*+)?+(?:[eE][-+]?\d++)?+"
 _CELL: Final = rf'\s*+(?:"{_PLAIN}"|{_PLAIN})\s*+'
 _PRINTED: Final = re.compile(r"[A-Za-z)]\s*[:=]\s*[-+]?\d")
 """A name with its number: a line that a program has printed, and no header."""
+COMMENT: Final = "#"
 _NOTHING: Final = frozenset({"", "null", "none", "n/a", "na", "-"})
-_THOUSANDS: Final = re.compile(r"\d{1,3}(?:,\d{3})+")
-_THOUSANDS_AND_POINT: Final = re.compile(r"[-+]?\d{1,3}(?:,\d{3})+\.\d*")
+_THOUSANDS: Final = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+")
+_THOUSANDS_AND_POINT: Final = re.compile(r"[-+]?[1-9]\d{0,2}(?:,\d{3})+\.\d*")
 
 
 def separator_of(header: str, row: str) -> str | None:
@@ -114,7 +115,7 @@ def _read_odd(
         return
     try:
         values = {
-            name: _number(_without_thousands(found[at].strip(), name), decimal_comma=decimal_comma)
+            name: _number(found[at].strip(), name, decimal_comma=decimal_comma)
             for name, at in wanted.items()
             if found[at].strip().lower() not in _NOTHING
         }
@@ -182,11 +183,15 @@ def _header_of(first: Sequence[str]) -> tuple[str, str] | None:
     filled = [line for line in first if line.strip()]
     for header, row in islice(pairwise(filled), MOST_TITLES + 1):
         mark = separator_of(header, row)
-        if mark is not None and _is_known([_label(cell) for cell in cells(header, mark)]):
+        if mark is not None and _holds_numbers(row, mark) and _is_known([_label(cell) for cell in cells(header, mark)]):
             return header, mark
-        if _PRINTED.search(header):
+        if _PRINTED.search(header) and not header.lstrip().startswith(COMMENT):
             return None
     return None
+
+
+def _holds_numbers(row: str, mark: str) -> bool:
+    return not row.lstrip().startswith(COMMENT) and any(map(_is_number, cells(row, mark)))
 
 
 def _is_known(labels: Sequence[str]) -> bool:
@@ -195,19 +200,15 @@ def _is_known(labels: Sequence[str]) -> bool:
     return bool(known) or is_ours(labels) or _long_form(labels) is not None
 
 
-def _without_thousands(text: str, name: str) -> str:
-    """1,000 of a step and 1,234.5 of anything are thousands; 1,000 of a loss may be a decimal comma."""
-    pattern = _THOUSANDS if name in POSITIONS else _THOUSANDS_AND_POINT
-    return text.replace(",", "") if pattern.fullmatch(text) or _THOUSANDS_AND_POINT.fullmatch(text) else text
+def _number(text: str, name: str, *, decimal_comma: bool) -> float:
+    """1,234.5 has thousands; so has 1,000 of a step, unless cells are parted by semicolons because commas are decimal.
 
-
-def _number(text: str, *, decimal_comma: bool) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        if not decimal_comma:
-            raise
-        return float(text.replace(",", "."))
+    Raises `ValueError`.
+    """
+    has_thousands = _THOUSANDS.fullmatch(text) and name in POSITIONS and not decimal_comma
+    if has_thousands or _THOUSANDS_AND_POINT.fullmatch(text):
+        return float(text.replace(",", ""))
+    return float(text.replace(",", ".") if decimal_comma else text)
 
 
 def _is_number(text: str) -> bool:

@@ -21,8 +21,8 @@ BANDED: Final = Limit("banding", 2.5, plain=5.0, evaluations=2, kind="samples")
 """To be tuned."""
 CROSSED: Final = Limit("crosses", 2.0, plain=4.0, evaluations=2, kind="samples")
 """To be tuned."""
-WOVEN: Final = Limit("crosses", 0.5, "below", plain=0.25, evaluations=2, kind="samples")
-"""As far from 1 as `CROSSED`, the other way; to be tuned."""
+WOVEN: Final = Limit("crosses", 0.5, "below", evaluations=2, kind="samples")
+"""As far from 1 as `CROSSED`, the other way; to be tuned.  It proves nothing: squares have such lines too."""
 BLURRED: Final = Limit("detail", 0.5, "below", plain=0.25, evaluations=3, kind="samples")
 """To be tuned."""
 ROUGH: Final = Limit("detail", 3.0, plain=6.0, evaluations=3, kind="samples")
@@ -158,10 +158,11 @@ class Woven(Symptom):
     confused_with: ClassVar[Mapping[str, str]] = {
         "banding": "there whole rows or columns are brighter than others",
         "checkerboard": "there the grid is two pixels wide",
+        "blocks": "there the lines are the borders of squares of four or eight pixels",
         "healthy": "buildings, circuits and cloth have such lines by nature: it is read against the data",
     }
     reads: ClassVar[tuple[str, ...]] = (
-        f"{WOVEN.words}; nothing while `distance`, `precision` or `recall` still improves",
+        f"{WOVEN.words}; nothing while `distance`, `precision` or `recall` still improves, nor where there are blocks",
         "once seen, a critic that does no better than chance, as in critic-blind",
     )
     explained_by: ClassVar[tuple[str, ...]] = ("total-collapse", "exploding", "not-finite", "banding", "checkerboard")
@@ -171,7 +172,8 @@ class Woven(Symptom):
 
     def seen(self, trace: Trace) -> tuple[Evidence, ...]:
         woven = WOVEN.seen(trace)
-        return () if woven is None or samples_improve(trace) else agreeing((woven, guessing(trace)))
+        is_young_or_blocky = samples_improve(trace) or BLOCKY.seen(trace) is not None
+        return () if woven is None or is_young_or_blocky else agreeing((woven, guessing(trace)))
 
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
         settings = trace.settings

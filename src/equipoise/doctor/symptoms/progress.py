@@ -10,7 +10,7 @@ import numpy as np
 
 from equipoise.doctor import remedies
 from equipoise.doctor.limits import MODERATE, WARM_UP
-from equipoise.doctor.quality import CLOSE_FID, NEARER, best_so_far, samples_improve
+from equipoise.doctor.quality import CLOSE_FID, EARLY, NEARER, at_first, best_so_far, samples_improve
 from equipoise.doctor.symptom import PROOF, Evidence, Remedy, Symptom, agreeing
 from equipoise.doctor.trace import Series, Trace
 
@@ -29,8 +29,6 @@ FAR: Final = 3.0
 """Times the floor: there is something left to learn."""
 FEWEST: Final = 6
 """Evaluations."""
-EARLY: Final = 0.05
-"""Of the run so far: a first measuring up to there is the beginning (to be tuned)."""
 LONG: Final = 2000.0
 """Steps after which something should be."""
 LEAST_PSNR: Final = 10.0
@@ -202,21 +200,16 @@ def _back(trace: Trace, name: str) -> Evidence | None:
 
 
 def _never(trace: Trace, name: str) -> Evidence | None:
-    """Where the first measuring came late, much may have been learned before it: then the self-test's counts, and
-    without one nothing can be said."""
-    series = trace.get(name)
-    if series is None or len(series) < FEWEST or trace.last_step < LONG:
-        return None
-    is_late = series.steps[0] > EARLY * trace.last_step
-    first = trace.untrained.get(name) if is_late else float(series.values[0])
-    if first is None or first <= 0:
+    series, first = trace.get(name), at_first(trace, name)
+    if series is None or first is None or len(series) < FEWEST or trace.last_step < LONG:
         return None
     unknown = CLOSE_FID if name == "fid" else 0.0
     best, near = best_so_far(series, higher=False), FAR * trace.floors[name] if name in trace.floors else unknown
     if best <= NEARER * first or first < near:
         return None
     said = f"{name} began at {first:.3g} and has never been better than {best:.3g}"
-    return Evidence("samples", said, name, 0.0 if is_late else float(series.steps[0]), 0.8)
+    onset = float(series.steps[0])
+    return Evidence("samples", said, name, onset if onset <= EARLY * trace.last_step else 0.0, 0.8)
 
 
 def _low_psnr(trace: Trace) -> Evidence | None:
