@@ -11,6 +11,7 @@ were trained on then reads each picture before and after an edit.
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,16 +101,21 @@ def _moved(sampler: Sampler, seen: Batch, latents: Latents, conditions: Conditio
     return shares
 
 
+def newest(folder: Path) -> Path:
+    """The last run that was begun there."""
+    runs = sorted(folder.glob("run-*"), key=lambda run: run.stat().st_mtime)
+    if not runs:
+        sys.exit(f"{folder} holds no run: benchmarks/landscapes.py, with the same words, comes first")
+    return runs[-1]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=20.0)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "equipoise-landscapes")
     options = parser.parse_args()
-    runs = [
-        max((options.work / f"recipe-{options.minutes:g}-{seed}").glob("run-*"), key=lambda run: run.stat().st_mtime)
-        for seed in range(options.seeds)
-    ]
+    runs = [newest(options.work / f"recipe-{options.minutes:g}-{seed}") for seed in range(options.seeds)]
     everything = [found(run) for run in runs]
     rows = [
         Result("photographs, never trained on", str(everything[0].photographs)),

@@ -173,7 +173,7 @@ def test_how_a_loop_ended_is_in_the_attempt_log(tmp_path: Path, capsys: pytest.C
     with pytest.raises(ZeroDivisionError), equipoise.Watch(tmp_path / "broken", every=1) as watch:
         watch.log(0, d_loss=1.0, g_loss=1.0)
         raise ZeroDivisionError("division by\nzero")
-    with pytest.raises(KeyboardInterrupt), equipoise.Watch(tmp_path / "interrupted", every=1) as watch:
+    with pytest.raises(KeyboardInterrupt), equipoise.Watch(tmp_path / "by hand", every=1) as watch:
         watch.log(0, d_loss=1.0, g_loss=1.0)
         raise KeyboardInterrupt
     goes_on = equipoise.Watch(tmp_path / "open", every=1)
@@ -184,7 +184,7 @@ def test_how_a_loop_ended_is_in_the_attempt_log(tmp_path: Path, capsys: pytest.C
     for words in (
         "the loop is through",
         "stopped by a fault: ZeroDivisionError: division by zero",
-        "stopped",
+        "interrupted",
         "no end was written",
     ):
         assert words in told

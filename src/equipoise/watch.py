@@ -41,7 +41,7 @@ EXAMINED_EVERY: Final = 10
 MOST_SAMPLES: Final = 1024
 FEWEST_SAMPLES: Final = 16
 """Real samples: half of them are to be told from the other half.  A guess."""
-STOPPED: Final = "stopped"
+INTERRUPTED: Final = "interrupted"
 COLOURS: Final = (1, 3, 4)
 OUTSIDE: Final = 0.01
 """How far beyond the declared range a sample may lie before it is refused."""
@@ -167,7 +167,7 @@ class Watch:
             with contextlib.suppress(OSError):  # a full disk cannot take this line, and the loop's own error counts
                 self._end(Faulted(step=self._done, message=" ".join(said.split())))
         elif error is not None:
-            self._end(Finished(step=self._done, reason=STOPPED, seconds=time.monotonic() - self._began))
+            self._end(Finished(step=self._done, reason=INTERRUPTED, seconds=time.monotonic() - self._began))
         self.close()
 
     def _add_scores(self, real: Tensor | None, fake: Tensor | None, held_out: Tensor | None) -> None:
