@@ -19,7 +19,7 @@ from equipoise.recipe import Recipe
 from equipoise.schedule import Rate, Schedule
 from equipoise.view import Batch
 
-TIMED_STEPS, ENOUGH_S = 4, 2.0
+TIMED_STEPS, ENOUGH_S = 8, 2.0
 """The fastest of so many, after one that is not counted: others share the machine.  Fewer of steps so long that their
 pace is known after so much time."""
 
