@@ -32,7 +32,7 @@ from equipoise.engine.precision import PROBE_BATCH, autocast, decide, lay_out
 from equipoise.engine.shown import paired
 from equipoise.evaluating import evaluate
 from equipoise.folder import RunFolder
-from equipoise.journal import Tick
+from equipoise.journal import Measured, Tick
 from equipoise.measures.enlarged import Enlarged, enlarged
 from equipoise.measures.standard import Invalid
 from equipoise.networks import PatchCritic
@@ -130,7 +130,7 @@ def trial(who: str, scale: Factor, seed: int, options: argparse.Namespace, plain
         run = trained(recipe, Where(ours, device="cpu"), folder, budget).run
         stages = {"first": run / "best" / "pixels-best.safetensors", "second": run / "best" / "generator.safetensors"}
         found = {stage: _numbers(evaluate(path, against, device="cpu").enlarged) for stage, path in stages.items()}
-        return {**found, "first_s": _first_stage_s(run)}
+        return {**found, "first_s": _first_stage_s(run), "curve": _curve(run)}
 
     verdict = kept(folder, recipe, budget, make)
     for stage in STAGES:
@@ -151,6 +151,17 @@ def _numbers(found: Iterable[Enlarged | Invalid]) -> dict[str, float]:
     numbers = [number for number in found if isinstance(number, Enlarged)]
     rows = {number.name: number.made.mean for number in numbers}
     return rows | {f"bicubic {number.name}": number.bicubic.mean for number in numbers if number.bicubic is not None}
+
+
+def _curve(run: Path) -> list[tuple[float, float]]:
+    """Minutes, and PSNR of the run's own held-out patches, at each score of the first stage."""
+    found, seconds = [], 0.0
+    for event in RunFolder(run).read_journal().events:
+        if isinstance(event, Tick):
+            seconds = event.seconds
+        elif isinstance(event, Measured) and event.name == "psnr":
+            found.append((seconds / 60.0, event.value))
+    return found
 
 
 def both(scale: Factor, seed: int, options: argparse.Namespace) -> Verdict:
@@ -176,6 +187,9 @@ def main() -> None:
         verdicts = [both(scale, seed, options) for seed in range(options.seeds)]
         firsts = [verdict["first_s"] for verdict in verdicts if "first_s" in verdict]
         rows = [Result("first, and plain: seconds", over_seeds(firsts))] if firsts else []
+        for seed, verdict in enumerate(verdicts):
+            points = ", ".join(f"{minutes:.1f}: {psnr:.2f}" for minutes, psnr in verdict.get("curve", ()))
+            rows.append(Result(f"seed {seed}: minutes and PSNR of its own held-out patches", points))
         for stage in STAGES:
             found = [verdict[stage] for verdict in verdicts if stage in verdict]
             if not found:
