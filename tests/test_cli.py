@@ -68,6 +68,13 @@ def test_a_run_folder_holds_what_it_should(trained: Path) -> None:
     assert [type(event).__name__ for event in read(trained).events][-1] == "Finished"
 
 
+def test_time_that_is_up_before_the_last_phase_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train(f"{TINY}:two_phases", "--out", str(tmp_path / "run"), "--for", "1s") == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "time is up before phase later at step " in told
+    assert f"equipoise resume {tmp_path / 'run'} --for 10m" in told
+
+
 def test_a_run_keeps_the_words_with_which_it_was_begun(tmp_path: Path) -> None:
     out = str(tmp_path / "run")
     assert train(f"{TINY}:points", "--out", out, "--for", "5steps", "--why", "a first look") == 0

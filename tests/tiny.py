@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,12 @@ def points(steps: float = 40) -> Recipe:
         cadence=Cadence(tick_steps=5, sheet_steps=20, checkpoint_steps=10, measuring_share=1.0),
         precision=EXACT,
     )
+
+
+def two_phases() -> Recipe:
+    """The same, first for longer than anybody waits."""
+    first = points(1e6)
+    return replace(first, phases={**first.phases, "later": points().phases["main"]})
 
 
 def images(steps: float = 12) -> Recipe:

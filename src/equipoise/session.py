@@ -61,6 +61,7 @@ from equipoise.spec import Json, encode
 from equipoise.view import Batch
 
 STOPPED, PAUSED = "stopped as asked", "paused by the autopilot"
+UNFINISHED = "time is up before phase "
 ORIGINS_KEPT = 3
 """Checkpoints of the best generators that are kept where the autopilot may go back to one (guess)."""
 
@@ -307,8 +308,15 @@ class Session:
         if world.size > 1 and self._is_between_ticks():
             return None
         if self.goal.unit == "seconds" and world.any(self.seconds >= self.goal.amount, device):
-            return "time is up"
+            return self._time_is_up()
         return STOPPED if world.any(stop.asked, device) else None
+
+    def _time_is_up(self) -> str:
+        """In words, with the phases that have not begun."""
+        missing = list(self.plan.recipe.phases)[self.state.counters.phase + 1 :]
+        if not missing:
+            return "time is up"
+        return f"{UNFINISHED}{' and '.join(missing)}"
 
     def _is_at_length(self) -> bool:
         counters, unit = self.state.counters, self.goal.unit

@@ -298,7 +298,7 @@ def _told(flight: Flight, pilot: Pilot, use: str = "sample {}") -> int:
     from equipoise.attending import ending, last_word
     from equipoise.piloting import GAVE_UP
     from equipoise.report.writing import write_report
-    from equipoise.session import STOPPED
+    from equipoise.session import STOPPED, UNFINISHED
 
     folder = pilot.run.path
     lines = [f"{flight.reason} at step {flight.step}; the run is in {folder}", *pilot.account(flight.step)]
@@ -306,6 +306,8 @@ def _told(flight: Flight, pilot: Pilot, use: str = "sample {}") -> int:
         showing.lines([*lines, f"what was seen and tried, and what is left to do: {write_report(folder)}"])
         return NOT_WELL
     then = "resume {}" if flight.reason == STOPPED else use
+    if flight.reason.startswith(UNFINISHED):
+        then = "resume {} --for 10m"
     said = last_word(pilot.run.read_journal().events)
     showing.lines([*lines, *ending(said, folder, f"equipoise {then.format(folder)}")])
     return OK

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from dataclasses import replace
 
@@ -20,8 +21,8 @@ from equipoise.schedule import Rate, Schedule
 from equipoise.view import Batch
 
 TIMED_STEPS, ENOUGH_S = 8, 2.0
-"""The fastest of so many, after one that is not counted: others share the machine.  Fewer of steps so long that their
-pace is known after so much time."""
+"""The median of so many, after one that is not counted: others share the machine, and will while the run goes on.
+Fewer of steps so long that their pace is known after so much time."""
 
 
 def step_seconds(plan: Plan, recipe: Recipe) -> float:
@@ -40,8 +41,8 @@ def step_seconds(plan: Plan, recipe: Recipe) -> float:
         batch = batch._replace(real=batch.real.contiguous(memory_format=plan.arithmetic.memory_format))
         often = max((term.every for phase in recipe.phases.values() for term in phase.terms.values()), default=1)
         _timed(plan, state, batch, 0)
-        without = _fastest(plan, state, batch, 1)
-        with_lazy = _fastest(plan, state, batch, 0) if often > 1 else without
+        without = _typical(plan, state, batch, 1)
+        with_lazy = _typical(plan, state, batch, 0) if often > 1 else without
     return with_lazy / often + without * (1 - 1 / often)
 
 
@@ -60,11 +61,11 @@ def in_full(recipe: Recipe) -> Recipe:
     return replace(recipe, phases=phases)
 
 
-def _fastest(plan: Plan, state: State, batch: Batch, updates: int) -> float:
+def _typical(plan: Plan, state: State, batch: Batch, updates: int) -> float:
     seconds: list[float] = []
     while len(seconds) < TIMED_STEPS and sum(seconds) < ENOUGH_S:
         seconds.append(_timed(plan, state, batch, updates))
-    return min(seconds)
+    return statistics.median(seconds)
 
 
 def _timed(plan: Plan, state: State, batch: Batch, updates: int) -> float:
