@@ -42,7 +42,8 @@ STEP = 128
 OVERLAP, FAR = 32, 12
 TILE = STEP + OVERLAP
 MANY_TILES = 16
-"""From which on it pays to try what is fastest: that takes as long as about eight tiles in float32."""
+"""From which on it pays to try what is fastest: each choice takes a tile, and those that are not hopeless three more.
+A guess."""
 EDGES = (0.02, 0.98)
 LOOKED_AT = 512
 """Pixels a side in the middle of a scene, by which its numbers are told."""

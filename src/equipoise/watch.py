@@ -151,10 +151,12 @@ class Watch:
         if not self._is_open:
             return
         self._is_open = False
-        self._journal.append(how)
-        self._journal.close()
-        if self._table is not None:
-            self._table.close()
+        try:
+            self._journal.append(how)
+        finally:
+            self._journal.close()
+            if self._table is not None:
+                self._table.close()
 
     def __enter__(self) -> Self:
         return self
