@@ -109,6 +109,45 @@ def test_a_forks_name_says_what_differs_in_it() -> None:
     assert names == ["001-1-r1-plus-R1", "001-2-d.lr-times-0.25"]
 
 
+def scored(*values: float) -> list[Measured]:
+    return [Measured(step=500 * at, name="kernel", value=value, seconds=0.1) for at, value in enumerate(values, 1)]
+
+
+def test_a_run_whose_samples_get_better_is_left_alone_and_advised_all_the_same() -> None:
+    better = now(scores=scored(0.9, 0.8, 0.7, 0.6, 0.5, 0.4))
+    found = decide(better, Past(), LAW, admits)
+    assert isinstance(found, Wait)
+    assert "get better" in found.why
+    prescribed(decide(better, Past(), replace(LAW, mode="advise"), admits))
+    prescribed(decide(now(scores=scored(0.9, 0.8, 0.5, 0.49, 0.49, 0.48)), Past(), LAW, admits))
+    prescribed(decide(now(scores=scored(0.02, -0.01, -0.01, -0.01, 0.0)), Past(), LAW, admits))
+
+
+def test_forks_go_beyond_the_step_at_which_a_rate_is_raised() -> None:
+    diagnosis = ill().diagnoses[0]
+    raised = Evidence("settings", "the critic's rate was raised", "lr_d", 2700.0, 0.6)
+    seen = Examination("ill", "made up", (replace(diagnosis, evidence=(*diagnosis.evidence, raised)),))
+    found = prescribed(decide(now(seen), Past(), LAW, admits))
+    assert (found.origin, found.end) == (2000, 3200)
+    assert len(found.trials) == 3, "longer forks, so fewer"
+    short = prescribed(decide(now(seen), Past(), replace(LAW, extra=0.1), admits))
+    assert (short.end, len(short.trials)) == (3000, 2)
+    assert isinstance(decide(now(seen), Past(), replace(LAW, extra=0.09), admits), GaveUp)
+
+
+def test_a_run_that_got_twice_as_good_in_spite_of_it_goes_back_to_its_newest_best() -> None:
+    def origin(*values: float) -> int:
+        steps = (2000, 2500, 3000)
+        taken = [
+            Measured(step=at, name="kernel", value=value, seconds=0.1) for at, value in zip(steps, values, strict=True)
+        ]
+        return prescribed(decide(now(scores=taken), Past(), LAW, admits)).origin
+
+    assert origin(0.5, 0.2, 0.3) == 2500
+    assert origin(0.5, 0.3, 0.3) == 2000
+    assert origin(0.5, 0.5, 0.1) == 2000, "what was not kept as the best is nothing to go back to"
+
+
 def test_the_origin_is_the_runs_beginning_where_nothing_was_good_before() -> None:
     assert prescribed(decide(now(ill(onset=600.0)), Past(), LAW, admits)).origin == 0
 

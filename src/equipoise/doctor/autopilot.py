@@ -24,6 +24,10 @@ LAST_SCORES: Final = 3
 """Whose median stands for how good a run is: one lucky score is none."""
 LEAST_SHARE: Final = 0.5
 """Of the steps after which a remedy is due to show; a fork that is shorter tells nothing (guess)."""
+PLAINLY: Final = 0.5
+"""Of a distance: a generator at half of it has learned something (guess)."""
+GAIN: Final = 0.05
+"""Of the best score before: less is noise, as in `equipoise.doctor.quality`."""
 HIGHER_IS_BETTER: Final = frozenset({"psnr", "ssim"})
 LONGEST_NAME: Final = 48
 
@@ -82,6 +86,8 @@ def decide(now: Now, past: Past, law: Law, admits: Admits) -> Decision:
     lasting = [found for found in now.examination.diagnoses if found.is_certain and _is_in(found, now.earlier)]
     if not lasting:
         return Wait(now.examination.why)
+    if law.mode != "advise" and still_improves(now.scores):
+        return Wait("samples get better in spite of it")
     told = {one.symptom for one in past.advised}
     cures = [(found, _cures(found, past, admits)) for found in lasting]
     diagnosis, trials = next(((found, those) for found, those in cures if those), cures[0])
@@ -101,7 +107,8 @@ def go_on(failed: Intervention, past: Past, law: Law) -> Prescribed | GaveUp:
     before = failed.prescribed
     left = tuple(trial for trial in before.left if trial.edits not in past.tried)
     over = _budget_is_over(before.symptom, past, law) or ("" if left else "every remedy has been tried")
-    plan = _planned(left, before.origin, law, past) if not over else None
+    since = max(before.origin, before.end - _look_again(before.trials))
+    plan = _planned(left, before.origin, since, law, past) if not over else None
     if plan is None:
         return GaveUp(
             step=before.origin,
@@ -155,6 +162,18 @@ def median_score(scores: Sequence[Measured]) -> float | None:
     """Of the last scores by the measure that was taken last."""
     same = [score.value for score in scores if score.name == scores[-1].name]
     return statistics.median(same[-LAST_SCORES:]) if same else None
+
+
+def still_improves(scores: Sequence[Measured]) -> bool:
+    """Whether the median of the last scores is plainly better than any before them: then nothing is to be gained by
+    going back, whatever the losses look like."""
+    same = [score.value for score in scores if score.name == scores[-1].name]
+    if len(same) <= LAST_SCORES:
+        return False
+    now, rest = statistics.median(same[-LAST_SCORES:]), same[:-LAST_SCORES]
+    if scores[-1].name in HIGHER_IS_BETTER:
+        return now > max(rest) + GAIN * abs(max(rest))
+    return now < min(rest) - GAIN * abs(min(rest))
 
 
 def _worse(score: float, other: float, name: str) -> bool:
@@ -213,7 +232,7 @@ def _budget_is_over(symptom: str, past: Past, law: Law) -> str:
 
 def _prescribed(now: Now, diagnosis: Diagnosis, cures: tuple[Trial, ...], past: Past, law: Law) -> Prescribed | GaveUp:
     origin = _origin(now, diagnosis)
-    plan = _planned(cures, origin, law, past)
+    plan = _planned(cures, origin, _raised_at(now, diagnosis, origin), law, past)
     if plan is None and law.mode == "act":
         return _gave_up(now.step, diagnosis, _NO_STEPS)
     trials, end = plan if plan is not None else (cures[: law.candidates], origin + _look_again(cures))
@@ -239,9 +258,43 @@ _NO_STEPS: Final = "the steps that forks may cost are used up"
 
 
 def _origin(now: Now, diagnosis: Diagnosis) -> int:
-    """The last checkpoint of a best generator before the symptom began; else the run's beginning."""
-    onset = diagnosis.onset + now.begin if diagnosis.onset is not None else now.step
-    return max((step for step in now.origins if step < onset), default=0)
+    """The last checkpoint of a best generator before the symptom began; else the run's beginning.
+
+    Where the run has plainly got better since, in spite of it, its newest best one: what it has learned is kept.  Not
+    where a setting changed under it: that change is to be undone.
+    """
+    onset = _onset(now, diagnosis)
+    before = max((step for step in now.origins if step < onset), default=0)
+    newest = max(now.origins, default=0)
+    is_past = newest > before and not any(item.kind == "settings" for item in diagnosis.evidence)
+    return newest if is_past and _is_plainly_better(now.scores, newest, before) else before
+
+
+def _onset(now: Now, diagnosis: Diagnosis) -> int:
+    """In steps of the run."""
+    return now.begin + math.ceil(diagnosis.onset) if diagnosis.onset is not None else now.step
+
+
+def _raised_at(now: Now, diagnosis: Diagnosis, origin: int) -> int:
+    """The step after the origin at which a setting changes that is under suspicion; else the origin.
+
+    A fork that ends before it is the same with the setting and without.
+    """
+    steps = [item.onset for item in diagnosis.evidence if item.kind == "settings" and item.onset is not None]
+    return max((now.begin + math.ceil(step) for step in steps if now.begin + step > origin), default=origin)
+
+
+def _is_plainly_better(scores: Sequence[Measured], newest: int, before: int) -> bool:
+    """By the measure that was taken last; nothing is known of a step that was not scored."""
+    same = [score for score in scores if score.name == scores[-1].name]
+    of_newest = [score.value for score in same if score.step == newest]
+    until = [score.value for score in same if score.step <= before] or [score.value for score in same[:1]]
+    if not of_newest or not until:
+        return False
+    now, then = of_newest[-1], until[-1]
+    if same[-1].name in HIGHER_IS_BETTER:
+        return now > then
+    return now < PLAINLY * then
 
 
 def _look_again(trials: Iterable[Trial]) -> int:
@@ -249,17 +302,21 @@ def _look_again(trials: Iterable[Trial]) -> int:
     return max((trial.look_again for trial in trials), default=0)
 
 
-def _planned(cures: Sequence[Trial], origin: int, law: Law, past: Past) -> tuple[tuple[Trial, ...], int] | None:
+def _planned(
+    cures: Sequence[Trial], origin: int, since: int, law: Law, past: Past
+) -> tuple[tuple[Trial, ...], int] | None:
     """As many remedies as the budget bears, and the step at which forks end; nothing where it bears none.
 
-    All forks but one are lost.  One that begins anew also costs the steps up to the origin.
+    The time after which a remedy is due begins at `since`.  All forks but one are lost.  One that begins anew also
+    costs the steps up to the origin.
     """
     left = law.extra * law.length_steps - past.fork_steps
     for count in range(min(law.candidates, len(cures)), 0, -1):
         for chosen in (tuple(cures[:count]), tuple(trial for trial in cures if not trial.anew)[:count]):
-            wanted = min(law.horizon or _look_again(chosen), math.floor(law.length_steps) - origin)
-            steps = min(wanted, math.floor((left - origin * sum(trial.anew for trial in chosen)) / count))
-            if chosen and steps >= max(1.0, LEAST_SHARE * wanted):
+            due = min(law.horizon or _look_again(chosen), math.floor(law.length_steps) - since)
+            bearable = math.floor((left - origin * sum(trial.anew for trial in chosen)) / count)
+            steps = min(since - origin + due, bearable)
+            if chosen and steps >= max(1.0, since - origin + LEAST_SHARE * due):
                 return chosen, origin + steps
     return None
 

@@ -11,7 +11,8 @@ from typing import Final
 import numpy as np
 
 from equipoise.doctor.quality import NEAR, still_as_far
-from equipoise.doctor.symptom import Diagnosis, Evidence, Examination, Symptom, Verdict
+from equipoise.doctor.suspects import UNSETTLED, first_remedies, raised
+from equipoise.doctor.symptom import Diagnosis, Evidence, Examination, Remedy, Symptom, Verdict
 from equipoise.doctor.symptoms import SYMPTOMS
 from equipoise.doctor.trace import Series, Trace
 
@@ -91,14 +92,31 @@ def diagnoses(trace: Trace, symptoms: Sequence[Symptom] = SYMPTOMS, blinds: Blin
     Where a bug explains everything, that bug alone.
     """
     seen = [(symptom, symptom.seen(trace.without(blinds.get(symptom.key, ())))) for symptom in symptoms]
-    found = [
-        Diagnosis(symptom, _undated(evidence, trace), symptom.remedies(trace)) for symptom, evidence in seen if evidence
-    ]
+    found = [_diagnosis(symptom, _undated(evidence, trace), trace) for symptom, evidence in seen if evidence]
     ordered = sorted(
         found, key=lambda one: (_is_explained(one, found), not one.is_certain, -one.confidence, _begin(one))
     )
     bugs = [diagnosis for diagnosis in ordered if diagnosis.symptom.stops_others and diagnosis.is_certain]
     return bugs or ordered
+
+
+def _diagnosis(symptom: Symptom, evidence: tuple[Evidence, ...], trace: Trace) -> Diagnosis:
+    """With what is under suspicion beside it, where that can bring it about."""
+    found = Diagnosis(symptom, evidence, symptom.remedies(trace))
+    if symptom.key not in UNSETTLED:
+        return found
+    raises = raised(trace, found.onset)
+    evidence = (*evidence, *(one.evidence for one in raises))
+    return Diagnosis(symptom, evidence, _without_twins((*first_remedies(trace, raises), *found.remedies)))
+
+
+def _without_twins(offered: Sequence[Remedy]) -> tuple[Remedy, ...]:
+    """Of remedies with the same edits the first."""
+    kept: list[Remedy] = []
+    for remedy in offered:
+        if not remedy.edits or all(remedy.edits != one.edits for one in kept):
+            kept.append(remedy)
+    return tuple(kept)
 
 
 def _undated(evidence: Sequence[Evidence], trace: Trace) -> tuple[Evidence, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from equipoise.doctor.remedies.paths import is_number, put, scaled
+from equipoise.doctor.remedies.paths import games, is_number, put, scaled
 from equipoise.doctor.symptom import Remedy, Settings
 from equipoise.edit import Edit
 
@@ -40,6 +40,18 @@ def slower_both(settings: Settings, factor: float = 0.5) -> Remedy:
         f"both rates times {factor:g}",
         "losses and norms of gradients swing less within some hundred steps",
         edits=slower(settings, "d_optim", factor) + slower(settings, "g_optim", factor),
+    )
+
+
+def hold_the_rate(settings: Settings, network: str, rate: float) -> Remedy:
+    """In place of a schedule that has raised it; `network` is ``d_optim`` or ``g_optim``."""
+    own = [f"phases.{phase}.{network}.lr" for phase, _ in games(settings)]
+    paths = [path for path in own if settings.get(path) is not None] or [f"{network}.lr"]
+    whose = "the critic's" if network == "d_optim" else "the generator's"
+    return Remedy(
+        f"hold {whose} rate at {rate:.3g}, where it was before it was raised",
+        "the run goes on as it went before",
+        edits=tuple(edit for path in paths for edit in put(settings, path, rate)),
     )
 
 

@@ -1,0 +1,86 @@
+"""Rates that were raised before a symptom began, and settings that are known to unsettle a game."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from equipoise.doctor.examining import examine
+from equipoise.doctor.symptom import Diagnosis, Examination
+from equipoise.doctor.trace import Series, Trace
+from equipoise.spec import Json
+from traces import ROWS, scores, well
+
+WORSE = (20.0, 9.0, 5.0, 4.0, 3.2, 2.8, 3.0, 4.1, 4.2, 4.1, 4.2)
+"""A warning of late collapse from step 3500 on, and no proof."""
+SETTINGS: dict[str, Json] = {
+    "phases": ["main"],
+    "g_optim.lr": "equipoise.schedule.Piecewise",
+    "d_optim.lr": 0.001,
+    "g_optim.beta1": 0.0,
+    "d_optim.beta1": 0.0,
+}
+
+
+def rate(at: float, before: float = 0.001, after: float = 0.1) -> Series:
+    return Series.of(ROWS, np.where(at > ROWS, before, after))
+
+
+def worse(settings: dict[str, Json] | None = None, **signals: Series) -> Trace:
+    return well(settings=settings, distance=scores(*WORSE), **signals)
+
+
+def late_collapse(found: Examination) -> Diagnosis:
+    return next(one for one in found.diagnoses if one.symptom.key == "late-collapse")
+
+
+def first_edits(found: Diagnosis) -> list[str]:
+    return [str(edit) for remedy in found.remedies[:1] for edit in remedy.edits]
+
+
+def test_a_rate_that_was_raised_just_before_makes_a_suspicion_certain_and_is_held_first() -> None:
+    suspected = late_collapse(examine(worse(SETTINGS)))
+    assert not suspected.is_certain
+    found = late_collapse(examine(worse(SETTINGS, lr_g=rate(3000.0), lr_d=rate(9e9))))
+    assert found.is_certain
+    assert found.onset == 3000.0
+    assert "the generator's rate was raised from 0.001 to 0.1 at step 3000" in found.evidence[-1].said
+    assert first_edits(found) == ["g_optim.lr = 0.001"]
+
+
+def test_a_rate_that_was_raised_long_after_it_began_did_not_bring_it_about() -> None:
+    found = late_collapse(examine(worse(SETTINGS, lr_g=rate(4500.0))))
+    assert not found.is_certain
+    assert first_edits(found) != ["g_optim.lr = 0.001"]
+
+
+def test_a_warm_up_is_not_suspected() -> None:
+    ramp = Series.of(ROWS, np.minimum(1.0, (ROWS + 20) / 1000) * 0.1)
+    assert not late_collapse(examine(worse(SETTINGS, lr_g=ramp))).is_certain
+
+
+def test_a_raised_rate_harms_nobody_where_nothing_is_wrong() -> None:
+    assert examine(well(settings=SETTINGS, lr_g=rate(2000.0))).verdict == "healthy"
+
+
+def test_the_rate_of_the_phase_is_held_where_it_has_one() -> None:
+    own = {**SETTINGS, "phases.main.g_optim.lr": "equipoise.schedule.Piecewise", "phases.main.terms.game": _HINGE}
+    found = late_collapse(examine(worse(own, lr_g=rate(3000.0))))
+    assert first_edits(found) == ["phases.main.g_optim.lr = 0.001"]
+
+
+def test_momentum_and_rates_far_apart_are_tried_before_the_symptoms_own_remedies() -> None:
+    unsettled = {**SETTINGS, "g_optim.lr": 0.0001, "g_optim.beta1": 0.9}
+    edits = [[str(edit) for edit in one.edits] for one in late_collapse(examine(worse(unsettled))).remedies]
+    assert edits[:2] == [["g_optim.beta1 = 0.0"], ["d_optim.lr *= 0.4"]]
+
+
+def test_no_remedy_is_offered_twice() -> None:
+    unsettled = {**SETTINGS, "g_optim.beta1": 0.9}
+    trace = well(settings=unsettled, diversity=scores(0.9, 0.5, *[0.05] * 9))
+    (collapse,) = (one for one in examine(trace).diagnoses if one.symptom.key == "total-collapse")
+    edits = [one.edits for one in collapse.remedies if one.edits]
+    assert [str(edit) for edit in edits[0]] == ["g_optim.beta1 = 0.0"]
+    assert len(edits) == len(set(edits))
+
+
+_HINGE = "equipoise.terms.adversarial.Hinge"
