@@ -119,6 +119,7 @@ SICK: Mapping[str, list[Trace]] = {
         replace(
             samples(recall=(0.1,) * 11, distance=(20.0, 12.0, 9.0, *[8.5] * 8)), floors={"recall": 1.0, "distance": 2.0}
         ),
+        samples(recall=(0.01,) * 11),
     ],
     "comes-and-goes": [
         samples(distance=(20.0, 3.0, 3.0, 12.0, 3.0, 14.0)),
@@ -244,7 +245,11 @@ NEAR: Mapping[str, list[Trace]] = {
         played("wgan", (-9.0, -9.0, -5.0, -4.0), 5.0, distance=scores(20.0, 19.0, *[18.0] * 9)),
     ],
     "total-collapse": [samples(diversity=ending(0.9, 0.05, 1)), samples(diversity=ending(0.9, 0.25))],
-    "partial-collapse": [samples(recall=ending(0.6, 0.56)), samples(recall=ending(0.6, 0.4, 1))],
+    "partial-collapse": [
+        samples(recall=ending(0.6, 0.56)),
+        samples(recall=ending(0.6, 0.4, 1)),
+        samples(recall=(*[0.01] * 9, 0.06, 0.01)),
+    ],
     "comes-and-goes": [
         samples(distance=(20.0, 3.0, 3.0, 12.0, 3.0, 3.0)),
         samples(distance=(20.0, 3.0, 5.0, 3.0, 5.0)),

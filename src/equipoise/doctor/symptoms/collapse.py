@@ -26,6 +26,11 @@ LOST_SOME: Final = 0.9
 FEW_MODES: Final = 2
 HARDLY: Final = 0.25
 """Of the recall of other real samples; of healthy runs of the clinic none ended below 0.6."""
+NEXT_TO_NONE: Final = 0.05
+"""Of the real samples' variety; real samples cover 0.5 and more of one another by any of the usual recalls."""
+LONG: Final = 2000.0
+MANY: Final = 6
+"""Steps and evaluations after which a generator covers something."""
 IN_A_ROW: Final = 3
 
 
@@ -89,7 +94,8 @@ class PartialCollapse(Symptom):
         LESS_DIVERSE.words,
         f"where only pictures are known: `recall` below {LOST_HALF:.0%} of that of other real samples, while "
         "`precision` is not",
-        f"`recall` below {HARDLY:.0%} of that of other real samples in {IN_A_ROW} evaluations, and no longer improving",
+        f"`recall` below {HARDLY:.0%} of that of other real samples in {IN_A_ROW} evaluations, and no longer "
+        f"improving; where that is not known, below {NEXT_TO_NONE:g} in all of {MANY} or more, after {LONG:g} steps",
     )
     explained_by: ClassVar[tuple[str, ...]] = (
         *("total-collapse", "comes-and-goes", "one-class", "not-finite", "saturated-flip", "critic-wins"),
@@ -187,14 +193,24 @@ def _covers_little(trace: Trace) -> Evidence | None:
 def _never_covered(trace: Trace) -> Evidence | None:
     """Of a run that is not young any more and has never had much."""
     series, floor = trace.get("recall"), trace.floors.get("recall")
-    if series is None or floor is None or samples_improve(trace) is not False or "recall" in trace.at_once:
+    if series is None or samples_improve(trace) is not False or "recall" in trace.at_once:
         return None
     late = series.after(WARM_UP)
+    if floor is None:
+        return _next_to_none(late, trace.last_step)
     low = late.values < HARDLY * floor
     if len(late) < IN_A_ROW or not low[-IN_A_ROW:].all():
         return None
     said = f"recall is {late.values[-1]:.2f}, and {floor:.2f} of other real samples; it no longer improves"
     return Evidence("samples", said, "recall", late.lasting(low, 0.0), 0.5)
+
+
+def _next_to_none(late: Series, last_step: float) -> Evidence | None:
+    """Where nobody knows what real samples have."""
+    if len(late) < MANY or last_step < LONG or late.values.max() >= NEXT_TO_NONE:
+        return None
+    said = f"recall has never been above {late.values.max():.3f} in {len(late)} evaluations"
+    return Evidence("samples", said, "recall", float(late.steps[0]), 0.5)
 
 
 def _is_wasserstein(trace: Trace) -> bool:
