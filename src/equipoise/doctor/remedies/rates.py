@@ -51,6 +51,7 @@ def hold_the_rate(settings: Settings, network: str, rate: float) -> Remedy:
     return Remedy(
         f"hold {whose} rate at {rate:.3g}, where it was before it was raised",
         "the run goes on as it went before",
+        look_again=200.0,
         edits=tuple(edit for path in paths for edit in put(settings, path, rate)),
     )
 
