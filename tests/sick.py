@@ -9,6 +9,7 @@ import numpy as np
 
 from equipoise.doctor.game import GAMES
 from equipoise.doctor.trace import Series, Trace
+from equipoise.spec import Json
 from traces import FLOORS, LAST, ROWS, alternating, faulty, played, rows, scores, well
 
 NAN = float("nan")
@@ -188,6 +189,7 @@ SICK: Mapping[str, list[Trace]] = {
 }
 """The first of each has it by one kind of evidence, later ones in other ways."""
 
+ON_POINTS: Mapping[str, Json] = {"source": "equipoise.data.points.Ring"}
 NEAR: Mapping[str, list[Trace]] = {
     "data-bug": [faulty("measure: b")],
     "plumbing-bug": [
@@ -255,6 +257,7 @@ NEAR: Mapping[str, list[Trace]] = {
         samples(distance=(20.0, 3.0, 5.0, 3.0, 5.0)),
     ],
     "late-collapse": [
+        replace(samples(distance=(20.0, *ending(1.5, 9.5, 3))), settings=ON_POINTS),
         samples(fid=(200.0, *ending(20.0, 23.0, 3))),
         samples(fid=(200.0, *ending(20.0, 40.0))),
         samples(distance=(20.0, *ending(1.5, 3.5, 3))),
@@ -323,6 +326,7 @@ NEAR: Mapping[str, list[Trace]] = {
     "average-lags": [
         samples(distance=ending(8.0, 4.0), distance_raw=ending(8.0, 3.0)),
         samples(distance=ending(8.0, 2.9), distance_raw=ending(8.0, 0.5)),
+        replace(samples(distance=ending(9.0, 7.9), distance_raw=ending(8.0, 0.5)), settings=ON_POINTS),
     ],
     "starved": [well(waiting=rows(0.25))],
 }

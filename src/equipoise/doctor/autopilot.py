@@ -26,6 +26,7 @@ LEAST_SHARE: Final = 0.5
 """Of the steps after which a remedy is due to show; a fork that is shorter tells nothing (guess)."""
 PLAINLY: Final = 0.5
 """Of a distance: a generator at half of it has learned something (guess)."""
+RATES: Final = ("lr_d", "lr_g")
 GAIN: Final = 0.05
 """Of the best score before: less is noise, as in `equipoise.doctor.quality`."""
 HIGHER_IS_BETTER: Final = frozenset({"psnr", "ssim"})
@@ -232,6 +233,8 @@ def _budget_is_over(symptom: str, past: Past, law: Law) -> str:
 
 def _prescribed(now: Now, diagnosis: Diagnosis, cures: tuple[Trial, ...], past: Past, law: Law) -> Prescribed | GaveUp:
     origin = _origin(now, diagnosis)
+    if _raises(diagnosis):
+        law = replace(law, candidates=1)  # what changed before it began is tried by itself: the rest only costs steps
     plan = _planned(cures, origin, _raised_at(now, diagnosis, origin), law, past)
     if plan is None and law.mode == "act":
         return _gave_up(now.step, diagnosis, _NO_STEPS)
@@ -266,7 +269,7 @@ def _origin(now: Now, diagnosis: Diagnosis) -> int:
     onset = _onset(now, diagnosis)
     before = max((step for step in now.origins if step < onset), default=0)
     newest = max(now.origins, default=0)
-    is_past = newest > before and not any(item.kind == "settings" for item in diagnosis.evidence)
+    is_past = newest > before and not _raises(diagnosis)
     return newest if is_past and _is_plainly_better(now.scores, newest, before) else before
 
 
@@ -280,8 +283,13 @@ def _raised_at(now: Now, diagnosis: Diagnosis, origin: int) -> int:
 
     A fork that ends before it is the same with the setting and without.
     """
-    steps = [item.onset for item in diagnosis.evidence if item.kind == "settings" and item.onset is not None]
-    return max((now.begin + math.ceil(step) for step in steps if now.begin + step > origin), default=origin)
+    steps = [now.begin + math.ceil(step) for step in _raises(diagnosis)]
+    return max((step for step in steps if step > origin), default=origin)
+
+
+def _raises(diagnosis: Diagnosis) -> list[float]:
+    """Steps at which rates were raised that are under suspicion (`equipoise.doctor.suspects`)."""
+    return [item.onset for item in diagnosis.evidence if item.signal in RATES and item.onset is not None]
 
 
 def _is_plainly_better(scores: Sequence[Measured], newest: int, before: int) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
 from equipoise.doctor import remedies
@@ -255,8 +255,10 @@ class TooMuchDetail(Symptom):
 
 
 def _unless_young(trace: Trace, seen: Evidence | None) -> tuple[Evidence, ...]:
-    """Fine detail comes last: while samples improve only a proof counts."""
-    return () if seen is None or (seen.weight < PROOF and samples_improve(trace)) else (seen,)
+    """Fine detail comes last: while samples improve nothing is certain, and only what would be a proof is suspected."""
+    if seen is None or not samples_improve(trace):
+        return () if seen is None else (seen,)
+    return (replace(seen, weight=MODERATE),) if seen.weight >= PROOF else ()
 
 
 def _with_upsampling(trace: Trace, seen: Evidence | None, kinds: tuple[str, ...]) -> tuple[Evidence, ...]:

@@ -37,6 +37,9 @@ LEAST_RISE: Final = 0.5
 """dB; notes: 0.5 to 1 an epoch is normal."""
 NOISE: Final = 1.5
 """Times the floor: below it differences are chance (the clinic's healthy runs on points)."""
+NOISE_OF_POINTS: Final = 4.0
+"""The same of samples of a few numbers: theirs is so small that floors of one kind of run differ by 2.5 from seed to
+seed (the clinic's healthy runs)."""
 AHEAD: Final = 1.5
 """Times the raw generator's distance (to be tuned)."""
 
@@ -57,8 +60,9 @@ class LateCollapse(Symptom):
         "total-collapse": "it says what the samples became",
     }
     reads: ClassVar[tuple[str, ...]] = (
-        f"`distance` or `fid` above {A_LITTLE_WORSE:g} times its best (not below {NOISE:g} times its floor) in "
-        f"{IN_A_ROW} evaluations: a warning; above {WORSE:g} times a proof",
+        f"`distance` or `fid` above {A_LITTLE_WORSE:g} times its best in {IN_A_ROW} evaluations: a warning; above "
+        f"{WORSE:g} times a proof; a best below {NOISE:g} times its floor, of points {NOISE_OF_POINTS:g} times, counts "
+        "as that",
     )
     explained_by: ClassVar[tuple[str, ...]] = (
         *("total-collapse", "partial-collapse", "comes-and-goes", "overfitting", "not-finite", "exploding"),
@@ -155,7 +159,8 @@ class AverageLags(Symptom):
         "healthy": "the average good while the raw generator is bad is what the average is for",
     }
     reads: ClassVar[tuple[str, ...]] = (
-        f"`distance` above {AHEAD:g} times `distance_raw`, and {NOISE:g} times its floor, in two evaluations in a row",
+        f"`distance` above {AHEAD:g} times `distance_raw`, and {NOISE:g} times its floor, of points "
+        f"{NOISE_OF_POINTS:g} times, in two evaluations in a row",
     )
     sources: ClassVar[tuple[str, ...]] = (
         "a public issue of BigGAN: standing statistics",
@@ -184,7 +189,7 @@ def _back(trace: Trace, name: str) -> Evidence | None:
     series = trace.get(name)
     if series is None or len(series) <= IN_A_ROW:
         return None
-    noise = max(NOISE * trace.floors.get(name, 0.0), LEAST_SHARE * float(series.values[0]))
+    noise = max(_chance(trace, name), LEAST_SHARE * float(series.values[0]))
     best = max(best_so_far(series, higher=False), noise)
     bad = series.values > A_LITTLE_WORSE * best
     if best <= 0 or not bad[-IN_A_ROW:].all() or bad.all():
@@ -197,6 +202,12 @@ def _back(trace: Trace, name: str) -> Evidence | None:
         f"all {lost:.2g} times that or more"
     )
     return Evidence("samples", said, name, series.lasting(bad, 0.0), PROOF if lost > WORSE else 0.5)
+
+
+def _chance(trace: Trace, name: str) -> float:
+    """Up to here two distances differ by nothing but who was drawn; 0 where the floor is not known."""
+    is_points = str(trace.settings.get("source")).startswith("equipoise.data.points.")
+    return (NOISE_OF_POINTS if is_points else NOISE) * trace.floors.get(name, 0.0)
 
 
 def _never(trace: Trace, name: str) -> Evidence | None:
@@ -246,7 +257,7 @@ def _lag(trace: Trace) -> Evidence | None:
     if len(late) < 2:
         return None
     others = np.interp(late.steps, raw.steps, raw.values)
-    bad = (others > 0) & (late.values > np.maximum(AHEAD * others, NOISE * trace.floors.get("distance", 0.0)))
+    bad = (others > 0) & (late.values > np.maximum(AHEAD * others, _chance(trace, "distance")))
     if not bad[-2:].all():
         return None
     said = f"distance is {late.values[-1]:.3g} of the average and {others[-1]:.3g} of the raw generator"
