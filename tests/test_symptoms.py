@@ -50,6 +50,24 @@ def test_every_symptom_is_tested_both_ways() -> None:
     assert len(BY_KEY) == len(SYMPTOMS)
 
 
+def test_a_worse_distance_is_no_proof_of_collapse_while_more_is_covered() -> None:
+    climbing = (20.0, 3.0, 3.0, 5.0, 6.0, 6.0, 7.0, 7.0, 7.0, 7.0, 7.0)
+
+    def is_certain(*recall: float) -> bool:
+        found = diagnoses(well(distance=scores(*climbing), recall=scores(*recall)))
+        return next(one for one in found if one.symptom.key == "late-collapse").is_certain
+
+    assert is_certain(*[0.5] * 11)
+    assert not is_certain(0.1, 0.3, 0.3, 0.5, *[0.6] * 7)
+
+
+def test_fine_detail_is_only_suspected_while_samples_improve() -> None:
+    improving = scores(0.1, 0.2, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.66, 0.7)
+    blurred = well(detail=scores(1.0, *[0.1] * 10), precision=improving)
+    assert examine(blurred).verdict == "suspect"
+    assert examine(well(detail=scores(1.0, *[0.1] * 10))).verdict == "ill"
+
+
 def test_a_loss_alone_only_warns() -> None:
     """Unless it is a proof: no number, cut off, or the same to all digits."""
     proofs = {"not-finite", "saturated-flip", "plumbing-bug"}

@@ -166,8 +166,10 @@ def median_score(scores: Sequence[Measured]) -> float | None:
 
 
 def still_improves(scores: Sequence[Measured]) -> bool:
-    """Whether the median of the last scores is plainly better than any before them: then nothing is to be gained by
-    going back, whatever the losses look like."""
+    """Whether the median of the last scores is plainly better than any before them.
+
+    Then nothing is to be gained by going back, whatever the losses look like.
+    """
     same = [score.value for score in scores if score.name == scores[-1].name]
     if len(same) <= LAST_SCORES:
         return False

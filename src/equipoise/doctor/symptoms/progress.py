@@ -40,6 +40,8 @@ NOISE: Final = 1.5
 NOISE_OF_POINTS: Final = 4.0
 """The same of samples of a few numbers: theirs is so small that floors of one kind of run differ by 2.5 from seed to
 seed (the clinic's healthy runs)."""
+GAINED: Final = 0.1
+"""Of recall: more than chance (to be tuned)."""
 AHEAD: Final = 1.5
 """Times the raw generator's distance (to be tuned)."""
 
@@ -61,8 +63,8 @@ class LateCollapse(Symptom):
     }
     reads: ClassVar[tuple[str, ...]] = (
         f"`distance` or `fid` above {A_LITTLE_WORSE:g} times its best in {IN_A_ROW} evaluations: a warning; above "
-        f"{WORSE:g} times a proof; a best below {NOISE:g} times its floor, of points {NOISE_OF_POINTS:g} times, counts "
-        "as that",
+        f"{WORSE:g} times a proof, unless `recall` is higher by {GAINED:g} than it was before",
+        f"a best below {NOISE:g} times its floor, of points {NOISE_OF_POINTS:g} times, counts as that",
     )
     explained_by: ClassVar[tuple[str, ...]] = (
         *("total-collapse", "partial-collapse", "comes-and-goes", "overfitting", "not-finite", "exploding"),
@@ -201,7 +203,21 @@ def _back(trace: Trace, name: str) -> Evidence | None:
         f"{name} is {series.values[-1]:.3g}; the best was {best_value:.3g} at step {at:g}, and the last {IN_A_ROW} are "
         f"all {lost:.2g} times that or more"
     )
-    return Evidence("samples", said, name, series.lasting(bad, 0.0), PROOF if lost > WORSE else 0.5)
+    is_proved = lost > WORSE and not _has_gained_variety(trace, float(series.steps[~bad][-1]))
+    return Evidence("samples", said, name, series.lasting(bad, 0.0), PROOF if is_proved else 0.5)
+
+
+def _has_gained_variety(trace: Trace, last_good: float) -> bool:
+    """Whether recall is plainly higher now than when the distance was last good.
+
+    Blurred samples of a young generator can lie nearer than the sharp ones that it makes later, and no run collapses by
+    covering more.
+    """
+    recall = trace.get("recall")
+    if recall is None or len(recall) <= IN_A_ROW:
+        return False
+    then = float(np.interp(last_good, recall.steps, recall.values))
+    return float(np.median(recall.values[-IN_A_ROW:])) > then + GAINED
 
 
 def _chance(trace: Trace, name: str) -> float:
