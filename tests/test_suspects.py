@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from equipoise.doctor.examining import examine
+from equipoise.doctor.suspects import UNSETTLED
 from equipoise.doctor.symptom import Diagnosis, Examination
+from equipoise.doctor.symptoms import SYMPTOMS
 from equipoise.doctor.trace import Series, Trace
 from equipoise.spec import Json
 from traces import ROWS, scores, well
@@ -35,6 +37,10 @@ def late_collapse(found: Examination) -> Diagnosis:
 
 def first_edits(found: Diagnosis) -> list[str]:
     return [str(edit) for remedy in found.remedies[:1] for edit in remedy.edits]
+
+
+def test_they_stand_beside_symptoms_that_there_are() -> None:
+    assert {symptom.key for symptom in SYMPTOMS} >= UNSETTLED
 
 
 def test_a_rate_that_was_raised_just_before_makes_a_suspicion_certain_and_is_held_first() -> None:
