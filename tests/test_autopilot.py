@@ -118,6 +118,7 @@ def test_a_run_whose_samples_get_better_is_left_alone_and_advised_all_the_same()
     found = decide(better, Past(), LAW, admits)
     assert isinstance(found, Wait)
     assert "get better" in found.why
+    prescribed(decide(replace(better, is_over=True), Past(), LAW, admits))
     prescribed(decide(better, Past(), replace(LAW, mode="advise"), admits))
     prescribed(decide(now(scores=scored(0.9, 0.8, 0.5, 0.49, 0.49, 0.48)), Past(), LAW, admits))
     prescribed(decide(now(scores=scored(0.02, -0.01, -0.01, -0.01, 0.0)), Past(), LAW, admits))

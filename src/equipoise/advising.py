@@ -122,6 +122,7 @@ def look(
         earlier=now if is_over else _examined_earlier(trace, scores, prescriber),
         scores=scores,
         origins=_origins(folder, step),
+        is_over=is_over,
     )
 
 

@@ -72,6 +72,8 @@ class Now:
     scores: Sequence[Measured]
     origins: Sequence[int]
     """Steps of the checkpoints of generators that were the best so far, oldest first."""
+    is_over: bool = False
+    """Whether the run broke off: it gets no better by being left alone."""
 
 
 Decision = Wait | Prescribed | GaveUp
@@ -87,7 +89,7 @@ def decide(now: Now, past: Past, law: Law, admits: Admits) -> Decision:
     lasting = [found for found in now.examination.diagnoses if found.is_certain and _is_in(found, now.earlier)]
     if not lasting:
         return Wait(now.examination.why)
-    if law.mode != "advise" and still_improves(now.scores):
+    if law.mode != "advise" and not now.is_over and still_improves(now.scores):
         return Wait("samples get better in spite of it")
     told = {one.symptom for one in past.advised}
     cures = [(found, _cures(found, past, admits)) for found in lasting]
