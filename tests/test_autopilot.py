@@ -124,17 +124,35 @@ def test_a_run_whose_samples_get_better_is_left_alone_and_advised_all_the_same()
     prescribed(decide(now(scores=scored(0.02, -0.01, -0.01, -0.01, 0.0)), Past(), LAW, admits))
 
 
+RAISED = Examination("ill", "made up", (replace(ill().diagnoses[0], raised_at=2700.0),))
+
+
 def test_forks_go_beyond_the_step_at_which_a_rate_is_raised() -> None:
-    diagnosis = ill().diagnoses[0]
-    raised = Evidence("settings", "the critic's rate was raised", "lr_d", 2700.0, 0.6)
-    seen = Examination("ill", "made up", (replace(diagnosis, evidence=(*diagnosis.evidence, raised)),))
+    early = replace(ill(onset=2900.0).diagnoses[0], raised_at=2700.0)
+    seen = Examination("ill", "made up", (early,))
     found = prescribed(decide(now(seen), Past(), LAW, admits))
-    assert (found.origin, found.end) == (2000, 3200)
+    assert (found.origin, found.since, found.end) == (2500, 2700, 3200)
     assert edits(found) == ["a *= 0.5"], "what changed is tried by itself"
     assert len(found.left) == 3
-    short = prescribed(decide(now(seen), Past(), replace(LAW, extra=0.1), admits))
-    assert short.end == 3000
-    assert isinstance(decide(now(seen), Past(), replace(LAW, extra=0.09), admits), GaveUp)
+    short = prescribed(decide(now(RAISED), Past(), replace(LAW, extra=0.1), admits))
+    assert (short.origin, short.end) == (2000, 3000)
+    assert isinstance(decide(now(RAISED), Past(), replace(LAW, extra=0.09), admits), GaveUp)
+    assert prescribed(decide(now(seen), Past(), replace(LAW, mode="advise", extra=0.0), admits)).end == 3200
+
+
+def test_only_what_holds_the_rate_is_tried_by_itself() -> None:
+    found = prescribed(decide(now(RAISED), Past(), LAW, lambda edits: str(edits[0]) != "a *= 0.5"))
+    assert edits(found)[0] == "b *= 0.5"
+    assert len(found.trials) > 2
+
+
+def test_later_rounds_go_beyond_it_too_and_are_no_longer_than_the_horizon() -> None:
+    law = replace(LAW, extra=5.0, horizon=100)
+    first = prescribed(decide(now(RAISED), Past(), law, admits))
+    failed = past([first, Judged(step=2800, number=1, scores={}, chosen="", why="every fork broke off", lost_steps=0)])
+    assert failed.failed is not None
+    again = prescribed(go_on(failed.failed, failed, law))
+    assert (first.end, again.end, again.since) == (2800, 2800, 2700)
 
 
 def test_a_run_that_got_twice_as_good_in_spite_of_it_goes_back_to_its_newest_best() -> None:
@@ -147,6 +165,7 @@ def test_a_run_that_got_twice_as_good_in_spite_of_it_goes_back_to_its_newest_bes
 
     assert origin(0.5, 0.2, 0.3) == 2500
     assert origin(0.5, 0.3, 0.3) == 2000
+    assert origin(-0.01, -0.006, -0.006) == 2000
     assert origin(0.5, 0.5, 0.1) == 2000, "what was not kept as the best is nothing to go back to"
 
 

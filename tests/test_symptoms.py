@@ -53,12 +53,14 @@ def test_every_symptom_is_tested_both_ways() -> None:
 def test_a_worse_distance_is_no_proof_of_collapse_while_more_is_covered() -> None:
     climbing = (20.0, 3.0, 3.0, 5.0, 6.0, 6.0, 7.0, 7.0, 7.0, 7.0, 7.0)
 
-    def is_certain(*recall: float) -> bool:
-        found = diagnoses(well(distance=scores(*climbing), recall=scores(*recall)))
+    def is_certain(*recall: float, distance: tuple[float, ...] = climbing) -> bool:
+        found = diagnoses(well(distance=scores(*distance), recall=scores(*recall)))
         return next(one for one in found if one.symptom.key == "late-collapse").is_certain
 
     assert is_certain(*[0.5] * 11)
-    assert not is_certain(0.1, 0.3, 0.3, 0.5, *[0.6] * 7)
+    covering_more = (0.1, 0.3, 0.3, 0.5, *[0.6] * 7)
+    assert not is_certain(*covering_more)
+    assert is_certain(*covering_more, distance=(20.0, 3.0, 3.0, *[60.0] * 8)), "noise covers everything"
 
 
 def test_fine_detail_is_only_suspected_while_samples_improve() -> None:

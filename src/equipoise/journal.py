@@ -192,6 +192,8 @@ class Prescribed(Event):
     """Remedies that no setting makes, in words."""
     origin: int
     """Step of the checkpoint to go back to."""
+    since: int | None = None
+    """Step from which on the time of forks counts; None for the origin."""
     end: int
     """Step at which forks end and are judged."""
     review_at: int

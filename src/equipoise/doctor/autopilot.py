@@ -25,8 +25,7 @@ LAST_SCORES: Final = 3
 LEAST_SHARE: Final = 0.5
 """Of the steps after which a remedy is due to show; a fork that is shorter tells nothing (guess)."""
 PLAINLY: Final = 0.5
-"""Of a distance: a generator at half of it has learned something (guess)."""
-RATES: Final = ("lr_d", "lr_g")
+"""Of a score: a generator that is better by so much has learned something since (guess)."""
 GAIN: Final = 0.05
 """Of the best score before: less is noise, as in `equipoise.doctor.quality`."""
 HIGHER_IS_BETTER: Final = frozenset({"psnr", "ssim"})
@@ -110,7 +109,7 @@ def go_on(failed: Intervention, past: Past, law: Law) -> Prescribed | GaveUp:
     before = failed.prescribed
     left = tuple(trial for trial in before.left if trial.edits not in past.tried)
     over = _budget_is_over(before.symptom, past, law) or ("" if left else "every remedy has been tried")
-    since = max(before.origin, before.end - _look_again(before.trials))
+    since = before.since if before.since is not None else before.origin
     plan = _planned(left, before.origin, since, law, past) if not over else None
     if plan is None:
         return GaveUp(
@@ -132,6 +131,7 @@ def go_on(failed: Intervention, past: Past, law: Law) -> Prescribed | GaveUp:
         left=tuple(trial for trial in left if trial not in trials),
         by_hand=before.by_hand,
         origin=before.origin,
+        since=before.since,
         end=end,
         review_at=_review_at(end, _look_again(trials), law),
         length_steps=law.length_steps,
@@ -175,10 +175,14 @@ def still_improves(scores: Sequence[Measured]) -> bool:
     same = [score.value for score in scores if score.name == scores[-1].name]
     if len(same) <= LAST_SCORES:
         return False
-    now, rest = statistics.median(same[-LAST_SCORES:]), same[:-LAST_SCORES]
-    if scores[-1].name in HIGHER_IS_BETTER:
-        return now > max(rest) + GAIN * abs(max(rest))
-    return now < min(rest) - GAIN * abs(min(rest))
+    name, now, rest = scores[-1].name, statistics.median(same[-LAST_SCORES:]), same[:-LAST_SCORES]
+    return _is_better_by(GAIN, now, max(rest) if name in HIGHER_IS_BETTER else min(rest), name)
+
+
+def _is_better_by(share: float, score: float, other: float, name: str) -> bool:
+    """By more than this share of the other, whose sign may be either."""
+    least = share * abs(other)
+    return score > other + least if name in HIGHER_IS_BETTER else score < other - least
 
 
 def _worse(score: float, other: float, name: str) -> bool:
@@ -237,12 +241,13 @@ def _budget_is_over(symptom: str, past: Past, law: Law) -> str:
 
 def _prescribed(now: Now, diagnosis: Diagnosis, cures: tuple[Trial, ...], past: Past, law: Law) -> Prescribed | GaveUp:
     origin = _origin(now, diagnosis)
-    if _raises(diagnosis):
+    since = _raised_at(now, diagnosis, origin)
+    if _holds_a_rate(cures[0], diagnosis):
         law = replace(law, candidates=1)  # what changed before it began is tried by itself: the rest only costs steps
-    plan = _planned(cures, origin, _raised_at(now, diagnosis, origin), law, past)
+    plan = _planned(cures, origin, since or origin, law, past)
     if plan is None and law.mode == "act":
         return _gave_up(now.step, diagnosis, _NO_STEPS)
-    trials, end = plan if plan is not None else (cures[: law.candidates], origin + _look_again(cures))
+    trials, end = plan if plan is not None else (cures[: law.candidates], (since or origin) + _look_again(cures))
     number = past.next_number
     return Prescribed(
         step=now.step,
@@ -254,6 +259,7 @@ def _prescribed(now: Now, diagnosis: Diagnosis, cures: tuple[Trial, ...], past: 
         left=tuple(trial for trial in cures if trial not in trials),
         by_hand=tuple(remedy.words for remedy in diagnosis.remedies if not remedy.edits),
         origin=origin,
+        since=since,
         end=end,
         review_at=_review_at(end, _look_again(trials), law),
         length_steps=law.length_steps,
@@ -267,33 +273,28 @@ _NO_STEPS: Final = "the steps that forks may cost are used up"
 def _origin(now: Now, diagnosis: Diagnosis) -> int:
     """The last checkpoint of a best generator before the symptom began; else the run's beginning.
 
-    Where the run has plainly got better since, in spite of it, its newest best one: what it has learned is kept.  Not
-    where a setting changed under it: that change is to be undone.
+    Where a rate was raised, the last one before that.  Else, where the run has plainly got better since, in spite of
+    the symptom, its newest best one: what it has learned is kept.
     """
-    onset = _onset(now, diagnosis)
+    began = [step for step in (diagnosis.onset, diagnosis.raised_at) if step is not None]
+    onset = now.begin + math.ceil(min(began)) if began else now.step
     before = max((step for step in now.origins if step < onset), default=0)
     newest = max(now.origins, default=0)
-    is_past = newest > before and not _raises(diagnosis)
+    is_past = newest > before and diagnosis.raised_at is None
     return newest if is_past and _is_plainly_better(now.scores, newest, before) else before
 
 
-def _onset(now: Now, diagnosis: Diagnosis) -> int:
-    """In steps of the run."""
-    return now.begin + math.ceil(diagnosis.onset) if diagnosis.onset is not None else now.step
+def _raised_at(now: Now, diagnosis: Diagnosis, origin: int) -> int | None:
+    """The step after the origin at which a rate is raised, in steps of the run, if there is one.
 
-
-def _raised_at(now: Now, diagnosis: Diagnosis, origin: int) -> int:
-    """The step after the origin at which a setting changes that is under suspicion; else the origin.
-
-    A fork that ends before it is the same with the setting and without.
+    A fork that ends before it is the same with the raise and without.
     """
-    steps = [now.begin + math.ceil(step) for step in _raises(diagnosis)]
-    return max((step for step in steps if step > origin), default=origin)
+    step = now.begin + math.ceil(diagnosis.raised_at) if diagnosis.raised_at is not None else origin
+    return step if step > origin else None
 
 
-def _raises(diagnosis: Diagnosis) -> list[float]:
-    """Steps at which rates were raised that are under suspicion (`equipoise.doctor.suspects`)."""
-    return [item.onset for item in diagnosis.evidence if item.signal in RATES and item.onset is not None]
+def _holds_a_rate(trial: Trial, diagnosis: Diagnosis) -> bool:
+    return diagnosis.raised_at is not None and trial.edits == tuple(map(str, diagnosis.remedies[0].edits))
 
 
 def _is_plainly_better(scores: Sequence[Measured], newest: int, before: int) -> bool:
@@ -303,10 +304,7 @@ def _is_plainly_better(scores: Sequence[Measured], newest: int, before: int) -> 
     until = [score.value for score in same if score.step <= before] or [score.value for score in same[:1]]
     if not of_newest or not until:
         return False
-    now, then = of_newest[-1], until[-1]
-    if same[-1].name in HIGHER_IS_BETTER:
-        return now > then
-    return now < PLAINLY * then
+    return _is_better_by(PLAINLY, of_newest[-1], until[-1], same[-1].name)
 
 
 def _look_again(trials: Iterable[Trial]) -> int:

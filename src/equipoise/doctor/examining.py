@@ -107,7 +107,8 @@ def _diagnosis(symptom: Symptom, evidence: tuple[Evidence, ...], trace: Trace) -
         return found
     raises = raised(trace, found.onset)
     evidence = (*evidence, *(one.evidence for one in raises))
-    return Diagnosis(symptom, evidence, _without_twins((*first_remedies(trace, raises), *found.remedies)))
+    offered = (*first_remedies(symptom.key, trace, raises), *found.remedies)
+    return Diagnosis(symptom, evidence, _without_twins(offered), min((one.step for one in raises), default=None))
 
 
 def _without_twins(offered: Sequence[Remedy]) -> tuple[Remedy, ...]:

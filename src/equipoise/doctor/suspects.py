@@ -6,6 +6,7 @@ They are no symptoms: of a run in which nothing is wrong nobody is told of them 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,8 +14,8 @@ import numpy as np
 
 from equipoise.doctor import remedies
 from equipoise.doctor.limits import MODERATE
-from equipoise.doctor.remedies.paths import is_number
-from equipoise.doctor.symptom import Evidence, Remedy, Settings
+from equipoise.doctor.remedies.paths import is_number, scaled
+from equipoise.doctor.symptom import Evidence, Remedy
 from equipoise.doctor.trace import Series, Trace
 
 UNSETTLED: Final = frozenset(
@@ -30,12 +31,20 @@ RAISED: Final = 3.0
 STEADY: Final = 1.5
 """A rate that has moved by less than this factor was no warm-up (guess)."""
 STEADY_ROWS: Final = 5
+REACH: Final = 5.0
+"""Windows before a symptom's onset in which a raise may have brought it about (guess)."""
 HIGHEST_BETA1: Final = 0.5
-"""As `equipoise.doctor.lint` has it."""
+"""Radford et al. 2016 (DCGAN), section 4: 0.9 made training oscillate; later papers have 0."""
 WIDEST_RATES: Final = 10.0
-"""The same, between the two networks' rates."""
+"""Between the two networks' rates."""
 TWO_SCALES: Final = 4.0
-"""Heusel et al. 2017, arXiv:1706.08500."""
+"""Between the two rates (Heusel et al. 2017, arXiv:1706.08500)."""
+JUST: Final = 1.0 + 1e-9
+"""A ratio of two decimal numbers is not exact."""
+CRITIC_LOSES: Final = frozenset({"critic-blind", "dead-critic", "generator-wins"})
+"""Symptoms that a slower critic makes worse."""
+CRITIC_LEADS: Final = frozenset({"critic-wins", "steep-critic"})
+"""Symptoms that a slower generator makes worse."""
 NETWORKS: Final = {"d": "the critic's", "g": "the generator's"}
 
 
@@ -45,54 +54,73 @@ class Raise:
 
     network: str
     step: float
+    """The first that is written down with the new rate."""
     before: float
     after: float
 
     @property
     def evidence(self) -> Evidence:
+        """Without an onset: the symptom begins where it is seen."""
         said = (
-            f"{NETWORKS[self.network]} rate was raised from {self.before:.3g} to {self.after:.3g} at step "
-            f"{self.step:g}, before it began"
+            f"{NETWORKS[self.network]} rate was raised from {self.before:.3g} to {self.after:.3g} by step {self.step:g}"
         )
-        return Evidence("settings", said, f"lr_{self.network}", self.step, MODERATE)
-
-    def remedy(self, settings: Settings) -> Remedy:
-        return remedies.hold_the_rate(settings, f"{self.network}_optim", self.before)
+        return Evidence("settings", f"{said}, shortly before", f"lr_{self.network}", None, MODERATE)
 
 
 def raised(trace: Trace, onset: float | None) -> list[Raise]:
-    """The last raise of each rate before a symptom's onset, or within a window of it."""
+    """The last raise of each rate shortly before a symptom's onset, where the rate is still as high at the onset."""
     if onset is None:
         return []
     found = ((network, trace.get(f"lr_{network}")) for network in NETWORKS)
-    raises = [_last_raise(network, series.before(onset + trace.window)) for network, series in found if series]
-    return [one for one in raises if one is not None]
+    raises = [_last_raise(network, series, onset) for network, series in found if series is not None]
+    return [one for one in raises if one is not None and one.step >= onset - REACH * trace.window]
 
 
-def first_remedies(trace: Trace, raises: list[Raise]) -> tuple[Remedy, ...]:
-    """To be tried before a symptom's own."""
-    return (*(one.remedy(trace.settings) for one in raises), *_known_to_unsettle(trace.settings))
+def first_remedies(key: str, trace: Trace, raises: Sequence[Raise]) -> tuple[Remedy, ...]:
+    """To be tried before the own ones of the symptom of this key."""
+    held = {_rate_path(trace, one.network): one.before for one in raises}
+    hold = (remedies.hold_the_rate(trace.settings, held),) if held else ()
+    return (*hold, *_known_to_unsettle(key, trace))
 
 
-def _last_raise(network: str, series: Series) -> Raise | None:
-    """Where it was raised from what it had been for some rows."""
+def _last_raise(network: str, series: Series, onset: float) -> Raise | None:
+    """Where it was raised from what it had been for some rows, in a row up to the first after the onset."""
     values = series.values
-    for at in range(len(values) - 1, STEADY_ROWS - 1, -1):
+    last = min(int(np.searchsorted(series.steps, onset, side="left")), len(values) - 1)
+    for at in range(last, STEADY_ROWS - 1, -1):
         before = values[at - STEADY_ROWS : at]
         low, high = float(before.min()), float(before.max())
         if low > 0 and high < STEADY * low and values[at] > RAISED * high:
-            return Raise(network, float(series.steps[at]), float(np.median(before)), float(values[at]))
+            is_so_still = values[last] > RAISED * high
+            return (
+                Raise(network, float(series.steps[at]), float(np.median(before)), float(values[at]))
+                if is_so_still
+                else None
+            )
     return None
 
 
-def _known_to_unsettle(settings: Settings) -> tuple[Remedy, ...]:
-    betas, rates = ([settings.get(f"{network}_optim.{name}") for network in NETWORKS] for name in ("beta1", "lr"))
-    found = []
+def _rate_path(trace: Trace, network: str) -> str:
+    """Of the rate that is in use: the phase's own where it has one."""
+    own = f"phases.{trace.phase}.{network}_optim.lr"
+    return own if trace.settings.get(own) is not None else f"{network}_optim.lr"
+
+
+def _known_to_unsettle(key: str, trace: Trace) -> Iterator[Remedy]:
+    settings = trace.settings
+    betas = (settings.get(f"{network}_optim.beta1") for network in NETWORKS)
     if any(is_number(beta) and beta > HIGHEST_BETA1 for beta in betas):  # type: ignore[operator]
-        found.append(remedies.less_momentum(settings))
-    of_d, of_g = (float(rate) if is_number(rate) else 0.0 for rate in rates)  # type: ignore[arg-type]
-    low, high = sorted((of_d, of_g))
-    if low > 0 and high >= WIDEST_RATES * low:
-        slower = remedies.slower_critic if of_d > of_g else remedies.slower_generator
-        found.append(slower(settings, TWO_SCALES * low / high))
-    return tuple(found)
+        yield remedies.less_momentum(settings)
+    paths = {network: _rate_path(trace, network) for network in NETWORKS}
+    rates = {network: float(rate) for network, path in paths.items() if is_number(rate := settings.get(path))}  # type: ignore[arg-type]
+    if len(rates) < len(NETWORKS):
+        return
+    slow, fast = sorted(rates, key=rates.__getitem__)
+    makes_worse = key in (CRITIC_LOSES if fast == "d" else CRITIC_LEADS)
+    if rates[slow] > 0 and rates[fast] > WIDEST_RATES * JUST * rates[slow] and not makes_worse:
+        factor = TWO_SCALES * rates[slow] / rates[fast]
+        yield Remedy(
+            f"{NETWORKS[fast]} rate times {factor:.2g}, so that it is {TWO_SCALES:g} times the other's",
+            "the two networks answer each other again",
+            edits=scaled(settings, paths[fast], factor),
+        )

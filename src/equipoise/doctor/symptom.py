@@ -56,6 +56,8 @@ class Diagnosis:
     evidence: tuple[Evidence, ...]
     remedies: tuple[Remedy, ...] = ()
     """In the order to try them, one at a time."""
+    raised_at: float | None = None
+    """The step at which a rate was raised shortly before (`equipoise.doctor.suspects`); the first remedy holds it."""
 
     @property
     def confidence(self) -> float:

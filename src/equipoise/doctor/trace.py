@@ -156,6 +156,8 @@ class Trace:
     batch: int | None = None
     begin: int = 0
     """The run's step from which on steps are counted: that at which the phase began."""
+    phase: str = ""
+    """Of the recipe; empty where its name is not known."""
     source: str = "numbers"
     """How it was written down, in a few words."""
     unknown: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from equipoise.doctor.lint.played import played
+from equipoise.doctor.suspects import HIGHEST_BETA1, JUST, TWO_SCALES, WIDEST_RATES
 from equipoise.edit import Edit
 from equipoise.finding import Finding
 from equipoise.recipe import Adversarial, Recipe, Term
@@ -12,14 +13,8 @@ from equipoise.schedule import Progress, Rate, Schedule, value_at
 from equipoise.space import Space
 from equipoise.spec import flatten
 
-HIGHEST_BETA1 = 0.5
-"""Radford et al. 2016 (DCGAN), section 4: 0.9 made training oscillate; later papers have 0."""
-WIDEST_RATES = 10.0
-"""Between the two networks' rates; two time scales are a factor of 4 (Heusel et al. 2017, arXiv:1706.08500)."""
 WIDEST_WEIGHTS = 1000.0
 """Between the weights of two terms of the generator: the lighter one does nothing (notes, public logs)."""
-JUST = 1.0 + 1e-9
-"""A ratio of two decimal numbers is not exact."""
 FEWEST_IN_A_BATCH = 4
 """A hinge over one or two samples is 0 as soon as they are apart; so is what samples of a batch differ by."""
 START = Progress(0, 0, 0.0)
@@ -51,9 +46,9 @@ def uneven_rates(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Fin
             yield Finding(
                 f"phase {name}: the generator learns at {of_g:g} and the critic at {of_d:g}",
                 "warning",
-                (f"a factor of {high / low:.3g}; two time scales are a factor of 4 (Heusel et al. 2017)",),
-                f"--set {where}.lr*={4 * low / high:.2g}",
-                (Edit(f"{where}.lr", "scale", 4 * low / high),),
+                (f"a factor of {high / low:.3g}; two time scales are a factor of {TWO_SCALES:g} (Heusel et al. 2017)",),
+                f"--set {where}.lr*={TWO_SCALES * low / high:.2g}",
+                (Edit(f"{where}.lr", "scale", TWO_SCALES * low / high),),
             )
 
 

@@ -82,6 +82,7 @@ def read_run(folder: Path, loss: str | None = None, phase: str | None = None) ->
         steps_an_epoch=_steps_an_epoch(stretch.ticks),
         batch=batch if isinstance(batch, int) else None,
         begin=stretch.begin,
+        phase=stretch.name,
         source=_source(folder, stretch, len(stretches)),
         unknown=tuple(unknown),
         faults=_faults(events, tested),

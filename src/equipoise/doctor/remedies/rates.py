@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from equipoise.doctor.remedies.paths import games, is_number, put, scaled
+from equipoise.doctor.remedies.paths import is_number, put, scaled
 from equipoise.doctor.symptom import Remedy, Settings
 from equipoise.edit import Edit
 
@@ -43,17 +44,19 @@ def slower_both(settings: Settings, factor: float = 0.5) -> Remedy:
     )
 
 
-def hold_the_rate(settings: Settings, network: str, rate: float) -> Remedy:
-    """In place of a schedule that has raised it; `network` is ``d_optim`` or ``g_optim``."""
-    own = [f"phases.{phase}.{network}.lr" for phase, _ in games(settings)]
-    paths = [path for path in own if settings.get(path) is not None] or [f"{network}.lr"]
-    whose = "the critic's" if network == "d_optim" else "the generator's"
+def hold_the_rate(settings: Settings, rates: Mapping[str, float]) -> Remedy:
+    """In place of a schedule that has raised it; rates by their paths, both networks' where both were raised."""
+    words = " and ".join(f"{_whose(path)} rate at {rate:.3g}" for path, rate in rates.items())
     return Remedy(
-        f"hold {whose} rate at {rate:.3g}, where it was before it was raised",
+        f"hold {words}, as it was before it was raised",
         "the run goes on as it went before",
         look_again=200.0,
-        edits=tuple(edit for path in paths for edit in put(settings, path, rate)),
+        edits=tuple(edit for path, rate in rates.items() for edit in put(settings, path, rate)),
     )
+
+
+def _whose(path: str) -> str:
+    return "the critic's" if "d_optim" in path else "the generator's"
 
 
 def faster_critic(settings: Settings, factor: float = 2.0) -> Remedy:

@@ -30,7 +30,7 @@ NEXT_TO_NONE: Final = 0.05
 """Of the real samples' variety; real samples cover 0.5 and more of one another by any of the usual recalls."""
 LONG: Final = 2000.0
 MANY: Final = 6
-"""Steps and evaluations after which a generator covers something."""
+"""Steps and evaluations of a run whose generator should cover something."""
 IN_A_ROW: Final = 3
 
 
@@ -95,7 +95,8 @@ class PartialCollapse(Symptom):
         f"where only pictures are known: `recall` below {LOST_HALF:.0%} of that of other real samples, while "
         "`precision` is not",
         f"`recall` below {HARDLY:.0%} of that of other real samples in {IN_A_ROW} evaluations, and no longer "
-        f"improving; where that is not known, below {NEXT_TO_NONE:g} in all of {MANY} or more, after {LONG:g} steps",
+        f"improving; where that is not known, below {NEXT_TO_NONE:g} in all of {MANY} or more from "
+        f"step {WARM_UP:g} on, in a run of {LONG:g} steps",
     )
     explained_by: ClassVar[tuple[str, ...]] = (
         *("total-collapse", "comes-and-goes", "one-class", "not-finite", "saturated-flip", "critic-wins"),
@@ -209,7 +210,7 @@ def _next_to_none(late: Series, last_step: float) -> Evidence | None:
     """Where nobody knows what real samples have."""
     if len(late) < MANY or last_step < LONG or late.values.max() >= NEXT_TO_NONE:
         return None
-    said = f"recall has never been above {late.values.max():.3f} in {len(late)} evaluations"
+    said = f"recall was never above {late.values.max():.3f} in {len(late)} evaluations since step {WARM_UP:g}"
     return Evidence("samples", said, "recall", float(late.steps[0]), 0.5)
 
 

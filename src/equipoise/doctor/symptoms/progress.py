@@ -40,6 +40,8 @@ NOISE: Final = 1.5
 NOISE_OF_POINTS: Final = 4.0
 """The same of samples of a few numbers: theirs is so small that floors of one kind of run differ by 2.5 from seed to
 seed (the clinic's healthy runs)."""
+FAR_WORSE: Final = 3.0
+"""Times the best: nothing excuses it (to be tuned)."""
 GAINED: Final = 0.1
 """Of recall: more than chance (to be tuned)."""
 AHEAD: Final = 1.5
@@ -63,7 +65,8 @@ class LateCollapse(Symptom):
     }
     reads: ClassVar[tuple[str, ...]] = (
         f"`distance` or `fid` above {A_LITTLE_WORSE:g} times its best in {IN_A_ROW} evaluations: a warning; above "
-        f"{WORSE:g} times a proof, unless `recall` is higher by {GAINED:g} than it was before",
+        f"{WORSE:g} times a proof, unless `recall` is higher by {GAINED:g} than it was before; "
+        f"above {FAR_WORSE:g} times always",
         f"a best below {NOISE:g} times its floor, of points {NOISE_OF_POINTS:g} times, counts as that",
     )
     explained_by: ClassVar[tuple[str, ...]] = (
@@ -203,15 +206,16 @@ def _back(trace: Trace, name: str) -> Evidence | None:
         f"{name} is {series.values[-1]:.3g}; the best was {best_value:.3g} at step {at:g}, and the last {IN_A_ROW} are "
         f"all {lost:.2g} times that or more"
     )
-    is_proved = lost > WORSE and not _has_gained_variety(trace, float(series.steps[~bad][-1]))
+    is_excused = lost <= FAR_WORSE and _has_gained_variety(trace, float(series.steps[~bad][-1]))
+    is_proved = lost > WORSE and not is_excused
     return Evidence("samples", said, name, series.lasting(bad, 0.0), PROOF if is_proved else 0.5)
 
 
 def _has_gained_variety(trace: Trace, last_good: float) -> bool:
     """Whether recall is plainly higher now than when the distance was last good.
 
-    Blurred samples of a young generator can lie nearer than the sharp ones that it makes later, and no run collapses by
-    covering more.
+    Blurred samples of a young generator can lie nearer than the sharp ones that it makes later.  One that diverges into
+    noise covers more too, by a recall of nearest neighbours, but then the distance is far worse.
     """
     recall = trace.get("recall")
     if recall is None or len(recall) <= IN_A_ROW:
