@@ -22,13 +22,16 @@ MANY = 10_000
 PICTURES = Space((Channel("grey"),), 16, 16)
 
 
-def titles(recipe: Recipe, samples: int = MANY) -> list[str]:
-    return [finding.title for finding in lint(recipe, PICTURES, samples)]
+POINTS = Space((Channel("x"), Channel("y")), 1, 1)
+
+
+def titles(recipe: Recipe, samples: int = MANY, space: Space = PICTURES) -> list[str]:
+    return [finding.title for finding in lint(recipe, space, samples)]
 
 
 @pytest.mark.parametrize("name", sorted(recipes.catalogue()))
 def test_no_recipe_of_ours_does_what_is_known_to_do_harm(name: str) -> None:
-    assert titles(recipes.load(name)) == []
+    assert titles(recipes.load(name), space=POINTS if name in ("ring", "grid") else PICTURES) == []
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from equipoise.recipes.augmenting import with_ada
 from equipoise.schedule import Linear
 from equipoise.space import Channel, Class, Condition, Space
 from equipoise.spec import SpecError
-from equipoise.terms import BCE, Diversity
+from equipoise.terms import BCE, Diversity, GradientPenalty
 
 MANY = 10_000
 GREY = Space((Channel("grey"),), 32, 32)
@@ -79,6 +79,13 @@ TOLD: dict[str, tuple[Callable[[], Recipe], str]] = {
         lambda: with_("phases.main.d_optim.lr=0.02"),
         "phase main: the generator learns at 0.001 and the critic at 0.02",
     ),
+    "a high rate": (lambda: with_("g_optim.lr=0.006"), "phase main: g_optim.lr is 0.006"),
+    "a high rate of a phase": (lambda: with_("phases.main.d_optim.lr=0.006"), "phase main: d_optim.lr is 0.006"),
+    "few latents": (lambda: with_("generator.latent=6"), "generator.latent is 6"),
+    "a heavy penalty": (
+        lambda: with_terms(gp=GradientPenalty(weight=100.0)),
+        "phases.main.terms.gp.weight is 100",
+    ),
     "small critic": (lambda: with_("generator.width=64"), "the generator has "),
     "weights": (
         lambda: with_terms(other=Diversity(weight=2000.0)),
@@ -112,7 +119,8 @@ def test_its_edits_cure_it(item: str) -> None:
 
 def test_just_below_each_bound_nothing_is_told() -> None:
     assert found(batch_normed(8)) == []
-    assert found(with_("g_optim.beta1=0.5", "d_optim.lr=0.01")) == []
+    assert found(with_("g_optim.beta1=0.5", "d_optim.lr=0.005", "g_optim.lr=0.0005", "generator.latent=7")) == []
+    assert found(with_terms(gp=GradientPenalty(weight=99.0))) == []
     assert found(edited(tiny.points(), [Edit("batch", value=4)]), OF_RECIPE["ring"]) == []
     assert found(with_terms(other=Diversity(weight=1000.0))) == []
     ramp = Linear(0.0, 2000.0, until=5)

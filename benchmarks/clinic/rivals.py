@@ -24,6 +24,8 @@ class Answer:
     causes: tuple[str, ...] = ()
     """Symptoms by key, the likeliest first; nobody but the doctor names any."""
     verdict: str = ""
+    doubted: tuple[str, ...] = ()
+    """Of the causes those that are named because of a setting alone."""
 
 
 Doctor = Callable[[Trace], Answer]
@@ -47,10 +49,11 @@ SPIKY: Final = 1.0
 
 
 def doctor(trace: Trace) -> Answer:
-    """Ours.  A suspicion alone is no alarm."""
+    """Ours.  A suspicion alone is no alarm, and a setting that often does harm comes after all that is seen."""
     found = examine(trace)
-    causes = tuple(diagnosis.symptom.key for diagnosis in found.diagnoses)
-    return Answer(found.verdict == "ill", causes, found.verdict)
+    seen = tuple(diagnosis.symptom.key for diagnosis in found.diagnoses)
+    doubted = tuple(dict.fromkeys(key for doubt in found.doubts for key in doubt.brings if key not in seen))
+    return Answer(found.verdict == "ill", (*seen, *doubted), found.verdict, doubted)
 
 
 def suspicious(trace: Trace) -> Answer:

@@ -57,6 +57,11 @@ class Told:
         """Whether a right cause is among the first so many."""
         return bool(right & set(self.last.causes[:first]))
 
+    def sees(self, first: int) -> bool:
+        """Whether one of these is right by what is seen, settings apart."""
+        seen = [cause for cause in self.last.causes if cause not in self.last.doubted]
+        return bool(self.run.case.acceptable & set(seen[:first]))
+
 
 def told(run: Kept, ask: Doctor = doctor) -> Told:
     length = budget(run)
@@ -106,6 +111,10 @@ def cause_rows(ours: Sequence[Told]) -> Iterator[Result]:
         yield Result(f"an acceptable cause among the first {first}, of ill runs", str(right), wanted)
         yield Result(f"the predeclared cause among the first {first}, of ill runs", str(exact))
         yield Result(f"an acceptable cause among the first {first}, of ill runs with an alarm", str(heard))
+    by_setting = Share.count(one.names(3, one.run.case.acceptable) and not one.sees(3) for one in ill)
+    yield Result("of ill runs, those whose acceptable cause is among the first 3 by a setting alone", str(by_setting))
+    doubted = Share.count(bool(one.last.doubted) for one in ours if one.run.truth == "well")
+    yield Result("healthy runs with a setting under suspicion, which is no alarm", str(doubted))
     named = [(_fault(one), one.run.case.acceptable, _named(one)) for one in ill]
     yield Result("macro-F1 of acceptable causes over faults", f"{macro_f1(named):.2f}")
     silent = Share.count(not one.last.causes for one in ill)

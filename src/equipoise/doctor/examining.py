@@ -10,9 +10,10 @@ from typing import Final
 
 import numpy as np
 
+from equipoise.doctor.doubts import doubts
 from equipoise.doctor.quality import NEAR, still_as_far
 from equipoise.doctor.suspects import UNSETTLED, first_remedies, raised
-from equipoise.doctor.symptom import Diagnosis, Evidence, Examination, Remedy, Symptom, Verdict
+from equipoise.doctor.symptom import Diagnosis, Doubt, Evidence, Examination, Remedy, Symptom, Verdict
 from equipoise.doctor.symptoms import SYMPTOMS
 from equipoise.doctor.trace import Series, Trace
 
@@ -35,15 +36,25 @@ def examine(trace: Trace, symptoms: Sequence[Symptom] = SYMPTOMS, blinds: Blinds
     """What is wrong with a run, how that is known, and what would cure it."""
     found = diagnoses(trace, symptoms, blinds)
     read = tuple(name for name, series in trace.signals.items() if len(series))
+    verdict, why = _verdict(found, trace)
+    return Examination(verdict, why, tuple(found), read, trace.unknown, _doubts(found, trace))
+
+
+def _verdict(found: Sequence[Diagnosis], trace: Trace) -> tuple[Verdict, str]:
     certain = [diagnosis for diagnosis in found if diagnosis.is_certain]
     if certain:
-        return Examination("ill", _sentence(certain[0]), tuple(found), read, trace.unknown)
+        return "ill", _sentence(certain[0])
     if found:
-        return Examination(
-            "suspect", f"{_sentence(found[0])}, by one kind of evidence alone", tuple(found), read, trace.unknown
-        )
-    verdict, why = _where_nothing_is_wrong(trace)
-    return Examination(verdict, why, (), read, trace.unknown)
+        return "suspect", f"{_sentence(found[0])}, by one kind of evidence alone"
+    return _where_nothing_is_wrong(trace)
+
+
+def _doubts(found: Sequence[Diagnosis], trace: Trace) -> tuple[Doubt, ...]:
+    """None where a bug explains everything; nor those that stand beside a symptom as evidence."""
+    if any(diagnosis.symptom.stops_others and diagnosis.is_certain for diagnosis in found):
+        return ()
+    told = [item.said for diagnosis in found for item in diagnosis.evidence]
+    return tuple(doubt for doubt in doubts(trace) if not any(said.startswith(doubt.said) for said in told))
 
 
 def _where_nothing_is_wrong(trace: Trace) -> tuple[Verdict, str]:

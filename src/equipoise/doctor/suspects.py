@@ -1,12 +1,12 @@
 """What a symptom cannot see by itself: a rate that was raised just before it began, settings that unsettle a game.
 
-They are no symptoms: of a run in which nothing is wrong nobody is told of them here.  Before the first step
-`equipoise.doctor.lint` speaks of settings.
+They are no symptoms; `equipoise.doctor.doubts` tells of them where nothing is seen, and before the first step
+`equipoise.doctor.lint` does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -59,28 +59,65 @@ class Raise:
     after: float
 
     @property
+    def said(self) -> str:
+        raised = f"raised from {self.before:.3g} to {self.after:.3g} by step {self.step:g}"
+        return f"{NETWORKS[self.network]} rate was {raised}"
+
+    @property
     def evidence(self) -> Evidence:
         """Without an onset: the symptom begins where it is seen."""
-        said = (
-            f"{NETWORKS[self.network]} rate was raised from {self.before:.3g} to {self.after:.3g} by step {self.step:g}"
-        )
-        return Evidence("settings", f"{said}, shortly before", f"lr_{self.network}", None, MODERATE)
+        return Evidence("settings", f"{self.said}, shortly before", f"lr_{self.network}", None, MODERATE)
 
 
 def raised(trace: Trace, onset: float | None) -> list[Raise]:
     """The last raise of each rate shortly before a symptom's onset, where the rate is still as high at the onset."""
     if onset is None:
         return []
-    found = ((network, trace.get(f"lr_{network}")) for network in NETWORKS)
-    raises = [_last_raise(network, series, onset) for network, series in found if series is not None]
-    return [one for one in raises if one is not None and one.step >= onset - REACH * trace.window]
+    return [one for one in _raises(trace, onset) if one.step >= onset - REACH * trace.window]
+
+
+def raised_still(trace: Trace) -> list[Raise]:
+    """The last raise of each rate, wherever it was, where the rate is still as high."""
+    return _raises(trace, trace.last_step)
+
+
+def rates_far_apart(trace: Trace) -> dict[str, float] | None:
+    """The rates in use, by ``d`` and ``g``, where one is many times the other; None of schedules."""
+    paths = {network: _rate_path(trace, network) for network in NETWORKS}
+    found = {network: trace.settings.get(path) for network, path in paths.items()}
+    rates = {network: float(rate) for network, rate in found.items() if is_number(rate)}  # type: ignore[arg-type]
+    if len(rates) < len(NETWORKS):
+        return None
+    low, high = sorted(rates.values())
+    return rates if 0 < WIDEST_RATES * JUST * low < high else None
+
+
+def hold(trace: Trace, raises: Sequence[Raise]) -> Remedy:
+    """At what they were before."""
+    held = {_rate_path(trace, one.network): one.before for one in raises}
+    return remedies.hold_the_rate(trace.settings, held)
+
+
+def less_apart(trace: Trace, rates: Mapping[str, float]) -> Remedy:
+    """The faster one comes down, to two time scales."""
+    slow, fast = sorted(rates, key=rates.__getitem__)
+    factor = TWO_SCALES * rates[slow] / rates[fast]
+    return Remedy(
+        f"{NETWORKS[fast]} rate times {factor:.2g}, so that it is {TWO_SCALES:g} times the other's",
+        "the two networks answer each other again",
+        edits=scaled(trace.settings, _rate_path(trace, fast), factor),
+    )
 
 
 def first_remedies(key: str, trace: Trace, raises: Sequence[Raise]) -> tuple[Remedy, ...]:
     """To be tried before the own ones of the symptom of this key."""
-    held = {_rate_path(trace, one.network): one.before for one in raises}
-    hold = (remedies.hold_the_rate(trace.settings, held),) if held else ()
-    return (*hold, *_known_to_unsettle(key, trace))
+    return (*((hold(trace, raises),) if raises else ()), *_known_to_unsettle(key, trace))
+
+
+def _raises(trace: Trace, until: float) -> list[Raise]:
+    found = ((network, trace.get(f"lr_{network}")) for network in NETWORKS)
+    raises = [_last_raise(network, series, until) for network, series in found if series is not None]
+    return [one for one in raises if one is not None]
 
 
 def _last_raise(network: str, series: Series, onset: float) -> Raise | None:
@@ -111,16 +148,8 @@ def _known_to_unsettle(key: str, trace: Trace) -> Iterator[Remedy]:
     betas = (settings.get(f"{network}_optim.beta1") for network in NETWORKS)
     if any(is_number(beta) and beta > HIGHEST_BETA1 for beta in betas):  # type: ignore[operator]
         yield remedies.less_momentum(settings)
-    paths = {network: _rate_path(trace, network) for network in NETWORKS}
-    rates = {network: float(rate) for network, path in paths.items() if is_number(rate := settings.get(path))}  # type: ignore[arg-type]
-    if len(rates) < len(NETWORKS):
-        return
-    slow, fast = sorted(rates, key=rates.__getitem__)
-    makes_worse = key in (CRITIC_LOSES if fast == "d" else CRITIC_LEADS)
-    if rates[slow] > 0 and rates[fast] > WIDEST_RATES * JUST * rates[slow] and not makes_worse:
-        factor = TWO_SCALES * rates[slow] / rates[fast]
-        yield Remedy(
-            f"{NETWORKS[fast]} rate times {factor:.2g}, so that it is {TWO_SCALES:g} times the other's",
-            "the two networks answer each other again",
-            edits=scaled(settings, paths[fast], factor),
-        )
+    rates = rates_far_apart(trace)
+    if rates is not None:
+        makes_worse = CRITIC_LOSES if rates["d"] > rates["g"] else CRITIC_LEADS
+        if key not in makes_worse:
+            yield less_apart(trace, rates)

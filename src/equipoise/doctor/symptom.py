@@ -116,6 +116,17 @@ class Symptom(ABC):
         """What to change, in the order to try."""
 
 
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A setting that often does harm, whatever is seen; see `equipoise.doctor.doubts`."""
+
+    said: str
+    """With its value, and what is usual."""
+    brings: tuple[str, ...]
+    """Symptoms by key that it may bring about, the likeliest first."""
+    remedy: Remedy
+
+
 Verdict = Literal["ill", "suspect", "healthy", "young", "unknown"]
 
 
@@ -132,6 +143,8 @@ class Examination:
     """The signals there were."""
     unknown: tuple[str, ...] = field(default=())
     """What could not be known, and what that hides."""
+    doubts: tuple[Doubt, ...] = ()
+    """Settings under suspicion; they change no verdict."""
 
 
 def agreeing(evidence: Iterable[Evidence | None]) -> tuple[Evidence, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from equipoise.doctor.symptom import Diagnosis, Evidence, Examination, Remedy
+from equipoise.doctor.symptom import Diagnosis, Doubt, Evidence, Examination, Remedy
 from equipoise.doctor.trace import Trace
 from equipoise.edit import Edit
 
@@ -13,6 +13,7 @@ SURENESS: Final = ((0.95, "certain"), (0.8, "very likely"), (0.6, "likely"), (0.
 """Words for a confidence from there on."""
 FIRST_REMEDIES: Final = 3
 """That are told unasked: they are to be tried one at a time anyway."""
+DOUBTED: Final = "settings that often do harm, whether or not it shows"
 VERDICTS: Final[Mapping[str, str]] = {
     "ill": "ILL",
     "suspect": "SUSPECT",
@@ -36,6 +37,14 @@ def lines(examination: Examination, trace: Trace, *, everything: bool = False) -
             yield from _to_do(diagnosis, len(diagnosis.remedies) if everything else FIRST_REMEDIES)
     if len(examination.diagnoses) > 1 and not everything:
         yield "   what to do about these: --all"
+    if examination.doubts:
+        yield ""
+        yield f"{DOUBTED}:"
+    for doubt in examination.doubts:
+        yield f" - {doubt.said}"
+        yield f"   may bring {' or '.join(doubt.brings)}; try: {doubt.remedy.words}"
+        if doubt.remedy.edits:
+            yield f"   {' '.join(map(as_words, doubt.remedy.edits))}"
     yield ""
     game = f"; loss: {trace.game.title}" if trace.game is not None else ""
     until = "" if trace.is_snapshot else f", up to step {trace.last_step:g}"
@@ -53,6 +62,7 @@ def to_json(examination: Examination, trace: Trace) -> dict[str, Any]:
         "verdict": examination.verdict,
         "why": examination.why,
         "diagnoses": [_as_json(diagnosis) for diagnosis in examination.diagnoses],
+        "doubts": [_doubt_as_json(doubt) for doubt in examination.doubts],
         "source": trace.source,
         "loss": trace.game.key if trace.game is not None else None,
         "last_step": None if trace.is_snapshot else trace.last_step,
@@ -116,13 +126,18 @@ def _as_json(diagnosis: Diagnosis) -> dict[str, Any]:
             for item in diagnosis.evidence
         ],
         "confused_with": dict(diagnosis.symptom.confused_with),
-        "remedies": [
-            {
-                "words": remedy.words,
-                "effect": remedy.effect,
-                "look_again_steps": remedy.look_again,
-                "set": [str(edit) for edit in remedy.edits],
-            }
-            for remedy in diagnosis.remedies
-        ],
+        "remedies": [_remedy_as_json(remedy) for remedy in diagnosis.remedies],
     }
+
+
+def _remedy_as_json(remedy: Remedy) -> dict[str, Any]:
+    return {
+        "words": remedy.words,
+        "effect": remedy.effect,
+        "look_again_steps": remedy.look_again,
+        "set": [str(edit) for edit in remedy.edits],
+    }
+
+
+def _doubt_as_json(doubt: Doubt) -> dict[str, Any]:
+    return {"said": doubt.said, "brings": list(doubt.brings), "remedy": _remedy_as_json(doubt.remedy)}

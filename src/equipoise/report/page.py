@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 
 from equipoise.doctor import telling
-from equipoise.doctor.symptom import Diagnosis, Examination, Remedy, Verdict
+from equipoise.doctor.symptom import Diagnosis, Doubt, Examination, Remedy, Verdict
 from equipoise.doctor.trace import SIGNALS, Series, Trace
 from equipoise.edit import show
 from equipoise.report.html import Html, joined, table, tag
@@ -70,6 +70,7 @@ def page(dossier: Dossier) -> str:
     sections = (
         _verdict(dossier),
         _section("What was found", [_diagnosis(found, dossier.trace) for found in dossier.examination.diagnoses]),
+        _section("Settings under suspicion", [_doubt(doubt) for doubt in dossier.examination.doubts]),
         _section("What the autopilot did", _repairs(dossier)),
         _section("Samples", [_sheet(sheet) for sheet in dossier.sheets]),
         _section("Curves", _curves(dossier)),
@@ -113,6 +114,11 @@ def _verdict(dossier: Dossier) -> Html:
         tag("p", f"{steps}read from {dossier.trace.source}", class_="aside"),
         *unknown,
     )
+
+
+def _doubt(doubt: Doubt) -> Html:
+    may = f"Often does harm, whether or not it shows: {' or '.join(doubt.brings)}."
+    return tag("article", tag("p", doubt.said), tag("p", may, class_="aside"), tag("ol", _remedy(doubt.remedy)))
 
 
 def _diagnosis(diagnosis: Diagnosis, trace: Trace) -> Html:

@@ -15,12 +15,15 @@ from equipoise.doctor.lint.built import (
 from equipoise.doctor.lint.harm import (
     classes_around_zero,
     drowned_variances,
+    few_latents,
     hard_classes,
+    heavy_penalty,
     learned_by_heart,
     ranges_of_held_out,
     unbounded_critic,
 )
 from equipoise.doctor.lint.rhythm import (
+    high_rates,
     idle_group,
     momentum,
     small_batches,
@@ -43,8 +46,11 @@ RULES: tuple[Rule, ...] = (
     unbounded_critic,
     ranges_of_held_out,
     learned_by_heart,
+    few_latents,
+    heavy_penalty,
     momentum,
     uneven_rates,
+    high_rates,
     uneven_weights,
     small_batches,
     idle_group,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from equipoise.doctor.lint.played import is_told
+from equipoise.doctor.doubts import ENOUGH_LATENTS, FEW_SAMPLES, FEWEST_LATENTS, HEAVIEST_GP, USUAL_GP
+from equipoise.doctor.lint.played import is_told, played
+from equipoise.doctor.remedies.paths import terms_of
 from equipoise.edit import Edit
 from equipoise.finding import Finding
 from equipoise.recipe import Recipe, Term
@@ -14,7 +16,6 @@ from equipoise.spec import flatten
 HIGHEST_EPS = 1e-2
 """Variances of features are around 1; the defaults of PyTorch and Keras are 1e-5 and 1e-3."""
 USUAL_EPS = 1e-5
-FEW_SAMPLES = 1000
 FEWEST_STEPS = 20
 """Of an epoch without augmentation (collected from public runs; a guess)."""
 FEWEST_IN_A_BATCH = 8
@@ -76,6 +77,35 @@ def unbounded_critic(recipe: Recipe, space: Space, num_samples: int) -> Iterator
         else "a recipe with R1, such as auto",
         edits,
     )
+
+
+def heavy_penalty(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Finding]:
+    """A gradient penalty so heavy that the critic learns little else."""
+    rows = flatten(recipe)
+    for path in terms_of(rows, "penalties.GradientPenalty"):
+        weight = rows.get(f"{path}.weight")
+        if isinstance(weight, int | float) and weight >= HEAVIEST_GP:
+            yield Finding(
+                f"{path}.weight is {weight:g}",
+                "warning",
+                (f"the critic may learn little else; {USUAL_GP:g} is usual (Gulrajani et al. 2017)",),
+                f"--set {path}.weight={USUAL_GP:g}",
+                (Edit(f"{path}.weight", value=USUAL_GP),),
+            )
+
+
+def few_latents(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Finding]:
+    """Pictures vary in more ways than the generator has latents to say."""
+    latents = flatten(recipe).get("generator.latent")
+    is_few = isinstance(latents, int) and 0 < latents < FEWEST_LATENTS
+    if is_few and played(recipe) and not space.is_points:
+        yield Finding(
+            f"generator.latent is {latents}",
+            "warning",
+            (f"even pictures of digits vary in {FEWEST_LATENTS} ways and more (Pope et al. 2021)",),
+            f"--set generator.latent={ENOUGH_LATENTS}",
+            (Edit("generator.latent", value=ENOUGH_LATENTS),),
+        )
 
 
 def ranges_of_held_out(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Finding]:

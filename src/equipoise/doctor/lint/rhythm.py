@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from equipoise.doctor.doubts import FEWEST_IN_A_BATCH, HIGHEST_RATE, USUAL_RATES
 from equipoise.doctor.lint.played import played
 from equipoise.doctor.suspects import HIGHEST_BETA1, JUST, TWO_SCALES, WIDEST_RATES
 from equipoise.edit import Edit
@@ -15,8 +16,6 @@ from equipoise.spec import flatten
 
 WIDEST_WEIGHTS = 1000.0
 """Between the weights of two terms of the generator: the lighter one does nothing (notes, public logs)."""
-FEWEST_IN_A_BATCH = 4
-"""A hinge over one or two samples is 0 as soon as they are apart; so is what samples of a batch differ by."""
 START = Progress(0, 0, 0.0)
 
 
@@ -50,6 +49,25 @@ def uneven_rates(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Fin
                 f"--set {where}.lr*={TWO_SCALES * low / high:.2g}",
                 (Edit(f"{where}.lr", "scale", TWO_SCALES * low / high),),
             )
+
+
+def high_rates(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Finding]:
+    """At the beginning of a game; schedules may raise them later."""
+    for name, phase in played(recipe).items():
+        for network, own, of_phase in (
+            ("g_optim", recipe.g_optim.lr, phase.g_optim.lr),
+            ("d_optim", recipe.d_optim.lr, phase.d_optim.lr),
+        ):
+            rate = _rate(own, of_phase)
+            if rate > HIGHEST_RATE:
+                path = f"phases.{name}.{network}.lr" if of_phase is not None else f"{network}.lr"
+                yield Finding(
+                    f"phase {name}: {network}.lr is {rate:g}",
+                    "warning",
+                    (f"{USUAL_RATES} are usual for Adam in a game",),
+                    f"--set {path}*={HIGHEST_RATE / rate / 5:.2g}",
+                    (Edit(path, "scale", HIGHEST_RATE / rate / 5),),
+                )
 
 
 def uneven_weights(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Finding]:

@@ -14,8 +14,8 @@ from equipoise.doctor.quality import samples_are_well, samples_improve
 from equipoise.doctor.symptom import PROOF, Evidence, Remedy, Symptom, agreeing
 from equipoise.doctor.trace import Series, Trace
 
-BLIND_AUC: Final = (0.45, 0.55)
-"""Next to chance (to be tuned)."""
+BLIND_AUC: Final = 0.55
+"""Next to chance, or below it: a critic that is wrong tells no more than one that guesses (to be tuned)."""
 BLIND_LOSS: Final = (0.97, 1.03)
 """Of the critic's loss where it cannot tell (to be tuned)."""
 FAR: Final = 4.0
@@ -52,7 +52,7 @@ class CriticBlind(Symptom):
         "not-learning": "there neither loss was ever anywhere else",
     }
     reads: ClassVar[tuple[str, ...]] = (
-        f"`auc` from {BLIND_AUC[0]:g} to {BLIND_AUC[1]:g} for a window, or `d_loss` at {BLIND_LOSS[0]:.0%} to "
+        f"`auc` up to {BLIND_AUC:g} for a window, or `d_loss` at {BLIND_LOSS[0]:.0%} to "
         f"{BLIND_LOSS[1]:.0%} of its blind value",
         f"and `distance` above {FAR:g} times its floor in the last evaluation; without both it says nothing, nor while "
         "`distance`, `precision` or `recall` still improves, nor in the first three evaluations of a run",
@@ -84,7 +84,7 @@ class GeneratorWins(Symptom):
     )
     means: ClassVar[str] = "The generator changes faster than the critic can follow, or real and fake are swapped."
     confused_with: ClassVar[Mapping[str, str]] = {
-        "critic-blind": "there the critic guesses; here it is wrong",
+        "critic-blind": "there the critic does no better than guess; here its loss says that it is plainly wrong",
         "oscillation": "there the critic's loss is high only now and then",
     }
     reads: ClassVar[tuple[str, ...]] = (
@@ -151,8 +151,8 @@ def _within(series: Series, low: float, high: float, window: float) -> float | N
 def guessing(trace: Trace) -> Evidence | None:
     """That the critic does no better than chance, for a window."""
     scores, losses = trace.get("auc"), trace.normalised
-    if scores is not None and (onset := _within(scores, *BLIND_AUC, trace.window)) is not None:
-        said = f"{scores.values[-1]:.0%} of real samples score above a fake, as chance would have it"
+    if scores is not None and (onset := _within(scores, 0.0, BLIND_AUC, trace.window)) is not None:
+        said = f"{scores.values[-1]:.0%} of real samples score above a fake; by chance it is half of them"
         return Evidence("losses", said, "auc", onset)
     if losses is not None and scores is None and (onset := _within(losses, *BLIND_LOSS, trace.window)) is not None:
         return Evidence("losses", f"the critic's loss is {losses.values[-1]:.0%} of a blind one's", "d_loss", onset)

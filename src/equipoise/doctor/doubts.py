@@ -1,0 +1,150 @@
+"""Settings that often do harm, as they are while a run trains: told beside whatever is seen, and never as an alarm.
+
+Some faults leave no trace of their own: samples are a little worse than they could be, and nobody knows how good they
+could be.  Momentum is such a one, or two latents.  Then the settings are all there is to go by.  Most of these are
+`equipoise.doctor.lint`'s, which has the whole recipe before the first step; here there is what a trace knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Final
+
+from equipoise.doctor import remedies
+from equipoise.doctor.remedies.paths import put, terms_of
+from equipoise.doctor.suspects import (
+    HIGHEST_BETA1,
+    NETWORKS,
+    TWO_SCALES,
+    hold,
+    less_apart,
+    raised_still,
+    rates_far_apart,
+)
+from equipoise.doctor.symptom import Doubt
+from equipoise.doctor.trace import Trace
+
+HIGHEST_RATE: Final = 0.005
+"""Of Adam in a game: twice the highest of StyleGAN2-ADA, 0.0025 (a guess)."""
+USUAL_RATES: Final = "0.00001 to 0.0025"
+"""From the notes on sprites to StyleGAN2-ADA (Karras et al. 2020, arXiv:2006.06676)."""
+FEWEST_LATENTS: Final = 7
+"""Of a generator of pictures: the intrinsic dimension of MNIST, the plainest of pictures, by its three nearest
+neighbours (Pope et al. 2021, arXiv:2104.08894, table 1)."""
+ENOUGH_LATENTS: Final = 64
+USUAL_GP: Final = 10.0
+"""Gulrajani et al. 2017, section 4."""
+HEAVIEST_GP: Final = 10 * USUAL_GP
+"""From there on (guess)."""
+FEW_SAMPLES: Final = 1000
+"""That the critic sees as they are: on 200 scenes a DCGAN reached a recall of 0.26, augmented 0.49 (LAB.md)."""
+FEWEST_IN_A_BATCH: Final = 4
+"""A hinge over one or two samples is 0 as soon as they are apart; so is what samples of a batch differ by."""
+OF_PICTURES: Final = "contrast"
+"""A measure that points do not have."""
+
+
+def doubts(trace: Trace) -> tuple[Doubt, ...]:
+    """Of a run in whose phase a game is played, and in which nothing tells the generator what to make."""
+    if trace.game is None or trace.get("psnr") is not None:
+        return ()
+    return tuple(doubt for ask in ASKED for doubt in ask(trace))
+
+
+def _raised(trace: Trace) -> Iterator[Doubt]:
+    """Rates that were raised in the midst of the run, and are still as high."""
+    for one in raised_still(trace):
+        yield Doubt(one.said, ("exploding", "oscillation"), hold(trace, [one]))
+
+
+def _momentum(trace: Trace) -> Iterator[Doubt]:
+    for network in ("g_optim", "d_optim"):
+        beta = trace.settings.get(f"{network}.beta1")
+        if isinstance(beta, int | float) and beta > HIGHEST_BETA1:
+            said = f"{network}.beta1 is {beta:g}; in a game 0 is usual, and {HIGHEST_BETA1:g} the most"
+            yield Doubt(said, ("oscillation",), remedies.less_momentum(trace.settings))
+            return
+
+
+def _rates(trace: Trace) -> Iterator[Doubt]:
+    rates = rates_far_apart(trace)
+    if rates is not None:
+        slow, fast = sorted(rates, key=rates.__getitem__)
+        said = f"{NETWORKS[fast]} rate is {rates[fast] / rates[slow]:.3g} times the other's; {TWO_SCALES:g} is usual"
+        brings = "critic-wins" if fast == "d" else "generator-wins"
+        yield Doubt(said, (brings, "oscillation"), less_apart(trace, rates))
+
+
+def _high_rates(trace: Trace) -> Iterator[Doubt]:
+    """Of recipes, which have Adam; those that were raised on the way are told apart."""
+    raised = {one.network for one in raised_still(trace)}
+    for network, whose in NETWORKS.items():
+        rates = trace.get(f"lr_{network}")
+        if not trace.settings or rates is None or network in raised or rates.values[-1] <= HIGHEST_RATE:
+            continue
+        said = f"{whose} rate is {rates.values[-1]:.3g}; {USUAL_RATES} are usual"
+        wins = "critic-wins" if network == "d" else "generator-wins"
+        slower = remedies.slower_critic if network == "d" else remedies.slower_generator
+        yield Doubt(said, (wins, "oscillation"), slower(trace.settings, 0.1))
+
+
+def _heavy_penalty(trace: Trace) -> Iterator[Doubt]:
+    """R1's usual weight depends on the data, that of a gradient penalty does not."""
+    for path in terms_of(trace.settings, "penalties.GradientPenalty"):
+        weight = trace.settings.get(f"{path}.weight")
+        if isinstance(weight, int | float) and weight >= HEAVIEST_GP:
+            said = f"{path}.weight is {weight:g}; {USUAL_GP:g} is usual, and the critic may learn little else"
+            yield Doubt(said, ("critic-blind", "dead-critic"), remedies.less_bound(trace.settings))
+
+
+def _few_latents(trace: Trace) -> Iterator[Doubt]:
+    latents = trace.settings.get("generator.latent")
+    if isinstance(latents, int) and 0 < latents < FEWEST_LATENTS and OF_PICTURES in trace.signals:
+        said = f"generator.latent is {latents}; even pictures of digits vary in {FEWEST_LATENTS} ways and more"
+        more = put(trace.settings, "generator.latent", ENOUGH_LATENTS)
+        remedy = replace(remedies.more_latents(trace.settings), words=f"{ENOUGH_LATENTS} latents", edits=more)
+        yield Doubt(said, ("partial-collapse",), remedy)
+
+
+def _few_samples(trace: Trace) -> Iterator[Doubt]:
+    """Of pictures that the critic sees as they are."""
+    settings = trace.settings
+    if trace.steps_an_epoch is None or trace.batch is None or settings.get("augment", "unknown") is not None:
+        return
+    updates = settings.get(f"phases.{trace.phase}.d_updates")
+    batches = max(1.0, updates) if isinstance(updates, int | float) else 1.0
+    samples = trace.steps_an_epoch * trace.batch * batches
+    if samples < FEW_SAMPLES and OF_PICTURES in trace.signals:
+        said = f"there are about {samples:.0f} samples, and the critic sees them as they are"
+        yield Doubt(said, ("overfitting", "memorisation"), remedies.adapt_augmentation(settings))
+
+
+def _unbounded(trace: Trace) -> Iterator[Doubt]:
+    """Of critics that could have spectral norm: of others nobody knows here whether they are bounded otherwise."""
+    settings = trace.settings
+    penalties = [path for path in terms_of(settings, "penalties.") if settings.get(f"{path}.weight") != 0]
+    if settings.get("critic.spectral_norm") is False and not penalties:
+        said = (
+            "nothing bounds the slope of the critic; ten of ten public runs with BCE, least squares or hinge collapsed"
+        )
+        yield Doubt(said, ("late-collapse", "critic-wins"), remedies.bound_the_slope(settings))
+
+
+def _small_batch(trace: Trace) -> Iterator[Doubt]:
+    if trace.batch is not None and trace.batch < FEWEST_IN_A_BATCH and trace.settings:
+        said = f"batch is {trace.batch}; so few samples say next to nothing of a distribution"
+        yield Doubt(said, ("oscillation",), remedies.larger_batch(trace.settings, 16 / trace.batch))
+
+
+ASKED: Final[tuple[Callable[[Trace], Iterator[Doubt]], ...]] = (
+    _raised,
+    _momentum,
+    _rates,
+    _high_rates,
+    _heavy_penalty,
+    _few_latents,
+    _few_samples,
+    _unbounded,
+    _small_batch,
+)

@@ -1,0 +1,147 @@
+"""Settings under suspicion: each told with its value where it is so, not a step before, and never as an alarm."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tiny
+from equipoise.cli import run_command
+from equipoise.doctor.examining import examine
+from equipoise.doctor.symptom import Doubt
+from equipoise.doctor.symptoms import SYMPTOMS
+from equipoise.doctor.trace import Series, Trace
+from equipoise.edit import Edit
+from equipoise.recipe import edited
+from equipoise.run import train
+from equipoise.spec import Json
+from traces import ROWS, faulty, rows, scores, well
+
+SETTINGS: dict[str, Json] = {
+    "phases": ["main"],
+    "phases.main.terms.gp": "equipoise.terms.penalties.GradientPenalty",
+    "phases.main.terms.gp.weight": 10.0,
+    "phases.main.d_updates": 2.0,
+    "g_optim.lr": 0.001,
+    "d_optim.lr": 0.001,
+    "g_optim.beta1": 0.0,
+    "d_optim.beta1": 0.5,
+    "generator.latent": 64,
+    "critic.spectral_norm": False,
+    "augment": None,
+    "batch": 32,
+}
+
+
+def of(changes: Mapping[str, Json], samples: int = 2000, **signals: Series) -> Trace:
+    """A healthy run on pictures whose recipe has these settings."""
+    settings = {**SETTINGS, **changes}
+    pictures = {"contrast": scores(*[1.0] * 11), "lr_g": rows(0.001, 0.0), "lr_d": rows(0.001, 0.0), **signals}
+    batch = settings["batch"]
+    assert isinstance(batch, int)
+    trace = well(settings=settings, **pictures)
+    return replace(trace, phase="main", batch=batch, steps_an_epoch=samples / batch / 2)
+
+
+def raised(at: float, to: float = 0.1) -> Series:
+    return Series.of(ROWS, np.where(at > ROWS, 0.001, to))
+
+
+DOUBTED: dict[str, tuple[Trace, Trace, str, str]] = {
+    "momentum": (of({"g_optim.beta1": 0.9}), of({"g_optim.beta1": 0.5}), "g_optim.beta1 is 0.9", "oscillation"),
+    "a fast critic": (
+        of({"d_optim.lr": 0.011}), of({"d_optim.lr": 0.009}), "the critic's rate is 11 times", "critic-wins",
+    ),
+    "a fast generator": (
+        of({"g_optim.lr": 0.02}), of({"g_optim.lr": 0.002}), "the generator's rate is 20", "generator-wins",
+    ),
+    "a high rate": (
+        of({}, lr_d=rows(0.01, 0.0)), of({}, lr_d=rows(0.005, 0.0)), "the critic's rate is 0.01;", "critic-wins",
+    ),
+    "a raised rate": (
+        of({}, lr_g=raised(400.0)), of({}, lr_g=raised(400.0, 0.0025)), "the generator's rate was raised", "exploding",
+    ),
+    "a heavy penalty": (
+        of({"phases.main.terms.gp.weight": 100.0}), of({"phases.main.terms.gp.weight": 99.0}),
+        "phases.main.terms.gp.weight is 100", "critic-blind",
+    ),
+    "few latents": (
+        of({"generator.latent": 6}), of({"generator.latent": 7}), "generator.latent is 6", "partial-collapse",
+    ),
+    "few samples": (of({}, samples=960), of({}, samples=1024), "there are about 960 samples", "overfitting"),
+    "a critic without bounds": (
+        of({"phases.main.terms.gp.weight": 0}), of({"phases.main.terms.gp.weight": 0, "critic.spectral_norm": True}),
+        "nothing bounds", "late-collapse",
+    ),
+    "a small batch": (of({"batch": 3}), of({"batch": 4}), "batch is 3", "oscillation"),
+}  # fmt: skip
+"""So it is, just under, what is said, what it brings."""
+
+
+@pytest.mark.parametrize("name", DOUBTED)
+def test_it_is_told_with_its_value_and_what_it_may_bring(name: str) -> None:
+    trace, _, said, brings = DOUBTED[name]
+    found = examine(trace)
+    assert found.verdict == "healthy", "a setting alone is no alarm"
+    (doubt,) = found.doubts
+    assert doubt.said.startswith(said)
+    assert doubt.brings[0] == brings
+
+
+@pytest.mark.parametrize("name", DOUBTED)
+def test_just_under_nothing_is_told(name: str) -> None:
+    assert examine(DOUBTED[name][1]).doubts == ()
+
+
+@pytest.mark.parametrize("name", DOUBTED)
+def test_what_it_brings_is_a_symptom(name: str) -> None:
+    keys = {symptom.key for symptom in SYMPTOMS}
+    assert {key for doubt in examine(DOUBTED[name][0]).doubts for key in doubt.brings} <= keys
+
+
+def doubts_of(trace: Trace) -> tuple[Doubt, ...]:
+    return examine(trace).doubts
+
+
+def test_few_latents_and_samples_are_of_pictures_alone() -> None:
+    few = of({"generator.latent": 2}, samples=100)
+    assert doubts_of(few.without(["contrast"])) == ()
+
+
+def test_nothing_is_told_where_pairs_say_what_to_make() -> None:
+    momentum = {"g_optim.beta1": 0.9}
+    assert doubts_of(of(momentum, psnr=scores(*[20.0] * 11))) == ()
+    assert doubts_of(replace(of(momentum), game=None)) == ()
+
+
+def test_augmentation_takes_the_doubt_of_few_samples_away() -> None:
+    assert doubts_of(of({"augment": "equipoise.augment.Chain"}, samples=100)) == ()
+
+
+def test_nothing_is_told_beside_a_bug() -> None:
+    bug = replace(of({"g_optim.beta1": 0.9}), faults=faulty("plumbing: the generator has no gradient").faults)
+    assert examine(bug).verdict == "ill"
+    assert doubts_of(bug) == ()
+
+
+def test_a_raise_that_is_evidence_is_told_once() -> None:
+    late = scores(20.0, 9.0, 5.0, 4.0, 3.2, 2.8, 3.0, 4.1, 4.2, 4.1, 4.2)
+    found = examine(of({}, lr_g=raised(3000.0), distance=late))
+    assert any("raised" in item.said for one in found.diagnoses for item in one.evidence)
+    assert found.doubts == ()
+
+
+def test_the_command_tells_of_it_and_its_edit_goes_into_train(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = edited(tiny.points(2), [Edit("d_optim.beta1", value=0.9)])
+    run = train(recipe, out=tmp_path / "run", device="cpu")
+    assert run_command(["doctor", str(run)]) == 0
+    out = capsys.readouterr().out
+    assert "settings that often do harm, whether or not it shows:\n - d_optim.beta1 is 0.9; in a game 0 is usual" in out
+    assert "may bring oscillation; try: no momentum" in out
+    assert "--set 'd_optim.beta1=0.0'" in out
