@@ -70,6 +70,12 @@ def test_fine_detail_is_only_suspected_while_samples_improve() -> None:
     assert examine(well(detail=scores(1.0, *[0.1] * 10))).verdict == "ill"
 
 
+def test_what_pairs_do_not_tell_stays_soft_and_is_never_more_than_suspected() -> None:
+    soft = {"detail": scores(*[0.1] * 11)}
+    assert examine(well(**soft)).verdict == "ill"
+    assert examine(well(**soft, psnr=scores(*[30.0] * 11))).verdict == "suspect"
+
+
 def test_a_loss_alone_only_warns() -> None:
     """Unless it is a proof: no number, cut off, or the same to all digits."""
     proofs = {"not-finite", "saturated-flip", "plumbing-bug"}

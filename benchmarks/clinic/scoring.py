@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from clinic.bases import BASES
 from clinic.cases import Part
 from clinic.kept import LADDER, Kept, ablated, budget, kept_runs, until
+from clinic.list_of_faults import FAULTS
 from clinic.rates import Detection, Share, f1_interval, macro_f1, median_interval
 from clinic.rivals import RIVALS, Answer, Doctor, doctor
 from clinic.splits import cases, list_digest
@@ -111,6 +113,7 @@ def cause_rows(ours: Sequence[Told]) -> Iterator[Result]:
         yield Result(f"an acceptable cause among the first {first}, of ill runs", str(right), wanted)
         yield Result(f"the predeclared cause among the first {first}, of ill runs", str(exact))
         yield Result(f"an acceptable cause among the first {first}, of ill runs with an alarm", str(heard))
+    yield from _unseen_rows(ill)
     by_setting = Share.count(one.names(3, one.run.case.acceptable) and not one.sees(3) for one in ill)
     yield Result("of ill runs, those whose acceptable cause is among the first 3 by a setting alone", str(by_setting))
     doubted = Share.count(bool(one.last.doubted) for one in ours if one.run.truth == "well")
@@ -126,6 +129,20 @@ def cause_rows(ours: Sequence[Told]) -> Iterator[Result]:
     spared = [one for one in ours if one.run.truth == "harmless"]
     right = Share.count(one.names(3, one.run.case.acceptable) for one in spared)
     yield Result("an acceptable cause among the first 3, of faults that did no harm", str(right))
+
+
+def _unseen_rows(ill: Sequence[Told]) -> Iterator[Result]:
+    """Of the second part: networks, data and losses, or kinds of fault, by which no rule was set."""
+    on_data = [one for one in ill if BASES[one.run.case.base].part == "test"]
+    of_kind = [one for one in ill if any(FAULTS[key].part == "test" for key, _ in one.run.case.faults)]
+    for what, those, least in (
+        ("data and networks", on_data, "at least 0.90"),
+        ("kinds of fault", of_kind, "at least 0.50"),
+    ):
+        if those:
+            first, three = (Share.count(one.names(many, one.run.case.acceptable) for one in those) for many in (1, 3))
+            yield Result(f"an acceptable cause is the first, of ill runs with unseen {what}", str(first))
+            yield Result(f"an acceptable cause among the first 3, of ill runs with unseen {what}", str(three), least)
 
 
 def live_rows(ours: Sequence[Told]) -> Iterator[Result]:
