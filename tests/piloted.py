@@ -19,6 +19,7 @@ from equipoise.doctor.symptom import Evidence, Remedy, Symptom
 from equipoise.doctor.trace import Trace
 from equipoise.edit import Edit
 from equipoise.recipe import Adam, Autopilot, Average, Recipe
+from equipoise.schedule import Piecewise
 
 WILD, BOUND, SOUND = 0.5, 0.1, 1e-3
 ONSET = 3.0
@@ -50,6 +51,42 @@ class Wild(Symptom):
         return (times(0.9), Remedy("look at it", "nothing"), times(SOUND / WILD))
 
 
+@dataclass(frozen=True, slots=True)
+class Jumped(Wild):
+    """The same of a symptom that a rate can bring about, since the rate was raised."""
+
+    key: ClassVar[str] = "exploding"
+
+    def seen(self, trace: Trace) -> tuple[Evidence, ...]:
+        rate = trace.get("lr_g")
+        if rate is None or rate.values[-1] <= self.bound or len(trace.get("distance") or ()) < 2:
+            return ()
+        onset = float(rate.steps[rate.values > self.bound][0])
+        return (Evidence("samples", f"the rate is {rate.values[-1]:g}", "distance", onset, 1.0),)
+
+    def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
+        return (Remedy("weaker", "nothing", 10.0, (Edit("phases.main.terms.r1.weight", "scale", 1.1),)),)
+
+
+def doctor_of_jumps() -> object:
+    return partial(examine, symptoms=(Jumped(),))
+
+
+RAISED_AT = 20
+
+
+def raised(to: float = WILD) -> Recipe:
+    """A run whose generator's rate is raised on the way."""
+    base = recipe(steps=60)
+    rate = Piecewise(((RAISED_AT, SOUND), (RAISED_AT + 1, to)))
+    return replace(
+        base,
+        g_optim=Adam(lr=rate),
+        cadence=replace(base.cadence, tick_steps=1),
+        autopilot=replace(base.autopilot, horizon=5),
+    )
+
+
 def doctor(bound: float = BOUND, onset: float = ONSET) -> object:
     return partial(examine, symptoms=(Wild(bound, onset),))
 
@@ -67,6 +104,10 @@ def recipe(rate: float = WILD, mode: str = "act", steps: float = 30) -> Recipe:
 
 def doomed() -> Recipe:
     return recipe()
+
+
+def doomed_on_the_way() -> Recipe:
+    return raised()
 
 
 def main(verb: str, out: Path) -> int:

@@ -13,7 +13,7 @@ from equipoise.doctor.autopilot import Law, Now, Wait, decide, go_on, review
 from equipoise.doctor.examining import examine
 from equipoise.doctor.interventions import Past, past
 from equipoise.doctor.mitigations import MITIGATIONS, blinds, settled
-from equipoise.doctor.symptom import Diagnosis, Evidence, Examination, Remedy, Symptom
+from equipoise.doctor.symptom import Diagnosis, Doubt, Evidence, Examination, Remedy, Symptom
 from equipoise.doctor.symptoms import SYMPTOMS
 from equipoise.doctor.trace import Trace
 from equipoise.edit import Edit
@@ -138,6 +138,51 @@ def test_forks_go_beyond_the_step_at_which_a_rate_is_raised() -> None:
     assert (short.origin, short.end) == (2000, 3000)
     assert isinstance(decide(now(RAISED), Past(), replace(LAW, extra=0.09), admits), GaveUp)
     assert prescribed(decide(now(seen), Past(), replace(LAW, mode="advise", extra=0.0), admits)).end == 3200
+
+
+def test_beside_a_rate_that_is_held_stands_what_the_run_did_itself_where_it_went_as_far() -> None:
+    far = replace(LAW, horizon=200)
+    found = prescribed(decide(now(RAISED), Past(), far, admits))
+    assert (found.trials[0].name, found.trials[0].is_own_course) == ("001-0-own-course", True)
+    assert found.end <= found.step
+    beyond = prescribed(decide(now(RAISED), Past(), replace(LAW, horizon=400), admits))
+    assert beyond.end > beyond.step and not beyond.trials[0].is_own_course
+    broken = prescribed(decide(replace(now(RAISED), is_over=True), Past(), replace(LAW, horizon=400), admits))
+    assert broken.trials[0].is_own_course, "it does not go on"
+    assert not prescribed(decide(now(), Past(), far, admits)).trials[0].is_own_course
+
+
+def doubted(*paths: str) -> Examination:
+    """A healthy run with settings under suspicion."""
+    remedies = [Remedy(f"less {path}", "better", edits=(Edit(path, "scale", 0.5),)) for path in paths]
+    doubts = tuple(Doubt(f"{one.words} is high", ("oscillation",), one) for one in remedies)
+    return Examination("healthy", "made up", doubts=doubts)
+
+
+EARLY = scored(0.9, 0.8, 0.85)
+
+
+def test_settings_under_suspicion_are_tried_without_once_early_beside_what_the_run_did() -> None:
+    seen = replace(now(doubted("a", "b"), scores=EARLY), step=1500)
+    found = prescribed(decide(seen, Past(), replace(LAW, extra=0.5), admits))
+    assert (found.is_doubt, found.origin, found.end) == (True, 0, 1500)
+    assert found.trials[0].is_own_course and edits(found) == ["a *= 0.5", "b *= 0.5"][: len(edits(found))]
+    assert "less a is high" in found.evidence
+    assert isinstance(decide(replace(seen, step=1499), Past(), LAW, admits), Wait), "too early to say"
+    assert isinstance(decide(seen, past([found]), LAW, admits), Wait)
+    lost = past([found, Judged(step=1500, number=1, scores={}, chosen="", why="no better", lost_steps=1500)])
+    assert lost.failed is None, "nothing has to be done about it"
+    assert isinstance(decide(replace(seen, step=2000), lost, LAW, admits), Wait), "once"
+
+
+def test_of_settings_under_suspicion_no_more_are_tried_than_the_budget_bears() -> None:
+    seen = replace(now(doubted("a", "b"), scores=EARLY), step=1500)
+    length = LAW.length_steps
+    assert len(edits(prescribed(decide(seen, Past(), replace(LAW, extra=1501 / length), admits)))) == 1
+    assert isinstance(decide(seen, Past(), replace(LAW, extra=1499 / length), admits), Wait)
+    assert isinstance(decide(seen, Past(), replace(LAW, mode="advise", extra=1.0), admits), Wait)
+    assert isinstance(decide(replace(seen, begin=100), Past(), replace(LAW, extra=1.0), admits), Wait)
+    assert isinstance(decide(seen, Past(), replace(LAW, extra=1.0), lambda edits: False), Wait)
 
 
 def test_only_what_holds_the_rate_is_tried_by_itself() -> None:

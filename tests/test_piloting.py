@@ -18,7 +18,7 @@ import pytest
 import torch
 
 import piloted
-from equipoise import advising, files, session
+from equipoise import advising, files, piloting, session
 from equipoise.attempts.reading import attempts_of
 from equipoise.cli import run_command
 from equipoise.engine import checkpoint
@@ -252,6 +252,78 @@ def test_several_processes_cannot_act(monkeypatch: pytest.MonkeyPatch, tmp_path:
     with pytest.raises(RequestError, match="one process alone"):
         start(piloted.doomed(), Where(device="cpu"), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+JUMPS = f"{piloted.__file__}:doomed_on_the_way"
+
+
+def test_a_rate_that_was_raised_is_held_at_no_cost_but_the_steps_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(advising, "examine", piloted.doctor_of_jumps())
+    run = tmp_path / "run"
+    assert run_command(["train", JUMPS, "--out", str(run), *CPU]) == 0
+    first, judged, reviewed = one(run, Prescribed), one(run, Judged), one(run, Reviewed)
+    assert isinstance(first, Prescribed) and isinstance(judged, Judged) and isinstance(reviewed, Reviewed)
+    assert first.trials[0].is_own_course and first.end <= first.step
+    assert (judged.chosen, judged.lost_steps) == (first.trials[1].name, 0)
+    assert reviewed.kept
+    assert RunFolder(run).read_recipe().g_optim.lr == piloted.SOUND
+    finished = one(run, Finished)
+    assert isinstance(finished, Finished) and finished.lost_steps == first.step - first.origin
+    assert not (run / "forks" / first.trials[0].name).exists()
+    out = capsys.readouterr().out
+    assert f"from step {first.origin} beside what it did, g_optim.lr = 0.001" in " ".join(out.split())
+    assert "the run itself" in out
+
+
+SUSPECTED = f"{piloted.__file__}:doomed"
+
+
+def test_a_setting_under_suspicion_is_tried_without_once_and_kept_if_that_is_plainly_better(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rate of a half, of which this doctor sees nothing."""
+    monkeypatch.setattr(advising, "examine", piloted.doctor(bound=1.0))
+    run = tmp_path / "run"
+    assert run_command(["train", SUSPECTED, "--out", str(run), *CPU]) == 0
+    tried, judged, reviewed = one(run, Prescribed), one(run, Judged), one(run, Reviewed)
+    assert isinstance(tried, Prescribed) and isinstance(judged, Judged) and isinstance(reviewed, Reviewed)
+    assert (tried.is_doubt, tried.origin, tried.step, tried.end) == (True, 0, 15, 15)
+    assert [trial.is_own_course for trial in tried.trials] == [True, False, False]
+    assert judged.chosen == min(judged.scores, key=lambda name: judged.scores[name])
+    assert reviewed.kept
+    assert RunFolder(run).read_recipe().g_optim.lr in (pytest.approx(0.1 * piloted.WILD), pytest.approx(0.004))
+    assert [event.step for event in history(read(run).events) if isinstance(event, Measured)] == [*range(5, 35, 5)]
+
+
+def test_where_trying_without_it_brings_nothing_the_run_goes_on_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(advising, "examine", piloted.doctor(bound=1.0))
+    monkeypatch.setattr(piloting, "is_better_by", lambda *asked: False)
+    run, alone = tmp_path / "run", tmp_path / "alone"
+    assert run_command(["train", SUSPECTED, "--out", str(run), *CPU]) == 0
+    assert run_command(["train", SUSPECTED, "--out", str(alone), "--autopilot", "off", *CPU]) == 0
+    assert not any(all_of(run, kind) for kind in (GaveUp, Reviewed, Adopting))
+    assert read_losses(run)["loss_d"] == read_losses(alone)["loss_d"]
+
+
+def test_where_holding_it_is_no_better_the_other_remedies_are_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(advising, "examine", piloted.doctor_of_jumps())
+    monkeypatch.setattr(piloting, "is_better_by", lambda *asked: False)
+    run = tmp_path / "run"
+    run_command(["train", JUMPS, "--out", str(run), *CPU])
+    first, second = all_of(run, Prescribed)[:2]
+    assert isinstance(first, Prescribed) and isinstance(second, Prescribed)
+    judged = all_of(run, Judged)[0]
+    assert isinstance(judged, Judged)
+    assert judged.chosen == "" and judged.why.startswith("no better")
+    assert judged.lost_steps == first.end - first.origin
+    assert not second.trials[0].is_own_course
+    assert [trial.edits for trial in second.trials[1:]] == [("phases.main.terms.r1.weight *= 1.1",)]
 
 
 def test_a_run_that_breaks_off_is_repaired_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,9 +21,9 @@ from clinic.prescribing import drawn, in_order
 from clinic.rates import Paired
 from clinic.refusing import carry_to_the_start
 from clinic.rescued import Treated, outcome, plan_digest
-from clinic.rescuing import Job, carry_through, controls, faulty, jobs, planned, record_of
+from clinic.rescuing import Job, carry_through, controls, faulty, jobs, planned, record_of, spoke
 from equipoise import advising
-from equipoise.doctor.symptom import Diagnosis, Evidence, Examination, Remedy
+from equipoise.doctor.symptom import Diagnosis, Doubt, Evidence, Examination, Remedy
 from equipoise.doctor.symptoms import SYMPTOMS
 from equipoise.doctor.trace import Trace
 from equipoise.edit import diff
@@ -134,7 +134,9 @@ def ill(*remedies: Remedy) -> Examination:
 
 def test_rivals_prescribe_whatever_the_doctor_says() -> None:
     found = ill(piloted.times(0.5))
+    doubted = replace(found, doubts=(Doubt("momentum", ("oscillation",), piloted.times(0.5)),))
     for prescriber in (in_order, drawn(3)):
+        assert prescriber(doubted, TRACE).doubts[0].remedy != piloted.times(0.5)
         instead = prescriber(found, TRACE).diagnoses[0].remedies
         assert piloted.times(0.5) not in instead and len(instead) > 3
         by_hand = ill(Remedy("pray", "who knows"))
@@ -225,12 +227,23 @@ def as_read(found: dict[str, Any]) -> Any:
 def test_where_the_doctor_says_nothing_arms_that_wait_are_the_run_left_alone(
     miniature: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(advising, "examine", piloted.doctor(bound=1.0))
+    monkeypatch.setattr(advising, "examine", lambda *asked, **also: Examination("healthy", ""))
     alone = as_read(carry_through(Job(miniature, "none"), tmp_path, None))
     for arm in WAITING:
         assert carry_through(Job(miniature, arm), tmp_path, None)["evaluations"] == alone["evaluations"]
     healthy = as_read(carry_through(Job(miniature, "oracle"), tmp_path, None))
     assert healthy["steps"] == 30 and healthy["evaluations"] != alone["evaluations"]
+
+
+def test_of_a_setting_under_suspicion_arms_that_wait_for_certainty_do_nothing(
+    miniature: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(advising, "examine", piloted.doctor(bound=1.0))
+    first = as_read(carry_through(Job(miniature, "autopilot"), tmp_path, None))
+    assert [one["doubt"] for one in first["interventions"]] == [True]
+    assert spoke(first, certain=False) and not spoke(first, certain=True)
+    alone = as_read(carry_through(Job(miniature, "none"), tmp_path, None))
+    assert as_read(carry_through(Job(miniature, "rollback"), tmp_path, None))["evaluations"] == alone["evaluations"]
 
 
 def test_a_bug_is_told_before_the_first_step(miniature: Case, tmp_path: Path) -> None:

@@ -11,8 +11,9 @@
     ordered     the autopilot, with the same list of remedies whatever it sees
     safe        left alone, but with settings that are known to be safe from the start
 
-Those that wait for the doctor wait for the same one, so on a run of which he says nothing they all are `none`.  The
-oracle alone needs nobody: it then has the healthy run, from the start.
+Those that wait for the doctor wait for the same one, so on a run of which he says nothing they all are `none`.
+Settings under suspicion, of which he is not certain, are tried without by the autopilot, by `random` and by `ordered`,
+each with its own remedies.  The oracle alone needs nobody: it then has the healthy run, from the start.
 """
 
 from __future__ import annotations
@@ -214,6 +215,8 @@ ARMS: Final[Mapping[str, Arm]] = {
 """The autopilot first: the others may spend what it has spent."""
 WAITING: Final = ("new seed", "rollback", "random", "ordered")
 """Arms that are `none` where the doctor says nothing; the oracle then has the healthy run from the start."""
+CERTAIN: Final = ("new seed", "rollback")
+"""Of these the ones that do nothing about a setting under suspicion."""
 
 
 def from_the_start(attempt: Attempt) -> str:

@@ -33,7 +33,9 @@ critic, 16 checkerboard, 19 stagnation."""
 
 def in_order(found: Examination, trace: Trace) -> Examination:
     """A `Prescriber`: the ordered list, whatever is diagnosed."""
-    return _with(found, [remedy(trace.settings) for remedy in ORDERED])
+    listed = [remedy(trace.settings) for remedy in ORDERED]
+    doubts = tuple(replace(doubt, remedy=listed[0]) for doubt in found.doubts)
+    return replace(_with(found, listed), doubts=doubts)
 
 
 def drawn(seed: int) -> Prescriber:
@@ -48,7 +50,9 @@ def _drawn(seed: int, found: Examination, trace: Trace) -> Examination:
         source = random.Random(f"{seed} {one.symptom.key}")
         return _prescribed(one, source.sample(known, len(known)))
 
-    return replace(found, diagnoses=tuple(map(in_a_drawn_order, found.diagnoses)))
+    source = random.Random(f"{seed} doubts")
+    doubts = tuple(replace(doubt, remedy=source.choice(known)) for doubt in found.doubts)
+    return replace(found, diagnoses=tuple(map(in_a_drawn_order, found.diagnoses)), doubts=doubts)
 
 
 def _each_once(found: Iterable[Remedy]) -> Iterator[Remedy]:

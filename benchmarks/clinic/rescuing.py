@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import torch
 
-from clinic.arms import ARMS, WAITING, Arm, Attempt, from_the_start
+from clinic.arms import ARMS, CERTAIN, WAITING, Arm, Attempt, from_the_start
 from clinic.bases import BASES, data_of
 from clinic.cases import Case, Part
 from clinic.compute import Spending, allowance
@@ -113,7 +113,8 @@ def carry_through(job: Job, work: Path, shared: Path | None) -> Record:
     if found is not None:
         return found
     first = carry_through(replace(job, arm="autopilot"), work, shared) if job.arm != "autopilot" else None
-    if first is not None and job.arm in WAITING and not spoke(first):
+    waits_for_certainty = job.arm in CERTAIN
+    if first is not None and job.arm in WAITING and not spoke(first, certain=waits_for_certainty):
         record = carry_through(replace(job, arm="none"), work, shared) | {"arm": job.arm, "core_s": 0.0}
     else:
         record = _trained(job, first, work, shared)
@@ -125,9 +126,10 @@ def carry_through(job: Job, work: Path, shared: Path | None) -> Record:
     return record
 
 
-def spoke(autopilot: Record) -> bool:
-    """Whether the doctor was so certain of something that the autopilot did something, or gave up."""
-    return bool(autopilot["interventions"]) or autopilot["ended"] == GAVE_UP
+def spoke(autopilot: Record, *, certain: bool) -> bool:
+    """Whether the autopilot did something, or gave up; `certain`: other than to try a setting under suspicion."""
+    done = [one for one in autopilot["interventions"] if not (certain and one["doubt"])]
+    return bool(done) or autopilot["ended"] == GAVE_UP
 
 
 def _trained(job: Job, first: Record | None, work: Path, shared: Path | None) -> Record:
@@ -164,7 +166,7 @@ def _trained(job: Job, first: Record | None, work: Path, shared: Path | None) ->
 
 
 def _arm(job: Job, first: Record | None) -> Arm:
-    is_oracle_alone = job.arm == "oracle" and first is not None and not spoke(first)
+    is_oracle_alone = job.arm == "oracle" and first is not None and not spoke(first, certain=True)
     return from_the_start if is_oracle_alone else ARMS[job.arm]
 
 
@@ -197,5 +199,6 @@ def _in_short(one: Intervention) -> Record:
         "step": one.prescribed.step,
         "tried": [list(trial.edits) for trial in one.prescribed.trials[1:]],
         "edits": [str(edit) for edit in one.edits],
+        "doubt": one.prescribed.is_doubt,
         "kept": one.reviewed.kept if one.reviewed is not None else None,
     }

@@ -172,6 +172,8 @@ class Trial:
     """Steps after which that is due to show."""
     anew: bool = False
     """Whether it begins with new weights at step 0, because a network changes its shape."""
+    is_own_course: bool = False
+    """Whether it is what the run has done since the origin: there is nothing to train, and its scores are known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +187,7 @@ class Prescribed(Event):
     evidence: str
     """In one sentence."""
     trials: tuple[Trial, ...]
-    """The first is no change, by another course of training's randomness."""
+    """The first is no change: another course of training's randomness, or the run's own."""
     left: tuple[Trial, ...] = ()
     """Further remedies, in the order to try."""
     by_hand: tuple[str, ...] = ()
@@ -201,6 +203,8 @@ class Prescribed(Event):
     """Of the whole run, by which budgets are measured."""
     score_before: float | None = None
     """Median of the last scores before it."""
+    is_doubt: bool = False
+    """Whether nothing was seen, and a setting that often does harm is tried without."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,13 +14,13 @@ goes on where it was.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from equipoise.advising import Adviser, Prescriber, adviser, as_named, look
-from equipoise.doctor.autopilot import Law, Wait, decide, go_on
+from equipoise.doctor.autopilot import FOR_A_DOUBT, GAIN, Law, Wait, decide, go_on, is_better_by, last_score
 from equipoise.doctor.interventions import ACT, Intervention, Past, before, past
 from equipoise.engine import checkpoint
 from equipoise.engine.choice import is_better, is_clearly_better
@@ -38,7 +38,18 @@ from equipoise.forking import (
     score_of,
     train_fork,
 )
-from equipoise.journal import Adopting, Event, Forked, GaveUp, Judged, Prescribed, Reviewed, Trial
+from equipoise.journal import (
+    Adopting,
+    Event,
+    Forked,
+    GaveUp,
+    Judged,
+    Measured,
+    Prescribed,
+    Reviewed,
+    Trial,
+    history,
+)
 from equipoise.recipe import Recipe
 from equipoise.record import Listener
 from equipoise.run import Where, begin, carry_out, resume
@@ -233,6 +244,8 @@ class Pilot:
         kept = keep_apart(self.run, one.before, what.origin, self.where)
         told = {event.name for event in self.run.read_journal().events if isinstance(event, Forked)}
         for trial in what.trials:
+            if trial.is_own_course:
+                continue
             if not train_fork(self.run, kept, trial, what.end, self.where):
                 return False
             if trial.name not in told:
@@ -246,10 +259,12 @@ class Pilot:
         return Forked(step=what.end, number=what.number, name=trial.name, score=score, fault=fault)
 
     def _judged(self, what: Prescribed) -> Judged:
-        ended = {trial.name: score_of(self.run, trial.name) for trial in what.trials}
+        trained = [trial for trial in what.trials if not trial.is_own_course]
+        ended = {trial.name: score_of(self.run, trial.name) for trial in trained}
         sound = {name: found for name, (found, fault) in ended.items() if not fault and math.isfinite(found.value)}
-        chosen, why = best_of(sound, what.trials[0].name)
-        steps = {trial.name: what.end - (0 if trial.anew else what.origin) for trial in what.trials}
+        beside_own = what.trials[0].is_own_course
+        chosen, why = self._beside_own_course(what, sound) if beside_own else best_of(sound, what.trials[0].name)
+        steps = {trial.name: what.end - (0 if trial.anew else what.origin) for trial in trained}
         return Judged(
             step=what.end,
             number=what.number,
@@ -258,6 +273,22 @@ class Pilot:
             why=why,
             lost_steps=sum(spent for name, spent in steps.items() if name != chosen),
         )
+
+    def _beside_own_course(self, what: Prescribed, sound: Mapping[str, Scored]) -> tuple[str, str]:
+        """The best fork, where it is plainly better than the run itself was up to the same step; else none."""
+        best = ""
+        for name in sound:
+            best = name if not best or is_better(sound[name], sound[best]) else best
+        if not best:
+            return "", "every fork broke off"
+        found = sound[best]
+        scores = [event for event in history(self.run.read_journal().events) if isinstance(event, Measured)]
+        own = last_score(scores, what.since if what.since is not None else what.origin, what.end)
+        if own is None or own.name != found.name:
+            return best, f"{found.name} {found.value:.4g}; the run itself was not scored up to there"
+        beside = f"{found.name} {found.value:.4g}; the run itself {own.value:.4g}"
+        least = FOR_A_DOUBT if what.is_doubt else GAIN
+        return (best, beside) if is_better_by(least, found.value, own.value, own.name) else ("", f"no better: {beside}")
 
     def _adopt(self, one: Intervention) -> None:
         assert one.judged is not None

@@ -138,7 +138,8 @@ def piloted(event: Event) -> Iterator[str]:
             yield f"step {event.step}: {event.evidence}"
             remedies = [" ".join(trial.edits) for trial in event.trials[1:]]
             if event.mode == "act":
-                yield f"autopilot {event.number}: from step {event.origin} no change, and {'; '.join(remedies)}"
+                beside = "beside what it did," if event.trials[0].is_own_course else "no change, and"
+                yield f"autopilot {event.number}: from step {event.origin} {beside} {'; '.join(remedies)}"
             elif remedies:
                 yield f"advice {event.number}: from step {event.origin} with {remedies[0]}: {event.trials[1].effect}"
                 yield f"to do that: equipoise apply RUN {event.number}"

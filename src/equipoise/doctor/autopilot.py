@@ -24,8 +24,12 @@ LAST_SCORES: Final = 3
 """Whose median stands for how good a run is: one lucky score is none."""
 LEAST_SHARE: Final = 0.5
 """Of the steps after which a remedy is due to show; a fork that is shorter tells nothing (guess)."""
+TRIED_AFTER: Final = 0.1
+"""Of a run's length, after which a setting under suspicion is tried without (guess: early, and no accident)."""
 PLAINLY: Final = 0.5
 """Of a score: a generator that is better by so much has learned something since (guess)."""
+FOR_A_DOUBT: Final = 0.2
+"""Of the run's own score: by so much a fork without a setting under suspicion must be better (guess)."""
 GAIN: Final = 0.05
 """Of the best score before: less is noise, as in `equipoise.doctor.quality`."""
 HIGHER_IS_BETTER: Final = frozenset({"psnr", "ssim"})
@@ -87,7 +91,7 @@ def decide(now: Now, past: Past, law: Law, admits: Admits) -> Decision:
         return Wait(f"prescription {past.current.prescribed.number} has not been reviewed yet")
     lasting = [found for found in now.examination.diagnoses if found.is_certain and _is_in(found, now.earlier)]
     if not lasting:
-        return Wait(now.examination.why)
+        return _on_suspicion(now, past, law, admits) or Wait(now.examination.why)
     if law.mode != "advise" and not now.is_over and still_improves(now.scores):
         return Wait("samples get better in spite of it")
     told = {one.symptom for one in past.advised}
@@ -167,6 +171,11 @@ def median_score(scores: Sequence[Measured]) -> float | None:
     return statistics.median(same[-LAST_SCORES:]) if same else None
 
 
+def last_score(scores: Sequence[Measured], after: int, until: int) -> Measured | None:
+    """The last one after a step and up to another."""
+    return next((score for score in reversed(scores) if after < score.step <= until), None)
+
+
 def still_improves(scores: Sequence[Measured]) -> bool:
     """Whether the median of the last scores is plainly better than any before them.
 
@@ -176,10 +185,10 @@ def still_improves(scores: Sequence[Measured]) -> bool:
     if len(same) <= LAST_SCORES:
         return False
     name, now, rest = scores[-1].name, statistics.median(same[-LAST_SCORES:]), same[:-LAST_SCORES]
-    return _is_better_by(GAIN, now, max(rest) if name in HIGHER_IS_BETTER else min(rest), name)
+    return is_better_by(GAIN, now, max(rest) if name in HIGHER_IS_BETTER else min(rest), name)
 
 
-def _is_better_by(share: float, score: float, other: float, name: str) -> bool:
+def is_better_by(share: float, score: float, other: float, name: str) -> bool:
     """By more than this share of the other, whose sign may be either."""
     least = share * abs(other)
     return score > other + least if name in HIGHER_IS_BETTER else score < other - least
@@ -242,7 +251,8 @@ def _budget_is_over(symptom: str, past: Past, law: Law) -> str:
 def _prescribed(now: Now, diagnosis: Diagnosis, cures: tuple[Trial, ...], past: Past, law: Law) -> Prescribed | GaveUp:
     origin = _origin(now, diagnosis)
     since = _raised_at(now, diagnosis, origin)
-    if _holds_a_rate(cures[0], diagnosis):
+    holds = _holds_a_rate(cures[0], diagnosis)
+    if holds:
         law = replace(law, candidates=1)  # what changed before it began is tried by itself: the rest only costs steps
     plan = _planned(cures, origin, since or origin, law, past)
     if plan is None and law.mode == "act":
@@ -255,7 +265,7 @@ def _prescribed(now: Now, diagnosis: Diagnosis, cures: tuple[Trial, ...], past: 
         mode=law.mode,
         symptom=diagnosis.symptom.key,
         evidence=_evidence(diagnosis),
-        trials=_numbered(number, trials),
+        trials=_numbered(number, trials, is_own_course=holds and (now.is_over or end <= now.step)),
         left=tuple(trial for trial in cures if trial not in trials),
         by_hand=tuple(remedy.words for remedy in diagnosis.remedies if not remedy.edits),
         origin=origin,
@@ -304,7 +314,7 @@ def _is_plainly_better(scores: Sequence[Measured], newest: int, before: int) -> 
     until = [score.value for score in same if score.step <= before] or [score.value for score in same[:1]]
     if not of_newest or not until:
         return False
-    return _is_better_by(PLAINLY, of_newest[-1], until[-1], same[-1].name)
+    return is_better_by(PLAINLY, of_newest[-1], until[-1], same[-1].name)
 
 
 def _look_again(trials: Iterable[Trial]) -> int:
@@ -339,9 +349,47 @@ def _review_at(end: int, look_again: int, law: Law) -> int:
     return min(due, last) if last > end else due
 
 
-def _numbered(number: int, trials: Iterable[Trial]) -> tuple[Trial, ...]:
-    """With no change first, and with names for folders."""
-    same = Trial("no-change", (str(Edit("course", value=number)),), "what another course of chance brings by itself")
+def _on_suspicion(now: Now, past: Past, law: Law, admits: Admits) -> Prescribed | None:
+    """Nothing is seen, and there are settings that often do harm: each is tried without, once, early, from the start.
+
+    What the run did itself stands beside them.  Forks are as long as the run is now, a tenth of its length or a few
+    scores, so that little is lost either way.
+    """
+    is_early_enough = now.step >= max(TRIED_AFTER * law.length_steps, LAST_SCORES * law.score_steps)
+    if law.mode != "act" or not is_early_enough or now.begin or past.interventions or past.gave_up:
+        return None
+    bearable = math.floor(law.extra * law.length_steps / now.step)
+    offered = [doubt for doubt in now.examination.doubts if doubt.remedy.edits and admits(doubt.remedy.edits)]
+    chosen = offered[: min(law.candidates, bearable)]
+    if not chosen:
+        return None
+    number = past.next_number
+    trials = tuple(_trial(doubt.remedy) for doubt in chosen)
+    return Prescribed(
+        step=now.step,
+        number=number,
+        mode=law.mode,
+        symptom=chosen[0].brings[0],
+        evidence=f"under suspicion, though nothing is seen: {'; '.join(doubt.said for doubt in chosen)}",
+        trials=_numbered(number, trials, is_own_course=True),
+        origin=0,
+        end=now.step,
+        review_at=_review_at(now.step, now.step, law),
+        length_steps=law.length_steps,
+        score_before=median_score(now.scores),
+        is_doubt=True,
+    )
+
+
+def _numbered(number: int, trials: Iterable[Trial], *, is_own_course: bool = False) -> tuple[Trial, ...]:
+    """With no change first, and with names for folders.
+
+    Where a rate was raised, another course of chance would be raised likewise: the run's own is as good, and costs
+    nothing.
+    """
+    another = Trial("no-change", (str(Edit("course", value=number)),), "what another course of chance brings by itself")
+    own = Trial("own-course", (), "what the run did without it", is_own_course=True)
+    same = own if is_own_course else another
     return tuple(
         replace(trial, name=f"{number:03d}-{place}-{trial.name}") for place, trial in enumerate((same, *trials))
     )

@@ -98,9 +98,13 @@ class Past:
 
     @property
     def failed(self) -> Intervention | None:
-        """The last one, if the run is back where it was, and nothing has been done about that yet."""
+        """The last one, if the run is back where it was, and nothing has been done about that yet.
+
+        Where a setting was only under suspicion nothing has to be done.
+        """
         last = self.interventions[-1] if self.interventions else None
-        return last if last is not None and last.has_failed and not self.gave_up else None
+        is_open = last is not None and last.has_failed and not last.prescribed.is_doubt and not self.gave_up
+        return last if is_open else None
 
     @property
     def standing(self) -> Intervention | None:
