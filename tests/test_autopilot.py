@@ -183,6 +183,9 @@ def test_of_settings_under_suspicion_no_more_are_tried_than_the_budget_bears() -
     assert isinstance(decide(seen, Past(), replace(LAW, mode="advise", extra=1.0), admits), Wait)
     assert isinstance(decide(replace(seen, begin=100), Past(), replace(LAW, extra=1.0), admits), Wait)
     assert isinstance(decide(seen, Past(), replace(LAW, extra=1.0), lambda edits: False), Wait)
+    raised = tuple(replace(doubt, since=300.0) for doubt in seen.examination.doubts)
+    on_the_way = replace(seen, examination=replace(seen.examination, doubts=raised))
+    assert isinstance(decide(on_the_way, Past(), replace(LAW, extra=1.0), admits), Wait), "a diagnosis will say when"
 
 
 def test_only_what_holds_the_rate_is_tried_by_itself() -> None:

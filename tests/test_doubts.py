@@ -90,6 +90,7 @@ def test_it_is_told_with_its_value_and_what_it_may_bring(name: str) -> None:
     (doubt,) = found.doubts
     assert doubt.said.startswith(said)
     assert doubt.brings[0] == brings
+    assert doubt.since == (400.0 if name == "a raised rate" else None)
 
 
 @pytest.mark.parametrize("name", DOUBTED)

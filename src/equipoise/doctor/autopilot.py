@@ -353,13 +353,14 @@ def _on_suspicion(now: Now, past: Past, law: Law, admits: Admits) -> Prescribed 
     """Nothing is seen, and there are settings that often do harm: each is tried without, once, early, from the start.
 
     What the run did itself stands beside them.  Forks are as long as the run is now, a tenth of its length or a few
-    scores, so that little is lost either way.
+    scores, so that little is lost either way.  What became so on the way is left to a diagnosis, which says when.
     """
     is_early_enough = now.step >= max(TRIED_AFTER * law.length_steps, LAST_SCORES * law.score_steps)
     if law.mode != "act" or not is_early_enough or now.begin or past.interventions or past.gave_up:
         return None
     bearable = math.floor(law.extra * law.length_steps / now.step)
-    offered = [doubt for doubt in now.examination.doubts if doubt.remedy.edits and admits(doubt.remedy.edits)]
+    doubts = [doubt for doubt in now.examination.doubts if doubt.since is None and doubt.remedy.edits]
+    offered = [doubt for doubt in doubts if admits(doubt.remedy.edits)]
     chosen = offered[: min(law.candidates, bearable)]
     if not chosen:
         return None

@@ -55,7 +55,7 @@ def doubts(trace: Trace) -> tuple[Doubt, ...]:
 def _raised(trace: Trace) -> Iterator[Doubt]:
     """Rates that were raised in the midst of the run, and are still as high."""
     for one in raised_still(trace):
-        yield Doubt(one.said, ("exploding", "oscillation"), hold(trace, [one]))
+        yield Doubt(one.said, ("exploding", "oscillation"), hold(trace, [one]), one.step)
 
 
 def _momentum(trace: Trace) -> Iterator[Doubt]:

@@ -125,6 +125,8 @@ class Doubt:
     brings: tuple[str, ...]
     """Symptoms by key that it may bring about, the likeliest first."""
     remedy: Remedy
+    since: float | None = None
+    """The step from which on it is so; None from the beginning."""
 
 
 Verdict = Literal["ill", "suspect", "healthy", "young", "unknown"]
