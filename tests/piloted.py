@@ -106,6 +106,10 @@ def doomed() -> Recipe:
     return recipe()
 
 
+def suspected() -> Recipe:
+    return recipe(steps=60)
+
+
 def doomed_on_the_way() -> Recipe:
     return raised()
 

@@ -12,13 +12,15 @@ import pytest
 import tiny
 from equipoise.cli import run_command
 from equipoise.doctor.examining import examine
+from equipoise.doctor.game import game_of
 from equipoise.doctor.symptom import Doubt
 from equipoise.doctor.symptoms import SYMPTOMS
 from equipoise.doctor.trace import Series, Trace
 from equipoise.edit import Edit
 from equipoise.recipe import edited
+from equipoise.recipes import NAMES, load
 from equipoise.run import train
-from equipoise.spec import Json
+from equipoise.spec import Json, flatten
 from traces import ROWS, faulty, rows, scores, well
 
 SETTINGS: dict[str, Json] = {
@@ -114,13 +116,46 @@ def test_few_latents_and_samples_are_of_pictures_alone() -> None:
 
 
 def test_nothing_is_told_where_pairs_say_what_to_make() -> None:
-    momentum = {"g_optim.beta1": 0.9}
+    momentum: dict[str, Json] = {"g_optim.beta1": 0.9}
+    pixels = {**momentum, "phases.main.terms.l1": "equipoise.terms.reconstruction.L1", "encoder": None}
+    assert doubts_of(of(pixels)) == (), "also before the first score, which tells psnr"
+    assert len(doubts_of(of({**pixels, "encoder": "equipoise.networks.vae_eru.VaeEncoder"}))) == 1
     assert doubts_of(of(momentum, psnr=scores(*[20.0] * 11))) == ()
     assert doubts_of(replace(of(momentum), game=None)) == ()
 
 
 def test_augmentation_takes_the_doubt_of_few_samples_away() -> None:
     assert doubts_of(of({"augment": "equipoise.augment.Chain"}, samples=100)) == ()
+
+
+def test_the_rate_that_is_in_use_is_lowered() -> None:
+    own = of({"phases.main.d_optim.lr": 0.009}, lr_d=rows(0.009, 0.0))
+    (doubt,) = doubts_of(own)
+    assert [str(edit) for edit in doubt.remedy.edits] == ["phases.main.d_optim.lr *= 0.1"]
+
+
+def test_several_that_one_change_undoes_are_told_once() -> None:
+    assert [doubt.said[:15] for doubt in doubts_of(of({"g_optim.beta1": 0.9, "d_optim.beta1": 0.9}))] == [
+        "g_optim.beta1 i"
+    ]
+
+
+def test_a_rhythm_that_changes_says_nothing_of_the_number_of_samples() -> None:
+    scheduled = of({"phases.main.d_updates": "equipoise.schedule.Piecewise"}, samples=960)
+    assert doubts_of(scheduled) == ()
+    assert doubts_of(replace(of({}, samples=960), begin=100)) == ()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_recipe_of_ours_is_under_suspicion(name: str) -> None:
+    settings = flatten(load(name))
+    phases = settings["phases"]
+    assert isinstance(phases, list)
+    for phase in map(str, phases):
+        game = game_of(settings, phase)
+        trace = replace(of({}), settings=settings, phase=phase, game=game[1] if game else None)
+        trace = trace.without(["contrast"]) if name in ("ring", "grid") else trace
+        assert doubts_of(trace) == ()
 
 
 def test_nothing_is_told_beside_a_bug() -> None:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ from equipoise.journal import (
 )
 from equipoise.losses import read as read_losses
 from equipoise.piloting import Pilot, best_of
+from equipoise.recipe import Recipe
 from equipoise.record import Listener
 from equipoise.run import Where, resume, start
 from same_run import assert_same_run
@@ -265,19 +267,21 @@ def test_a_rate_that_was_raised_is_held_at_no_cost_but_the_steps_since(
     assert run_command(["train", JUMPS, "--out", str(run), *CPU]) == 0
     first, judged, reviewed = one(run, Prescribed), one(run, Judged), one(run, Reviewed)
     assert isinstance(first, Prescribed) and isinstance(judged, Judged) and isinstance(reviewed, Reviewed)
-    assert first.trials[0].is_own_course and first.end <= first.step
+    assert first.trials[0].is_own_course and first.end == first.step
     assert (judged.chosen, judged.lost_steps) == (first.trials[1].name, 0)
+    assert set(judged.scores) == {trial.name for trial in first.trials}
     assert reviewed.kept
     assert RunFolder(run).read_recipe().g_optim.lr == piloted.SOUND
     finished = one(run, Finished)
     assert isinstance(finished, Finished) and finished.lost_steps == first.step - first.origin
-    assert not (run / "forks" / first.trials[0].name).exists()
     out = capsys.readouterr().out
     assert f"from step {first.origin} beside what it did, g_optim.lr = 0.001" in " ".join(out.split())
-    assert "the run itself" in out
+    of_own = next(event for event in all_of(run, Measured) if event.step == first.step)
+    assert isinstance(of_own, Measured)
+    assert judged.scores[first.trials[0].name] == pytest.approx(of_own.value), "the run as it was, scored alike"
 
 
-SUSPECTED = f"{piloted.__file__}:doomed"
+SUSPECTED = f"{piloted.__file__}:suspected"
 
 
 def test_a_setting_under_suspicion_is_tried_without_once_and_kept_if_that_is_plainly_better(
@@ -287,24 +291,26 @@ def test_a_setting_under_suspicion_is_tried_without_once_and_kept_if_that_is_pla
     monkeypatch.setattr(advising, "examine", piloted.doctor(bound=1.0))
     run = tmp_path / "run"
     assert run_command(["train", SUSPECTED, "--out", str(run), *CPU]) == 0
-    tried, judged, reviewed = one(run, Prescribed), one(run, Judged), one(run, Reviewed)
-    assert isinstance(tried, Prescribed) and isinstance(judged, Judged) and isinstance(reviewed, Reviewed)
+    tried, judged = one(run, Prescribed), one(run, Judged)
+    assert isinstance(tried, Prescribed) and isinstance(judged, Judged)
     assert (tried.is_doubt, tried.origin, tried.step, tried.end) == (True, 0, 15, 15)
     assert [trial.is_own_course for trial in tried.trials] == [True, False, False]
     assert judged.chosen == min(judged.scores, key=lambda name: judged.scores[name])
-    assert reviewed.kept
+    assert not all_of(run, Reviewed)
     assert RunFolder(run).read_recipe().g_optim.lr in (pytest.approx(0.1 * piloted.WILD), pytest.approx(0.004))
-    assert [event.step for event in history(read(run).events) if isinstance(event, Measured)] == [*range(5, 35, 5)]
+    assert [event.step for event in history(read(run).events) if isinstance(event, Measured)] == [*range(5, 65, 5)]
 
 
 def test_where_trying_without_it_brings_nothing_the_run_goes_on_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(advising, "examine", piloted.doctor(bound=1.0))
-    monkeypatch.setattr(piloting, "is_better_by", lambda *asked: False)
+    monkeypatch.setattr(piloting, "is_clearly_better", lambda *asked: False)
     run, alone = tmp_path / "run", tmp_path / "alone"
     assert run_command(["train", SUSPECTED, "--out", str(run), *CPU]) == 0
     assert run_command(["train", SUSPECTED, "--out", str(alone), "--autopilot", "off", *CPU]) == 0
+    judged = one(run, Judged)
+    assert isinstance(judged, Judged) and (judged.chosen, judged.lost_steps) == ("", 2 * 15)
     assert not any(all_of(run, kind) for kind in (GaveUp, Reviewed, Adopting))
     assert read_losses(run)["loss_d"] == read_losses(alone)["loss_d"]
 
@@ -313,14 +319,14 @@ def test_where_holding_it_is_no_better_the_other_remedies_are_tried(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(advising, "examine", piloted.doctor_of_jumps())
-    monkeypatch.setattr(piloting, "is_better_by", lambda *asked: False)
+    monkeypatch.setattr(piloting, "is_clearly_better", lambda *asked: False)
     run = tmp_path / "run"
     run_command(["train", JUMPS, "--out", str(run), *CPU])
     first, second = all_of(run, Prescribed)[:2]
     assert isinstance(first, Prescribed) and isinstance(second, Prescribed)
     judged = all_of(run, Judged)[0]
     assert isinstance(judged, Judged)
-    assert judged.chosen == "" and judged.why.startswith("no better")
+    assert judged.chosen == "" and judged.why.startswith("no remedy is better")
     assert judged.lost_steps == first.end - first.origin
     assert not second.trials[0].is_own_course
     assert [trial.edits for trial in second.trials[1:]] == [("phases.main.terms.r1.weight *= 1.1",)]
@@ -387,6 +393,27 @@ def test_a_crash_at_every_event_of_the_autopilot_leaves_no_trace(rescued: Path, 
     go_on_until_it_ends(run)
     assert_same_run(run, rescued)
     assert done(run) == done(rescued)
+
+
+@pytest.mark.parametrize("begins", [piloted.doomed_on_the_way, piloted.suspected])
+def test_a_crash_at_every_event_beside_its_own_course_leaves_no_trace(
+    begins: Callable[[], Recipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jumps = begins is piloted.doomed_on_the_way
+    monkeypatch.setattr(advising, "examine", piloted.doctor_of_jumps() if jumps else piloted.doctor(bound=1.0))
+    whole, run, where = tmp_path / "whole", tmp_path / "run", Where(device="cpu")
+    assert run_command(["train", JUMPS if jumps else SUSPECTED, "--out", str(whole), *CPU]) == 0
+    listeners = [crash_at(Prescribed, 1)]
+    with pytest.raises(Crash):
+        Pilot(RunFolder(run), where, listeners).fly(start(begins(), where, run, None, listeners))
+    for kind in (Forked, Forked, Judged, Adopting):
+        pilot = Pilot(RunFolder(run), where, [crash_at(kind, 1)])
+        with pytest.raises(Crash):
+            assert pilot.finish_first() is None
+            pilot.fly(resume(run, where=where, listeners=pilot.listeners))
+    go_on_until_it_ends(run)
+    assert_same_run(run, whole)
+    assert done(run) == done(whole)
 
 
 def test_crashes_at_random_writes_leave_no_trace(

@@ -23,6 +23,7 @@ from clinic.refusing import carry_to_the_start
 from clinic.rescued import Treated, outcome, plan_digest
 from clinic.rescuing import Job, carry_through, controls, faulty, jobs, planned, record_of, spoke
 from equipoise import advising
+from equipoise.doctor import autopilot
 from equipoise.doctor.symptom import Diagnosis, Doubt, Evidence, Examination, Remedy
 from equipoise.doctor.symptoms import SYMPTOMS
 from equipoise.doctor.trace import Trace
@@ -239,11 +240,15 @@ def test_of_a_setting_under_suspicion_arms_that_wait_for_certainty_do_nothing(
     miniature: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(advising, "examine", piloted.doctor(bound=1.0))
+    monkeypatch.setattr(autopilot, "TRIED_UNTIL", 1.0)
     first = as_read(carry_through(Job(miniature, "autopilot"), tmp_path, None))
     assert [one["doubt"] for one in first["interventions"]] == [True]
-    assert spoke(first, certain=False) and not spoke(first, certain=True)
+    assert not spoke(first)
     alone = as_read(carry_through(Job(miniature, "none"), tmp_path, None))
     assert as_read(carry_through(Job(miniature, "rollback"), tmp_path, None))["evaluations"] == alone["evaluations"]
+    drawn_at_random = as_read(carry_through(Job(miniature, "random"), tmp_path, None))
+    assert [one["doubt"] for one in drawn_at_random["interventions"]] == [True]
+    assert drawn_at_random["interventions"][0]["tried"] != first["interventions"][0]["tried"]
 
 
 def test_a_bug_is_told_before_the_first_step(miniature: Case, tmp_path: Path) -> None:

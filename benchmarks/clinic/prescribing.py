@@ -10,7 +10,7 @@ from typing import Final
 
 from equipoise.advising import Prescriber
 from equipoise.doctor import remedies
-from equipoise.doctor.symptom import Diagnosis, Examination, Remedy, Settings
+from equipoise.doctor.symptom import Diagnosis, Doubt, Examination, Remedy, Settings
 from equipoise.doctor.symptoms import SYMPTOMS
 from equipoise.doctor.trace import Trace
 
@@ -34,8 +34,7 @@ critic, 16 checkerboard, 19 stagnation."""
 def in_order(found: Examination, trace: Trace) -> Examination:
     """A `Prescriber`: the ordered list, whatever is diagnosed."""
     listed = [remedy(trace.settings) for remedy in ORDERED]
-    doubts = tuple(replace(doubt, remedy=listed[0]) for doubt in found.doubts)
-    return replace(_with(found, listed), doubts=doubts)
+    return replace(_with(found, listed), doubts=_doubted(found, listed))
 
 
 def drawn(seed: int) -> Prescriber:
@@ -50,8 +49,7 @@ def _drawn(seed: int, found: Examination, trace: Trace) -> Examination:
         source = random.Random(f"{seed} {one.symptom.key}")
         return _prescribed(one, source.sample(known, len(known)))
 
-    source = random.Random(f"{seed} doubts")
-    doubts = tuple(replace(doubt, remedy=source.choice(known)) for doubt in found.doubts)
+    doubts = _doubted(found, random.Random(f"{seed} doubts").sample(known, len(known)))
     return replace(found, diagnoses=tuple(map(in_a_drawn_order, found.diagnoses)), doubts=doubts)
 
 
@@ -63,6 +61,13 @@ def _each_once(found: Iterable[Remedy]) -> Iterator[Remedy]:
 
 def _with(found: Examination, prescribed: list[Remedy]) -> Examination:
     return replace(found, diagnoses=tuple(_prescribed(one, prescribed) for one in found.diagnoses))
+
+
+def _doubted(found: Examination, instead: Iterable[Remedy]) -> tuple[Doubt, ...]:
+    """Each setting under suspicion with a remedy of its own, where the doctor has one that settings make."""
+    curable = [doubt for doubt in found.doubts if doubt.remedy.edits]
+    remedies = (remedy for remedy in instead if remedy.edits)
+    return tuple(replace(doubt, remedy=remedy) for doubt, remedy in zip(curable, remedies, strict=False))
 
 
 def _prescribed(one: Diagnosis, instead: list[Remedy]) -> Diagnosis:

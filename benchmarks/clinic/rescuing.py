@@ -104,7 +104,8 @@ def record_of(job: Job, work: Path) -> Record | None:
     """What an earlier call has found; nothing where its recipe was another one."""
     path = folder_of(job, work) / RECORD
     found: Record = json.loads(path.read_text()) if path.exists() else {}
-    return found if found.get("recipe") == digest(job.case.recipe) else None
+    is_whole = all("doubt" in one for one in found.get("interventions", []))
+    return found if is_whole and found.get("recipe") == digest(job.case.recipe) else None
 
 
 def carry_through(job: Job, work: Path, shared: Path | None) -> Record:
@@ -113,8 +114,7 @@ def carry_through(job: Job, work: Path, shared: Path | None) -> Record:
     if found is not None:
         return found
     first = carry_through(replace(job, arm="autopilot"), work, shared) if job.arm != "autopilot" else None
-    waits_for_certainty = job.arm in CERTAIN
-    if first is not None and job.arm in WAITING and not spoke(first, certain=waits_for_certainty):
+    if first is not None and job.arm in WAITING and not _might_act(job.arm, first):
         record = carry_through(replace(job, arm="none"), work, shared) | {"arm": job.arm, "core_s": 0.0}
     else:
         record = _trained(job, first, work, shared)
@@ -126,10 +126,19 @@ def carry_through(job: Job, work: Path, shared: Path | None) -> Record:
     return record
 
 
-def spoke(autopilot: Record, *, certain: bool) -> bool:
-    """Whether the autopilot did something, or gave up; `certain`: other than to try a setting under suspicion."""
-    done = [one for one in autopilot["interventions"] if not (certain and one["doubt"])]
-    return bool(done) or autopilot["ended"] == GAVE_UP
+def spoke(autopilot: Record) -> bool:
+    """Whether the doctor was so certain of something that the autopilot did something, or gave up."""
+    certain = [one for one in autopilot["interventions"] if not one["doubt"]]
+    return bool(certain) or autopilot["ended"] == GAVE_UP
+
+
+def _might_act(arm: str, autopilot: Record) -> bool:
+    """Whether an arm that waits for the doctor may do anything.
+
+    Where the autopilot cured a run on suspicion nobody knows what the doctor would have said of it later.
+    """
+    tried = [one for one in autopilot["interventions"] if one["doubt"]]
+    return spoke(autopilot) or any(one["edits"] or arm not in CERTAIN for one in tried)
 
 
 def _trained(job: Job, first: Record | None, work: Path, shared: Path | None) -> Record:
@@ -166,7 +175,7 @@ def _trained(job: Job, first: Record | None, work: Path, shared: Path | None) ->
 
 
 def _arm(job: Job, first: Record | None) -> Arm:
-    is_oracle_alone = job.arm == "oracle" and first is not None and not spoke(first, certain=True)
+    is_oracle_alone = job.arm == "oracle" and first is not None and not spoke(first)
     return from_the_start if is_oracle_alone else ARMS[job.arm]
 
 

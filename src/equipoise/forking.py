@@ -4,6 +4,7 @@
 
     RUN/forks/001-before/          the run as it was at the checkpoint, to go back to
     RUN/forks/001-0-no-change/     trained for some hundred steps, by another course of chance
+    RUN/forks/001-0-own-course/    in its place: the run as it is now
     RUN/forks/001-1-d.lr-times-0.25/
 
 Whatever is made here is made anew, or gone on with, when it was cut short.
@@ -83,6 +84,16 @@ def keep_apart(run: RunFolder, name: str, origin: int, where: Where) -> RunFolde
             raise RequestError(f"{run.path} has no checkpoint of step {origin} any more")
         _begun(run, kept, entry, Trial(name, (), ""), Goal("steps", origin), where).close()
     return kept
+
+
+def keep_course(run: RunFolder, name: str, step: int, where: Where) -> None:
+    """The run as it is now, at a step, as a fork that has nothing left to train; a run that broke off has lost."""
+    if (fork_of(run, name).path / SCORE).exists():
+        return
+    if any(entry.step == step for entry in checkpoint.entries(run.checkpoints)):
+        keep_apart(run, name, step, where)
+    else:
+        _write_score(fork_of(run, name), Scored("", math.nan), "the run broke off")
 
 
 def train_fork(run: RunFolder, kept: RunFolder, trial: Trial, end: int, where: Where) -> bool:

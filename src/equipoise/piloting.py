@@ -2,10 +2,10 @@
 
 ::
 
-    train until a score at which the doctor is certain
-        keep the run apart as it was at the last good checkpoint
-        train forks of it: no change, and some remedies, one change each
-        the best goes on; at its time it is reviewed, and kept or taken back
+    train until a score at which the doctor is certain, or has settings under suspicion
+        keep the run apart as it was at the last good checkpoint, or at its start
+        train forks of it: no change, or what it did itself, and some remedies, one change each
+        the best goes on; a cure is reviewed at its time, and kept or taken back
 
 What to do next is read from the journal at every turn, and nothing is kept in memory: so a run that is killed anywhere
 goes on where it was.
@@ -14,13 +14,13 @@ goes on where it was.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from equipoise.advising import Adviser, Prescriber, adviser, as_named, look
-from equipoise.doctor.autopilot import FOR_A_DOUBT, GAIN, Law, Wait, decide, go_on, is_better_by, last_score
+from equipoise.doctor.autopilot import Law, Wait, decide, go_on
 from equipoise.doctor.interventions import ACT, Intervention, Past, before, past
 from equipoise.engine import checkpoint
 from equipoise.engine.choice import is_better, is_clearly_better
@@ -34,6 +34,7 @@ from equipoise.forking import (
     clear,
     fork_of,
     keep_apart,
+    keep_course,
     refuse_missing_data,
     score_of,
     train_fork,
@@ -44,11 +45,9 @@ from equipoise.journal import (
     Forked,
     GaveUp,
     Judged,
-    Measured,
     Prescribed,
     Reviewed,
     Trial,
-    history,
 )
 from equipoise.recipe import Recipe
 from equipoise.record import Listener
@@ -245,8 +244,8 @@ class Pilot:
         told = {event.name for event in self.run.read_journal().events if isinstance(event, Forked)}
         for trial in what.trials:
             if trial.is_own_course:
-                continue
-            if not train_fork(self.run, kept, trial, what.end, self.where):
+                keep_course(self.run, trial.name, what.step, self.where)
+            if not train_fork(self.run, kept, trial, what.step if trial.is_own_course else what.end, self.where):
                 return False
             if trial.name not in told:
                 self._tell(self._forked(what, trial))
@@ -259,36 +258,20 @@ class Pilot:
         return Forked(step=what.end, number=what.number, name=trial.name, score=score, fault=fault)
 
     def _judged(self, what: Prescribed) -> Judged:
-        trained = [trial for trial in what.trials if not trial.is_own_course]
-        ended = {trial.name: score_of(self.run, trial.name) for trial in trained}
+        control = what.trials[0]
+        ended = {trial.name: score_of(self.run, trial.name) for trial in what.trials}
         sound = {name: found for name, (found, fault) in ended.items() if not fault and math.isfinite(found.value)}
-        beside_own = what.trials[0].is_own_course
-        chosen, why = self._beside_own_course(what, sound) if beside_own else best_of(sound, what.trials[0].name)
+        chosen, why = best_of(sound, control.name)
+        trained = [trial for trial in what.trials if not trial.is_own_course]
         steps = {trial.name: what.end - (0 if trial.anew else what.origin) for trial in trained}
         return Judged(
             step=what.end,
             number=what.number,
             scores={name: found.value for name, found in sound.items()},
-            chosen=chosen,
+            chosen="" if control.is_own_course and chosen == control.name else chosen,
             why=why,
             lost_steps=sum(spent for name, spent in steps.items() if name != chosen),
         )
-
-    def _beside_own_course(self, what: Prescribed, sound: Mapping[str, Scored]) -> tuple[str, str]:
-        """The best fork, where it is plainly better than the run itself was up to the same step; else none."""
-        best = ""
-        for name in sound:
-            best = name if not best or is_better(sound[name], sound[best]) else best
-        if not best:
-            return "", "every fork broke off"
-        found = sound[best]
-        scores = [event for event in history(self.run.read_journal().events) if isinstance(event, Measured)]
-        own = last_score(scores, what.since if what.since is not None else what.origin, what.end)
-        if own is None or own.name != found.name:
-            return best, f"{found.name} {found.value:.4g}; the run itself was not scored up to there"
-        beside = f"{found.name} {found.value:.4g}; the run itself {own.value:.4g}"
-        least = FOR_A_DOUBT if what.is_doubt else GAIN
-        return (best, beside) if is_better_by(least, found.value, own.value, own.name) else ("", f"no better: {beside}")
 
     def _adopt(self, one: Intervention) -> None:
         assert one.judged is not None

@@ -1,8 +1,9 @@
 """What to do about a sick run: decided by numbers and by laws, and by nothing that differs from one machine to another.
 
 The laws: bugs of data, plumbing and measures block everything.  Only a certain diagnosis is acted upon, and only one
-that lasts.  One change at a time.  After an intervention nothing is done before it has been reviewed, and what brought
-nothing is never tried again.  Budgets: interventions for one symptom, in all, and steps of forks that lose.
+that lasts; where none is, settings under suspicion are tried without, once.  One change at a time.  After an
+intervention against a symptom nothing is done before it has been reviewed, and what brought nothing is never tried
+again.  Budgets: interventions for one symptom, in all, and steps of forks that lose.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ LEAST_SHARE: Final = 0.5
 """Of the steps after which a remedy is due to show; a fork that is shorter tells nothing (guess)."""
 TRIED_AFTER: Final = 0.1
 """Of a run's length, after which a setting under suspicion is tried without (guess: early, and no accident)."""
+TRIED_UNTIL: Final = 0.25
+"""Of its length: later too much would have to be done again (guess)."""
 PLAINLY: Final = 0.5
 """Of a score: a generator that is better by so much has learned something since (guess)."""
-FOR_A_DOUBT: Final = 0.2
-"""Of the run's own score: by so much a fork without a setting under suspicion must be better (guess)."""
 GAIN: Final = 0.05
 """Of the best score before: less is noise, as in `equipoise.doctor.quality`."""
 HIGHER_IS_BETTER: Final = frozenset({"psnr", "ssim"})
@@ -91,7 +92,9 @@ def decide(now: Now, past: Past, law: Law, admits: Admits) -> Decision:
         return Wait(f"prescription {past.current.prescribed.number} has not been reviewed yet")
     lasting = [found for found in now.examination.diagnoses if found.is_certain and _is_in(found, now.earlier)]
     if not lasting:
-        return _on_suspicion(now, past, law, admits) or Wait(now.examination.why)
+        is_seen = now.is_over or any(found.is_certain for found in now.examination.diagnoses)
+        tried = None if is_seen else _on_suspicion(now, past, law, admits)
+        return tried or Wait(now.examination.why)
     if law.mode != "advise" and not now.is_over and still_improves(now.scores):
         return Wait("samples get better in spite of it")
     told = {one.symptom for one in past.advised}
@@ -171,11 +174,6 @@ def median_score(scores: Sequence[Measured]) -> float | None:
     return statistics.median(same[-LAST_SCORES:]) if same else None
 
 
-def last_score(scores: Sequence[Measured], after: int, until: int) -> Measured | None:
-    """The last one after a step and up to another."""
-    return next((score for score in reversed(scores) if after < score.step <= until), None)
-
-
 def still_improves(scores: Sequence[Measured]) -> bool:
     """Whether the median of the last scores is plainly better than any before them.
 
@@ -185,10 +183,10 @@ def still_improves(scores: Sequence[Measured]) -> bool:
     if len(same) <= LAST_SCORES:
         return False
     name, now, rest = scores[-1].name, statistics.median(same[-LAST_SCORES:]), same[:-LAST_SCORES]
-    return is_better_by(GAIN, now, max(rest) if name in HIGHER_IS_BETTER else min(rest), name)
+    return _is_better_by(GAIN, now, max(rest) if name in HIGHER_IS_BETTER else min(rest), name)
 
 
-def is_better_by(share: float, score: float, other: float, name: str) -> bool:
+def _is_better_by(share: float, score: float, other: float, name: str) -> bool:
     """By more than this share of the other, whose sign may be either."""
     least = share * abs(other)
     return score > other + least if name in HIGHER_IS_BETTER else score < other - least
@@ -240,7 +238,7 @@ def _short(value: Json) -> str:
 
 def _budget_is_over(symptom: str, past: Past, law: Law) -> str:
     """Which one is; empty where none is."""
-    done = sum(not one.is_abandoned for one in past.interventions)
+    done = sum(not one.is_abandoned for one in past.cures)
     if past.count(symptom) >= law.of_a_kind:
         return f"{past.count(symptom)} interventions against {symptom} brought nothing that lasts"
     if done >= law.in_all:
@@ -251,10 +249,11 @@ def _budget_is_over(symptom: str, past: Past, law: Law) -> str:
 def _prescribed(now: Now, diagnosis: Diagnosis, cures: tuple[Trial, ...], past: Past, law: Law) -> Prescribed | GaveUp:
     origin = _origin(now, diagnosis)
     since = _raised_at(now, diagnosis, origin)
-    holds = _holds_a_rate(cures[0], diagnosis)
-    if holds:
+    own = None
+    if _holds_a_rate(cures[0], diagnosis):
         law = replace(law, candidates=1)  # what changed before it began is tried by itself: the rest only costs steps
-    plan = _planned(cures, origin, since or origin, law, past)
+        own = _end_beside_own_course(now, cures[0], origin, since or origin, law, past)
+    plan = (cures[:1], own) if own is not None else _planned(cures, origin, since or origin, law, past)
     if plan is None and law.mode == "act":
         return _gave_up(now.step, diagnosis, _NO_STEPS)
     trials, end = plan if plan is not None else (cures[: law.candidates], (since or origin) + _look_again(cures))
@@ -265,7 +264,7 @@ def _prescribed(now: Now, diagnosis: Diagnosis, cures: tuple[Trial, ...], past: 
         mode=law.mode,
         symptom=diagnosis.symptom.key,
         evidence=_evidence(diagnosis),
-        trials=_numbered(number, trials, is_own_course=holds and (now.is_over or end <= now.step)),
+        trials=_numbered(number, trials, is_own_course=own is not None),
         left=tuple(trial for trial in cures if trial not in trials),
         by_hand=tuple(remedy.words for remedy in diagnosis.remedies if not remedy.edits),
         origin=origin,
@@ -275,6 +274,18 @@ def _prescribed(now: Now, diagnosis: Diagnosis, cures: tuple[Trial, ...], past: 
         length_steps=law.length_steps,
         score_before=median_score(now.scores),
     )
+
+
+def _end_beside_own_course(now: Now, cure: Trial, origin: int, since: int, law: Law, past: Past) -> int | None:
+    """Where a fork ends that holds a rate, beside what the run has done without; None where there is no such fork.
+
+    Another course of chance would be raised likewise, and tell nothing new.  The fork goes as far as the run has come,
+    or as the budget bears; of a run that broke off, until the remedy is due to show.  It has to be long enough for it.
+    """
+    due = min(law.horizon or cure.look_again, math.floor(law.length_steps) - since)
+    bearable = origin + math.floor(law.extra * law.length_steps) - past.fork_steps
+    end = min(since + due if now.is_over else now.step, bearable)
+    return end if law.mode == "act" and end >= max(origin + 1, since + LEAST_SHARE * due) else None
 
 
 _NO_STEPS: Final = "the steps that forks may cost are used up"
@@ -314,7 +325,7 @@ def _is_plainly_better(scores: Sequence[Measured], newest: int, before: int) -> 
     until = [score.value for score in same if score.step <= before] or [score.value for score in same[:1]]
     if not of_newest or not until:
         return False
-    return is_better_by(PLAINLY, of_newest[-1], until[-1], same[-1].name)
+    return _is_better_by(PLAINLY, of_newest[-1], until[-1], same[-1].name)
 
 
 def _look_again(trials: Iterable[Trial]) -> int:
@@ -352,16 +363,17 @@ def _review_at(end: int, look_again: int, law: Law) -> int:
 def _on_suspicion(now: Now, past: Past, law: Law, admits: Admits) -> Prescribed | None:
     """Nothing is seen, and there are settings that often do harm: each is tried without, once, early, from the start.
 
-    What the run did itself stands beside them.  Forks are as long as the run is now, a tenth of its length or a few
-    scores, so that little is lost either way.  What became so on the way is left to a diagnosis, which says when.
+    What the run did itself stands beside them.  Forks are as long as the run is now, a tenth of its length and a few
+    scores, and together cost no more than cures may, which have a budget of their own.  What became so on the way is
+    left to a diagnosis, which says when.
     """
-    is_early_enough = now.step >= max(TRIED_AFTER * law.length_steps, LAST_SCORES * law.score_steps)
-    if law.mode != "act" or not is_early_enough or now.begin or past.interventions or past.gave_up:
+    is_old_enough = now.step >= max(TRIED_AFTER * law.length_steps, LAST_SCORES * law.score_steps)
+    is_early = now.step <= TRIED_UNTIL * law.length_steps
+    if law.mode != "act" or not (is_old_enough and is_early) or now.begin or past.interventions or past.gave_up:
         return None
     bearable = math.floor(law.extra * law.length_steps / now.step)
     doubts = [doubt for doubt in now.examination.doubts if doubt.since is None and doubt.remedy.edits]
-    offered = [doubt for doubt in doubts if admits(doubt.remedy.edits)]
-    chosen = offered[: min(law.candidates, bearable)]
+    chosen = [doubt for doubt in doubts if admits(doubt.remedy.edits)][: min(law.candidates, bearable)]
     if not chosen:
         return None
     number = past.next_number
@@ -375,7 +387,7 @@ def _on_suspicion(now: Now, past: Past, law: Law, admits: Admits) -> Prescribed 
         trials=_numbered(number, trials, is_own_course=True),
         origin=0,
         end=now.step,
-        review_at=_review_at(now.step, now.step, law),
+        review_at=now.step,
         length_steps=law.length_steps,
         score_before=median_score(now.scores),
         is_doubt=True,

@@ -21,6 +21,7 @@ from equipoise.doctor.suspects import (
     less_apart,
     raised_still,
     rates_far_apart,
+    slower,
 )
 from equipoise.doctor.symptom import Doubt
 from equipoise.doctor.trace import Trace
@@ -41,15 +42,35 @@ FEW_SAMPLES: Final = 1000
 """That the critic sees as they are: on 200 scenes a DCGAN reached a recall of 0.26, augmented 0.49 (LAB.md)."""
 FEWEST_IN_A_BATCH: Final = 4
 """A hinge over one or two samples is 0 as soon as they are apart; so is what samples of a batch differ by."""
+USUAL_BATCH: Final = 16
+CALMER: Final = 0.1
+"""Times a rate that is too high."""
+PAIRED: Final = ("reconstruction.", "perceptual.")
+"""Terms that compare a fake with the sample that it should be."""
 OF_PICTURES: Final = "contrast"
 """A measure that points do not have."""
 
 
 def doubts(trace: Trace) -> tuple[Doubt, ...]:
-    """Of a run in whose phase a game is played, and in which nothing tells the generator what to make."""
-    if trace.game is None or trace.get("psnr") is not None:
+    """Of a run in whose phase a game is played, and in which nothing tells the generator what to make.
+
+    Of several that one change would undo, the first.
+    """
+    if trace.game is None or _is_told(trace):
         return ()
-    return tuple(doubt for ask in ASKED for doubt in ask(trace))
+    found: list[Doubt] = []
+    for ask in ASKED:
+        for doubt in ask(trace):
+            if not doubt.remedy.edits or all(doubt.remedy.edits != one.remedy.edits for one in found):
+                found.append(doubt)
+    return tuple(found)
+
+
+def _is_told(trace: Trace) -> bool:
+    """Whether pairs say what to make; where there is an encoder they say what to rebuild, and the game is a game."""
+    in_phase = f"phases.{trace.phase}."
+    paired = any(path.startswith(in_phase) for path in terms_of(trace.settings, *PAIRED))
+    return trace.get("psnr") is not None or (paired and trace.settings.get("encoder") is None)
 
 
 def _raised(trace: Trace) -> Iterator[Doubt]:
@@ -85,8 +106,7 @@ def _high_rates(trace: Trace) -> Iterator[Doubt]:
             continue
         said = f"{whose} rate is {rates.values[-1]:.3g}; {USUAL_RATES} are usual"
         wins = "critic-wins" if network == "d" else "generator-wins"
-        slower = remedies.slower_critic if network == "d" else remedies.slower_generator
-        yield Doubt(said, (wins, "oscillation"), slower(trace.settings, 0.1))
+        yield Doubt(said, (wins, "oscillation"), slower(trace, network, CALMER))
 
 
 def _heavy_penalty(trace: Trace) -> Iterator[Doubt]:
@@ -95,7 +115,9 @@ def _heavy_penalty(trace: Trace) -> Iterator[Doubt]:
         weight = trace.settings.get(f"{path}.weight")
         if isinstance(weight, int | float) and weight >= HEAVIEST_GP:
             said = f"{path}.weight is {weight:g}; {USUAL_GP:g} is usual, and the critic may learn little else"
-            yield Doubt(said, ("critic-blind", "dead-critic"), remedies.less_bound(trace.settings))
+            usual = put(trace.settings, f"{path}.weight", USUAL_GP)
+            remedy = replace(remedies.less_bound(trace.settings), words=f"a weight of {USUAL_GP:g}", edits=usual)
+            yield Doubt(said, ("critic-blind", "dead-critic"), remedy)
 
 
 def _few_latents(trace: Trace) -> Iterator[Doubt]:
@@ -108,16 +130,16 @@ def _few_latents(trace: Trace) -> Iterator[Doubt]:
 
 
 def _few_samples(trace: Trace) -> Iterator[Doubt]:
-    """Of pictures that the critic sees as they are."""
-    settings = trace.settings
-    if trace.steps_an_epoch is None or trace.batch is None or settings.get("augment", "unknown") is not None:
+    """Of pictures that the critic sees as they are, in a run's first phase, where each step takes as many batches."""
+    updates = trace.settings.get(f"phases.{trace.phase}.d_updates", 1)
+    is_plain = trace.settings.get("augment", "unknown") is None and isinstance(updates, int | float)
+    if trace.steps_an_epoch is None or trace.batch is None or not is_plain or trace.begin:
         return
-    updates = settings.get(f"phases.{trace.phase}.d_updates")
-    batches = max(1.0, updates) if isinstance(updates, int | float) else 1.0
-    samples = trace.steps_an_epoch * trace.batch * batches
+    assert isinstance(updates, int | float)
+    samples = trace.steps_an_epoch * trace.batch * max(1.0, updates)
     if samples < FEW_SAMPLES and OF_PICTURES in trace.signals:
         said = f"there are about {samples:.0f} samples, and the critic sees them as they are"
-        yield Doubt(said, ("overfitting", "memorisation"), remedies.adapt_augmentation(settings))
+        yield Doubt(said, ("overfitting", "memorisation"), remedies.adapt_augmentation(trace.settings))
 
 
 def _unbounded(trace: Trace) -> Iterator[Doubt]:
@@ -134,7 +156,7 @@ def _unbounded(trace: Trace) -> Iterator[Doubt]:
 def _small_batch(trace: Trace) -> Iterator[Doubt]:
     if trace.batch is not None and trace.batch < FEWEST_IN_A_BATCH and trace.settings:
         said = f"batch is {trace.batch}; so few samples say next to nothing of a distribution"
-        yield Doubt(said, ("oscillation",), remedies.larger_batch(trace.settings, 16 / trace.batch))
+        yield Doubt(said, ("oscillation",), remedies.larger_batch(trace.settings, USUAL_BATCH / trace.batch))
 
 
 ASKED: Final[tuple[Callable[[Trace], Iterator[Doubt]], ...]] = (

@@ -47,6 +47,8 @@ class Intervention:
             return "trial"
         if self.judged.chosen not in self.adopted:
             return "adopt"
+        if self.prescribed.is_doubt:
+            return "done"  # as long as the run itself had been, so it has proven itself
         if self.reviewed is None:
             return "review"
         return "done" if self.reviewed.kept or self.before in self.adopted else "revert"
@@ -75,14 +77,14 @@ class Intervention:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """All of them, and what was only advised."""
+    """All of them, and what was only advised.  Settings under suspicion have a budget of their own, and bar no cure."""
 
     interventions: tuple[Intervention, ...] = ()
     advised: tuple[Prescribed, ...] = ()
     gave_up: bool = False
     """Whether the last thing that was done was to give up."""
     fork_steps: int = 0
-    """Of forks that were not adopted."""
+    """Of forks that were not adopted, cures alone."""
     lost_steps: int = 0
     """Of those and of courses that were left."""
 
@@ -115,10 +117,15 @@ class Past:
     @property
     def tried(self) -> frozenset[tuple[str, ...]]:
         """Edits that brought nothing."""
-        return frozenset(trial.edits for one in self.interventions for trial in one.lost)
+        return frozenset(trial.edits for one in self.cures for trial in one.lost)
+
+    @property
+    def cures(self) -> tuple[Intervention, ...]:
+        """Those against something that was seen."""
+        return tuple(one for one in self.interventions if not one.prescribed.is_doubt)
 
     def count(self, symptom: str) -> int:
-        return Counter(one.prescribed.symptom for one in self.interventions if not one.is_abandoned)[symptom]
+        return Counter(one.prescribed.symptom for one in self.cures if not one.is_abandoned)[symptom]
 
 
 def before(number: int) -> str:
@@ -145,9 +152,8 @@ def _after(found: Past, event: Event) -> Past:
     *others, last = found.interventions
     if isinstance(event, Judged):
         last = replace(last, judged=event)
-        found = replace(
-            found, fork_steps=found.fork_steps + event.lost_steps, lost_steps=found.lost_steps + event.lost_steps
-        )
+        of_cures = 0 if last.prescribed.is_doubt else event.lost_steps
+        found = replace(found, fork_steps=found.fork_steps + of_cures, lost_steps=found.lost_steps + event.lost_steps)
     elif isinstance(event, Adopted):
         last = replace(last, adopted=(*last.adopted, event.name))
         found = replace(found, lost_steps=found.lost_steps + event.lost_steps)

@@ -1,6 +1,6 @@
 """What a symptom cannot see by itself: a rate that was raised just before it began, settings that unsettle a game.
 
-They are no symptoms; `equipoise.doctor.doubts` tells of them where nothing is seen, and before the first step
+They are no symptoms; `equipoise.doctor.doubts` tells of them beside what is seen, and before the first step
 `equipoise.doctor.lint` does.
 """
 
@@ -96,6 +96,15 @@ def hold(trace: Trace, raises: Sequence[Raise]) -> Remedy:
     """At what they were before."""
     held = {_rate_path(trace, one.network): one.before for one in raises}
     return remedies.hold_the_rate(trace.settings, held)
+
+
+def slower(trace: Trace, network: str, factor: float) -> Remedy:
+    """The rate that is in use, times a factor."""
+    return Remedy(
+        f"{NETWORKS[network]} rate times {factor:g}",
+        "both networks have the time to answer each other",
+        edits=scaled(trace.settings, _rate_path(trace, network), factor),
+    )
 
 
 def less_apart(trace: Trace, rates: Mapping[str, float]) -> Remedy:

@@ -16,6 +16,8 @@ from equipoise.spec import flatten
 
 WIDEST_WEIGHTS = 1000.0
 """Between the weights of two terms of the generator: the lighter one does nothing (notes, public logs)."""
+USUAL_RATE = 1e-3
+"""In place of one that is too high; the recipes of ours have up to that."""
 START = Progress(0, 0, 0.0)
 
 
@@ -65,8 +67,8 @@ def high_rates(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Findi
                     f"phase {name}: {network}.lr is {rate:g}",
                     "warning",
                     (f"{USUAL_RATES} are usual for Adam in a game",),
-                    f"--set {path}*={HIGHEST_RATE / rate / 5:.2g}",
-                    (Edit(path, "scale", HIGHEST_RATE / rate / 5),),
+                    f"--set {path}={USUAL_RATE:g}",
+                    (Edit(path, value=USUAL_RATE),),
                 )
 
 
