@@ -89,10 +89,11 @@ def prescribed(*trials: Trial) -> Prescribed:
 
 def test_forks_and_courses_that_were_left_are_counted() -> None:
     spending = Spending(200)
-    here, anew = Trial("here", (), ""), Trial("anew", (), "", anew=True)
-    for event in (resumed(0), tick(10), tick(20), tick(30), prescribed(here, anew)):
+    here, anew, own = Trial("here", (), ""), Trial("anew", (), "", anew=True), Trial("own", (), "", is_own_course=True)
+    for event in (resumed(0), tick(10), tick(20), tick(30), prescribed(own, here, anew)):
         spending(event)
-    assert spending.spent == 30
+    spending(Forked(step=50, number=1, name="own", score=1.0))
+    assert spending.spent == 30, "the run itself is counted already"
     spending(Forked(step=50, number=1, name="here", score=1.0))
     assert spending.spent == 60, "from the origin to the end"
     spending(Forked(step=50, number=1, name="anew", score=1.0))

@@ -44,9 +44,12 @@ class Spending:
             self.spent += event.step - self._begin(event)
 
     def _begin(self, event: Forked) -> int:
-        """The step at which a fork began."""
+        """The step at which a fork began; the run itself, in place of one, has been counted already."""
         what = self._prescribed[event.number]
-        return 0 if any(trial.anew for trial in what.trials if trial.name == event.name) else what.origin
+        trial = next(one for one in what.trials if one.name == event.name)
+        if trial.is_own_course:
+            return event.step
+        return 0 if trial.anew else what.origin
 
     def narrow(self, session: Session) -> None:
         """Let a session end where nothing is left to spend."""

@@ -244,7 +244,8 @@ class Autopilot(Part):
     """What is done when the doctor is certain that a run is ill (docs/autopilot.md).
 
     ``advise`` writes down and says what it would try, and touches nothing.  ``act`` goes back to the last good
-    checkpoint, tries remedies one at a time in forks of the run, beside no change, and goes on with the best.
+    checkpoint, tries remedies one at a time in forks of the run, beside no change, and goes on with the best.  Where
+    nothing is certain it tries once, early, to do without settings that often do harm.
     """
 
     mode: Literal["off", "advise", "act"] = "advise"
