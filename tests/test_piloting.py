@@ -42,11 +42,12 @@ from equipoise.journal import (
     Prescribed,
     Reviewed,
     Tick,
+    Trial,
     history,
     read,
 )
 from equipoise.losses import read as read_losses
-from equipoise.piloting import Pilot, best_of
+from equipoise.piloting import Pilot, best_of, unless_worse
 from equipoise.recipe import Recipe
 from equipoise.record import Listener
 from equipoise.run import Where, resume, start
@@ -315,21 +316,34 @@ def test_where_trying_without_it_brings_nothing_the_run_goes_on_as_it_was(
     assert read_losses(run)["loss_d"] == read_losses(alone)["loss_d"]
 
 
-def test_where_holding_it_is_no_better_the_other_remedies_are_tried(
+def test_where_holding_it_is_plainly_worse_the_other_remedies_are_tried(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(advising, "examine", piloted.doctor_of_jumps())
-    monkeypatch.setattr(piloting, "is_clearly_better", lambda *asked: False)
+    monkeypatch.setattr(piloting, "is_clearly_better", lambda *asked: True)
     run = tmp_path / "run"
     run_command(["train", JUMPS, "--out", str(run), *CPU])
     first, second = all_of(run, Prescribed)[:2]
     assert isinstance(first, Prescribed) and isinstance(second, Prescribed)
     judged = all_of(run, Judged)[0]
     assert isinstance(judged, Judged)
-    assert judged.chosen == "" and judged.why.startswith("no remedy is better")
+    assert judged.chosen == "" and "the run itself" in judged.why
     assert judged.lost_steps == first.end - first.origin
     assert not second.trials[0].is_own_course
     assert [trial.edits for trial in second.trials[1:]] == [("phases.main.terms.r1.weight *= 1.1",)]
+
+
+def test_a_held_rate_goes_on_unless_the_run_itself_is_plainly_better() -> None:
+    own, cure = Trial("own", (), "", is_own_course=True), Trial("cure", ("a = 1",), "")
+
+    def chosen(**sound: Scored) -> str:
+        return unless_worse(sound, own, cure)[0]
+
+    assert chosen(own=scored(0.5), cure=scored(0.4)) == "cure"
+    assert chosen(own=scored(0.97), cure=scored(0.99, spread=-0.1)) == "cure", "within the noise"
+    assert chosen(own=scored(0.4), cure=scored(1.5)) == "own"
+    assert chosen(cure=scored(1.5)) == "cure", "the run broke off"
+    assert chosen(own=scored(0.4)) == "", "the fork did"
 
 
 def test_a_run_that_breaks_off_is_repaired_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

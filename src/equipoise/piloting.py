@@ -261,7 +261,8 @@ class Pilot:
         control = what.trials[0]
         ended = {trial.name: score_of(self.run, trial.name) for trial in what.trials}
         sound = {name: found for name, (found, fault) in ended.items() if not fault and math.isfinite(found.value)}
-        chosen, why = best_of(sound, control.name)
+        is_cure = control.is_own_course and not what.is_doubt
+        chosen, why = unless_worse(sound, *what.trials) if is_cure else best_of(sound, control.name)
         trained = [trial for trial in what.trials if not trial.is_own_course]
         steps = {trial.name: what.end - (0 if trial.anew else what.origin) for trial in trained}
         return Judged(
@@ -295,6 +296,19 @@ class Pilot:
     def _announce(self, event: Event) -> None:
         for listener in self.listeners:
             listener(event)
+
+
+def unless_worse(sound: dict[str, Scored], own: Trial, cure: Trial) -> tuple[str, str]:
+    """The one fork with a cure, unless the run itself is plainly better: that it swings must not save it.
+
+    What was changed before the symptom is known, and changed back; the review says whether that was it.
+    """
+    if cure.name not in sound:
+        return "", "the fork broke off"
+    if own.name not in sound:
+        return cure.name, f"{sound[cure.name].name} {sound[cure.name].value:.4g}; the run itself broke off"
+    why = f"{sound[cure.name].name} {sound[cure.name].value:.4g}; the run itself {sound[own.name].value:.4g}"
+    return (own.name, why) if is_clearly_better(sound[own.name], sound[cure.name]) else (cure.name, why)
 
 
 def best_of(sound: dict[str, Scored], control: str) -> tuple[str, str]:
