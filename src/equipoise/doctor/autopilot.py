@@ -9,17 +9,16 @@ again.  Budgets: interventions for one symptom, in all, and steps of forks that 
 from __future__ import annotations
 
 import math
-import re
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from equipoise.doctor.interventions import Intervention, Past
-from equipoise.doctor.symptom import Diagnosis, Examination, Remedy
+from equipoise.doctor.symptom import Diagnosis, Examination
+from equipoise.doctor.trying import as_typed, numbered, trial_of
 from equipoise.edit import Edit
 from equipoise.journal import GaveUp, Measured, Prescribed, Reviewed, Trial
-from equipoise.spec import TAG, Json
 
 LAST_SCORES: Final = 3
 """Whose median stands for how good a run is: one lucky score is none."""
@@ -34,7 +33,6 @@ PLAINLY: Final = 0.5
 GAIN: Final = 0.05
 """Of the best score before: less is noise, as in `equipoise.doctor.quality`."""
 HIGHER_IS_BETTER: Final = frozenset({"psnr", "ssim"})
-LONGEST_NAME: Final = 48
 
 Admits = Callable[[tuple[Edit, ...]], bool]
 """Whether the recipe admits edits."""
@@ -123,7 +121,7 @@ def go_on(failed: Intervention, past: Past, law: Law) -> Prescribed | GaveUp:
             step=before.origin,
             symptom=before.symptom,
             why=over or _NO_STEPS,
-            left=(*before.by_hand, *(_words(trial) for trial in left)),
+            left=(*before.by_hand, *(as_typed(trial) for trial in left)),
         )
     trials, end = plan
     number = past.next_number
@@ -134,7 +132,7 @@ def go_on(failed: Intervention, past: Past, law: Law) -> Prescribed | GaveUp:
         mode=before.mode,
         symptom=before.symptom,
         evidence=before.evidence,
-        trials=_numbered(number, trials),
+        trials=numbered(number, trials),
         left=tuple(trial for trial in left if trial not in trials),
         by_hand=before.by_hand,
         origin=before.origin,
@@ -203,37 +201,8 @@ def _is_in(diagnosis: Diagnosis, examination: Examination) -> bool:
 
 def _cures(diagnosis: Diagnosis, past: Past, admits: Admits) -> tuple[Trial, ...]:
     """The remedies that settings make, in their order, without those that brought nothing."""
-    found = [_trial(remedy) for remedy in diagnosis.remedies if remedy.edits and admits(remedy.edits)]
+    found = [trial_of(remedy) for remedy in diagnosis.remedies if remedy.edits and admits(remedy.edits)]
     return tuple(trial for trial in found if trial.edits not in past.tried)
-
-
-def _trial(remedy: Remedy) -> Trial:
-    return Trial(
-        _slug(remedy.edits), tuple(map(str, remedy.edits)), remedy.effect, math.ceil(remedy.look_again), remedy.anew
-    )
-
-
-_SIGNS: Final = {"set": "", "scale": "times-", "add": "plus-"}
-
-
-def _slug(edits: Iterable[Edit]) -> str:
-    """A folder's name: letters, digits and dots, short enough for any file system."""
-    return re.sub(r"[^A-Za-z0-9._]+", "-", "-".join(map(_in_short, edits)))[:LONGEST_NAME].strip("-.")
-
-
-def _in_short(edit: Edit) -> str:
-    name = _leaf(edit.path)
-    return f"without-{name}" if edit.op == "drop" else f"{name}-{_SIGNS[edit.op]}{_short(edit.value)}"
-
-
-def _leaf(path: str) -> str:
-    """What tells a setting from others: without its phase, and without the words that all of its kind share."""
-    return re.sub(r"^phases\.[^.]+\.(terms\.)?", "", path).replace("_optim", "")
-
-
-def _short(value: Json) -> str:
-    """A number or word as it is; of a part its kind."""
-    return str(value[TAG]).rpartition(".")[2] if isinstance(value, dict) and TAG in value else str(value)
 
 
 def _budget_is_over(symptom: str, past: Past, law: Law) -> str:
@@ -264,7 +233,7 @@ def _prescribed(now: Now, diagnosis: Diagnosis, cures: tuple[Trial, ...], past: 
         mode=law.mode,
         symptom=diagnosis.symptom.key,
         evidence=_evidence(diagnosis),
-        trials=_numbered(number, trials, is_own_course=own is not None),
+        trials=numbered(number, trials, is_own_course=own is not None),
         left=tuple(trial for trial in cures if trial not in trials),
         by_hand=tuple(remedy.words for remedy in diagnosis.remedies if not remedy.edits),
         origin=origin,
@@ -377,34 +346,20 @@ def _on_suspicion(now: Now, past: Past, law: Law, admits: Admits) -> Prescribed 
     if not chosen:
         return None
     number = past.next_number
-    trials = tuple(_trial(doubt.remedy) for doubt in chosen)
+    trials = tuple(trial_of(doubt.remedy) for doubt in chosen)
     return Prescribed(
         step=now.step,
         number=number,
         mode=law.mode,
         symptom=chosen[0].brings[0],
         evidence=f"under suspicion, though nothing is seen: {'; '.join(doubt.said for doubt in chosen)}",
-        trials=_numbered(number, trials, is_own_course=True),
+        trials=numbered(number, trials, is_own_course=True),
         origin=0,
         end=now.step,
         review_at=now.step,
         length_steps=law.length_steps,
         score_before=median_score(now.scores),
         is_doubt=True,
-    )
-
-
-def _numbered(number: int, trials: Iterable[Trial], *, is_own_course: bool = False) -> tuple[Trial, ...]:
-    """With no change first, and with names for folders.
-
-    Where a rate was raised, another course of chance would be raised likewise: the run's own is as good, and costs
-    nothing.
-    """
-    another = Trial("no-change", (str(Edit("course", value=number)),), "what another course of chance brings by itself")
-    own = Trial("own-course", (), "what the run did without it", is_own_course=True)
-    same = own if is_own_course else another
-    return tuple(
-        replace(trial, name=f"{number:03d}-{place}-{trial.name}") for place, trial in enumerate((same, *trials))
     )
 
 
@@ -418,7 +373,3 @@ def _evidence(diagnosis: Diagnosis) -> str:
     strongest = max(diagnosis.evidence, key=lambda item: item.weight)
     since = f" since step {diagnosis.onset:g}" if diagnosis.onset is not None else ""
     return f"{diagnosis.symptom.title}{since}: {strongest.said}"
-
-
-def _words(trial: Trial) -> str:
-    return "--set " + " --set ".join(f"'{edit}'" for edit in trial.edits)
