@@ -265,3 +265,8 @@ def test_the_faults_of_all_edits_are_told_at_once() -> None:
 def test_a_change_reads_as_one_line() -> None:
     assert str(Change("batch", 64, 32)) == "batch: 64 -> 32"
     assert str(Change("critic.norm", "layer", ABSENT)) == "critic.norm: layer -> (absent)"
+
+
+def test_a_change_is_told_without_what_binary_numbers_leave() -> None:
+    assert str(Change("d_optim.lr", 0.05, 0.05 * 0.1)) == "d_optim.lr: 0.05 -> 0.005"
+    assert str(Change("batch", 16, 32)) == "batch: 16 -> 32"

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from equipoise.doctor.interventions import Intervention, Past
-from equipoise.doctor.symptom import Diagnosis, Examination
+from equipoise.doctor.symptom import Diagnosis, Doubt, Examination
 from equipoise.doctor.trying import as_typed, numbered, trial_of
 from equipoise.edit import Edit
 from equipoise.journal import GaveUp, Measured, Prescribed, Reviewed, Trial
@@ -352,7 +352,7 @@ def _on_suspicion(now: Now, past: Past, law: Law, admits: Admits) -> Prescribed 
         number=number,
         mode=law.mode,
         symptom=chosen[0].brings[0],
-        evidence=f"under suspicion, though nothing is seen: {'; '.join(doubt.said for doubt in chosen)}",
+        evidence=f"under suspicion, though nothing is seen: {'; '.join(_in_short(doubt) for doubt in chosen)}",
         trials=numbered(number, trials, is_own_course=True),
         origin=0,
         end=now.step,
@@ -361,6 +361,11 @@ def _on_suspicion(now: Now, past: Past, law: Law, admits: Admits) -> Prescribed 
         score_before=median_score(now.scores),
         is_doubt=True,
     )
+
+
+def _in_short(doubt: Doubt) -> str:
+    """Without what is usual."""
+    return doubt.said.partition(";")[0]
 
 
 def _gave_up(step: int, diagnosis: Diagnosis, why: str) -> GaveUp:
