@@ -51,6 +51,7 @@ from equipoise.piloting import Pilot, best_of, unless_worse
 from equipoise.recipe import Recipe
 from equipoise.record import Listener
 from equipoise.run import Where, resume, start
+from equipoise.schedule import Piecewise
 from same_run import assert_same_run
 
 DOOMED = f"{piloted.__file__}:doomed"
@@ -358,6 +359,26 @@ def test_a_run_that_breaks_off_is_repaired_at_once(tmp_path: Path, monkeypatch: 
     assert one(run, Prescribed).step == 13
     assert RunFolder(run).read_recipe().g_optim.lr == pytest.approx(piloted.SOUND)
     assert history(read(run).events)[-1].step == 30
+
+
+def test_a_run_that_breaks_off_after_a_rate_was_raised_goes_on_with_the_rate_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaking(plan: Plan, state: State, *more: Any) -> None:
+        if isinstance(plan.recipe.g_optim.lr, Piecewise) and state.counters.steps == 27:
+            raise NonFinite(27, "the generator's weights are NaN")
+        step(plan, state, *more)
+
+    monkeypatch.setattr(advising, "examine", piloted.doctor_of_jumps())
+    monkeypatch.setattr(session, "step", breaking)
+    run = tmp_path / "run"
+    assert run_command(["train", JUMPS, "--out", str(run), *CPU]) == 0
+    first, own = one(run, Prescribed), all_of(run, Forked)[0]
+    assert isinstance(first, Prescribed) and isinstance(own, Forked)
+    assert (first.step, first.trials[0].is_own_course) == (27, True)
+    assert (own.name, own.score, own.fault) == (first.trials[0].name, None, "the run broke off")
+    assert RunFolder(run).read_recipe().g_optim.lr == piloted.SOUND
+    assert history(read(run).events)[-1].step == 60
 
 
 def test_a_setting_that_never_arrives_is_a_fault_with_its_name(
