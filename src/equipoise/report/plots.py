@@ -13,7 +13,7 @@ from equipoise.doctor.trace import Series
 from equipoise.report.html import Html, tag
 
 WIDTH, HEIGHT = 560, 190
-LEFT, RIGHT, TOP, BOTTOM = 62, 12, 12, 26
+LEFT, RIGHT, TOP, BOTTOM = 62, 26, 12, 26
 MOST_POINTS = 600
 """Of a line.  More are drawn as the lowest and the highest of each stretch, so no peak is lost."""
 TICKS = 4
