@@ -252,6 +252,16 @@ def test_of_a_setting_under_suspicion_arms_that_wait_for_certainty_do_nothing(
     assert drawn_at_random["interventions"][0]["tried"] != first["interventions"][0]["tried"]
 
 
+def test_a_run_with_networks_of_the_clinics_own_is_carried_through(
+    miniature: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are read back from the run's recipe when it goes back, forks, and is judged."""
+    monkeypatch.setattr(advising, "examine", piloted.doctor(bound=1e-6))
+    clamped = replace(miniature, faults=(("clamp", 0.2),))
+    found = as_read(carry_through(Job(clamped, "autopilot"), tmp_path, None))
+    assert found["fault"] == "" and found["interventions"] and found["best"] is not None
+
+
 def test_a_bug_is_told_before_the_first_step(miniature: Case, tmp_path: Path) -> None:
     frozen = replace(miniature, faults=(("rate-zero-generator", 0.0),))
     assert "plumbing-bug" in carry_to_the_start(frozen, tmp_path, None)["causes"]
