@@ -408,6 +408,8 @@ def test_two_runs_are_compared_by_the_same_reals(
     assert "samples side by side: compare.png" in shown
     assert (tmp_path / "compare.png").exists()
     assert f"{longer} is better by" in shown
+    header = next(line for line in shown.splitlines() if "the other is" in line)
+    assert header.split()[:3] == ["first", "other", "real"]
     assert "one setting differs: average.decay" in shown
     assert "the other has trained 30 times as long, which may be all that a difference comes from" in shown
     assert run_command(["compare", longer, str(trained), "--n", "400", "--device", "cpu", "--json"]) == 0
@@ -418,6 +420,7 @@ def test_two_runs_are_compared_by_the_same_reals(
     assert (setting["path"], setting["before"]) == ("average.decay", 0.9)
     mean, low, high = other["worse_by"]["diversity"]
     assert 0 < low < mean < high
+    assert other["floors"]["diversity"] == pytest.approx(1.0, abs=0.1), "that of real samples"
     assert run_command(["compare", longer, longer, twin, "--n", "100", "--device", "cpu"]) == 0
     shown = capsys.readouterr().out
     assert "no setting differs\n" in shown

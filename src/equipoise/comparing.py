@@ -36,6 +36,8 @@ class Difference:
     """How much farther from the best the other is, or how much higher, where there is no best; for all numbers at
     once."""
     has_best: bool = True
+    floor: float | None = None
+    """What other real samples give in the fakes' place."""
 
     @property
     def verdict(self) -> Verdict:
@@ -91,10 +93,11 @@ class Compared:
             if uneven := _of_length(comparison.times_as_long):
                 yield f"  {uneven}"
             width = max((len(difference.name) for difference in comparison.differences), default=0) + 1
-            yield f"  {'':<{width}}{'first':>10}{'other':>10}   the other is"
+            yield f"  {'':<{width}}{'first':>10}{'other':>10}{'real':>10}   the other is"
             for difference in comparison.differences:
+                real = "" if difference.floor is None else f"{difference.floor:.3g}"
                 yield (
-                    f"  {difference.name:<{width}}{difference.of_first:>10.3g}{difference.of_other:>10.3g}   "
+                    f"  {difference.name:<{width}}{difference.of_first:>10.3g}{difference.of_other:>10.3g}{real:>10}   "
                     f"{difference.verdict}"
                 )
             yield f"  {_in_words(comparison, str(other.run))}"
@@ -109,6 +112,7 @@ class Compared:
                     **comparison.settings.to_json(),
                     "times_as_long": comparison.times_as_long,
                     "verdicts": {difference.name: difference.verdict for difference in comparison.differences},
+                    "floors": {difference.name: difference.floor for difference in comparison.differences},
                     "worse_by": {
                         difference.name: [difference.worse_by.mean, difference.worse_by.low, difference.worse_by.high]
                         for difference in comparison.differences
@@ -162,7 +166,8 @@ def differences(
         if name in of_other:
             theirs, number = of_other[name], numbers[name]
             rounds = [b - a for a, b in zip(_badness(mine, number), _badness(theirs, number), strict=True)]
-            yield Difference(name, mine.value.mean, theirs.value.mean, Interval.of(rounds, mine.among + beside))
+            worse_by = Interval.of(rounds, mine.among + beside)
+            yield Difference(name, mine.value.mean, theirs.value.mean, worse_by, floor=mine.floor.mean)
 
 
 def _of_pairs(
