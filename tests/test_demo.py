@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from equipoise.cli import run_command
 from equipoise.data import Digits
-from equipoise.demo import generated_digits, judge
+from equipoise.demo import generated_digits, judge, sick
+from equipoise.edit import diff
+from equipoise.recipes import load
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +35,24 @@ def test_noise_is_met_with_doubt(real: NDArray[np.float32]) -> None:
 
 def test_one_digit_repeated_is_one_digit(real: NDArray[np.float32]) -> None:
     assert judge(real[:1].repeat(200, axis=0)).found == 1
+
+
+def test_the_run_is_the_recipe_digits_but_for_the_slip_and_the_time() -> None:
+    changed = {change.path.removesuffix(".points") for change in diff(load("digits"), sick())}
+    settings = {path.split(".lr")[0] + ".lr" if ".lr" in path else path for path in changed}
+    assert settings == {"phases.main.length.amount", "d_optim.lr", "cadence.sheet_steps", "autopilot.mode"}
+
+
+@pytest.mark.long
+def test_the_sick_run_is_diagnosed_mended_and_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two minutes of two cores."""
+    out = tmp_path / "demo"
+    assert run_command(["demo", "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "10 of 10 digits found" in said
+    assert "beside what it did, d_optim.lr = 0.001" in " ".join(said.split())
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "the run itself, at step" in page and "fork 001-1-d.lr-0.001, at step" in page
 
 
 @pytest.mark.slow

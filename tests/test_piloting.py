@@ -281,6 +281,9 @@ def test_a_rate_that_was_raised_is_held_at_no_cost_but_the_steps_since(
     of_own = next(event for event in all_of(run, Measured) if event.step == first.step)
     assert isinstance(of_own, Measured)
     assert judged.scores[first.trials[0].name] == pytest.approx(of_own.value), "the run as it was, scored alike"
+    for trial in first.trials:
+        sheets = [path.name for path in (run / "forks" / trial.name / "samples").iterdir()]
+        assert sheets == [f"step-{first.step:08d}.png"], "both can be seen, side by side"
 
 
 SUSPECTED = f"{piloted.__file__}:suspected"

@@ -1,10 +1,14 @@
-"""``equipoise demo``: train on the real handwritten digits inside scikit-learn, and let a classifier judge."""
+"""``equipoise demo``: a run on the real handwritten digits inside scikit-learn, broken on purpose, repairs itself.
+
+The critic's rate is raised a hundredfold on the way, as by a slip in a schedule.  The doctor says what is wrong and
+since when; the autopilot goes back and holds the rate; a classifier of digits judges what comes of it.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +17,26 @@ import torch
 from numpy.typing import NDArray
 
 from equipoise import recipes
-from equipoise.attending import ending
 from equipoise.data.codec import to_world
 from equipoise.engine.look import draw, fixed_latents
 from equipoise.errors import RequestError
-from equipoise.journal import Diagnosed
+from equipoise.folder import RunFolder
+from equipoise.piloting import Pilot
+from equipoise.recipe import Recipe, Span
 from equipoise.record import Listener
-from equipoise.run import Where, carry_out, start
+from equipoise.run import Where, start
 from equipoise.sampling import open_run
+from equipoise.schedule import Piecewise, Progress, value_at
 from equipoise.session import STOPPED
 
+STEPS, RAISED_AT, RAISED = 4500, 1050, 100.0
+"""Of the run, of the slip, and by how much."""
+SCORED_EVERY = 350
+PLOT = (
+    f"two networks learn digits; at step {RAISED_AT} the critic's rate is raised {RAISED:g}fold, on purpose",
+    "watch what is seen, what is tried, and what comes of it",
+)
+BEGINNING = Progress(0, 0, 0.0)
 JUDGED_SAMPLES = 1000
 HELD_OUT_SHARE = 0.25
 FOUND_SHARE = 0.03
@@ -65,25 +79,43 @@ class Toured:
     folder: Path
     seconds: float
     verdict: Verdict
-    diagnosis: Diagnosed | None = None
-    """What the doctor said of the run at its end."""
+    account: tuple[str, ...]
+    """Of steps that were spent and those that the run has."""
 
     def lines(self) -> Iterator[str]:
         yield f"trained for {self.seconds:.0f} s on 1797 handwritten digits"
+        yield from self.account
         yield from self.verdict.lines()
         yield f"look at {self.folder / 'samples'}: reals.png, fakes_init.png and the last sheet"
-        otherwise = f"equipoise sample {self.folder}   or   equipoise train sprites_small --data YOUR_FOLDER"
-        yield from ending(self.diagnosis, self.folder, otherwise)
+        yield f"what was seen and done, with the sick run and the mended one beside it: {self.folder / 'report.html'}"
+        yield f"next: equipoise sample {self.folder}   or   equipoise train sprites_small --data YOUR_FOLDER"
+
+
+def sick() -> Recipe:
+    """The recipe `digits`, a little shorter, whose critic's rate is raised on the way; the autopilot acts."""
+    recipe = recipes.load("digits")
+    usual = value_at(recipe.d_optim.lr, BEGINNING)
+    slip = Piecewise(((RAISED_AT, usual), (RAISED_AT + 1, RAISED * usual)))
+    main = recipe.phases["main"]
+    return replace(
+        recipe,
+        phases={"main": replace(main, length=Span(STEPS, "steps"))},
+        d_optim=replace(recipe.d_optim, lr=slip),
+        cadence=replace(recipe.cadence, sheet_steps=SCORED_EVERY),
+        autopilot=replace(recipe.autopilot, mode="act"),
+    )
 
 
 def tour(folder: Path, listeners: Iterable[Listener]) -> Toured:
-    """Train the recipe `digits` into a folder and judge it."""
+    """Train the sick run into a folder, let it be repaired, and judge what it has become."""
     began = time.monotonic()
-    session = start(recipes.load("digits"), Where(), folder, None, listeners)
-    if carry_out(session) == STOPPED:
+    listeners = tuple(listeners)
+    pilot = Pilot(RunFolder(folder), Where(), listeners)
+    flight = pilot.fly(start(sick(), Where(), folder, None, listeners))
+    if flight.reason == STOPPED:
         raise RequestError(f"stopped before the end; go on with: equipoise resume {folder}")
     seconds = time.monotonic() - began
-    return Toured(folder, seconds, judge(generated_digits(folder)), session.diagnosis)
+    return Toured(folder, seconds, judge(generated_digits(folder)), tuple(pilot.account(flight.step)))
 
 
 def generated_digits(run: Path, count: int = JUDGED_SAMPLES, seed: int = 1) -> NDArray[np.float32]:

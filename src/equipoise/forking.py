@@ -91,7 +91,8 @@ def keep_course(run: RunFolder, name: str, step: int, where: Where) -> None:
     if (fork_of(run, name).path / SCORE).exists():
         return
     if any(entry.step == step for entry in checkpoint.entries(run.checkpoints)):
-        keep_apart(run, name, step, where)
+        fork = keep_apart(run, name, step, where)
+        _take_files(run.samples, fork.samples, f"step-{step:08d}.png")
     else:
         _write_score(fork_of(run, name), Scored("", math.nan), "the run broke off")
 

@@ -268,15 +268,18 @@ def tune(
 
 @app.command
 def demo(*, out: Annotated[Path | None, Parameter(name="--out", help="default runs/demo-001")] = None) -> int:
-    """Train on real handwritten digits for a few minutes and judge what comes out."""
+    """Train on real handwritten digits, broken on purpose; see it diagnosed and mended within minutes, and judged."""
     from equipoise import demo as tour
     from equipoise import showing
     from equipoise.folder import next_free
+    from equipoise.report.writing import write_report
 
     folder = out if out is not None else next_free(Path("runs"), "demo")
+    showing.lines(tour.PLOT)
     with _view() as view:
-        verdict = tour.tour(folder, [view])
-    showing.lines(verdict.lines())
+        toured = tour.tour(folder, [view])
+    write_report(folder)
+    showing.lines(toured.lines())
     return OK
 
 

@@ -14,6 +14,7 @@ from equipoise.journal import Trial
 from equipoise.spec import TAG, Json
 
 LONGEST_NAME: Final = 48
+OWN_COURSE: Final = "own-course"
 _SIGNS: Final = {"set": "", "scale": "times-", "add": "plus-"}
 
 
@@ -26,7 +27,7 @@ def trial_of(remedy: Remedy) -> Trial:
 def numbered(number: int, trials: Iterable[Trial], *, is_own_course: bool = False) -> tuple[Trial, ...]:
     """With names for folders, and with no change first: another course of chance, or the run's own."""
     another = Trial("no-change", (str(Edit("course", value=number)),), "what another course of chance brings by itself")
-    own = Trial("own-course", (), "what the run did without it", is_own_course=True)
+    own = Trial(OWN_COURSE, (), "what the run did without it", is_own_course=True)
     same = own if is_own_course else another
     return tuple(
         replace(trial, name=f"{number:03d}-{place}-{trial.name}") for place, trial in enumerate((same, *trials))

@@ -9,6 +9,7 @@ from typing import Final
 from equipoise import journal
 from equipoise.doctor.examining import examine
 from equipoise.doctor.readers.runs import read_run
+from equipoise.doctor.trying import OWN_COURSE
 from equipoise.errors import RequestError
 from equipoise.files import write_whole
 from equipoise.folder import RunFolder
@@ -76,7 +77,8 @@ def _forks(folder: RunFolder, events: Iterable[Event]) -> list[Sheet]:
     for event in events:
         if isinstance(event, Forked):
             sheets = sorted((folder.path / "forks" / event.name / "samples").glob("step-*.png"))
-            found += [Sheet(f"fork {event.name} at step {event.step}", sheet) for sheet in sheets[-1:]]
+            name = "the run itself" if event.name.endswith(OWN_COURSE) else f"fork {event.name}"
+            found += [Sheet(f"{name}, at step {event.step}", sheet) for sheet in sheets[-1:]]
     return found
 
 
