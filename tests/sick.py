@@ -19,6 +19,8 @@ NUMBERS = rows(1.1).values
 IMPROVING = scores(*np.linspace(0.1, 0.7, 11))
 FALLING = scores(*np.linspace(0.7, 0.1, 11))
 LUCKY = scores(*[0.0] * 9, 0.2, 0.0)
+BLIND = well(auc=rows(0.5, noise=0.02), distance=scores(20.0, *[9.0] * 10))
+"""Its last recall is 0.59."""
 MEASURED_ONCE = Trace(
     {"d_loss": rows(1.386, noise=0.01), "distance": Series.of(np.full(3, LAST), [9.0, 9.1, 8.9])},
     GAMES["bce"],
@@ -92,6 +94,8 @@ SICK: Mapping[str, list[Trace]] = {
         well(auc=rows(0.5, noise=0.02), distance=scores(20.0, *[9.0] * 10), recall=LUCKY),
         well(auc=rows(0.5, noise=0.02), distance=scores(20.0, *[9.0] * 10), precision=IMPROVING, recall=FALLING),
         MEASURED_ONCE,
+        replace(BLIND, floors={"distance": 2.0, "recall": 1.3}),
+        well(auc=rows(0.2, noise=0.02), distance=scores(20.0, *[9.0] * 10)),
     ],
     "generator-wins": [
         well(d_loss=rows((1.4, 2.5, 2.5)), distance=STUCK),
@@ -225,6 +229,7 @@ NEAR: Mapping[str, list[Trace]] = {
         well(auc=rows(0.58, noise=0.01), distance=scores(20.0, *[9.0] * 10)),
         well(auc=rows(0.5, noise=0.02), distance=scores(20.0, *[9.0] * 10), precision=IMPROVING, recall=IMPROVING),
         well(auc=rows(0.5, noise=0.02), distance=scores(20.0, 9.0, 9.0), recall=scores(0.0, 0.2, 0.2)),
+        replace(BLIND, floors={"distance": 2.0, "recall": 1.0}),
     ],
     "generator-wins": [
         well(d_loss=rows((1.4, 1.9, 1.9)), distance=STUCK),

@@ -21,6 +21,8 @@ BLIND_LOSS: Final = (0.97, 1.03)
 FAR: Final = 4.0
 """Times the floor: fakes that are so far off could be told apart.  On points floors of one kind of run differ by 2.5
 from seed to seed, and healthy runs end at up to 2.8 (the clinic)."""
+APART: Final = 0.5
+"""Of what real samples have of precision or recall: a floor of distance is one draw, and may be low by chance."""
 WORSE_THAN_CHANCE: Final = 1.5
 """Of the critic's loss where it cannot tell (to be tuned)."""
 LOST_LEAD: Final = 0.5
@@ -54,8 +56,9 @@ class CriticBlind(Symptom):
     reads: ClassVar[tuple[str, ...]] = (
         f"`auc` up to {BLIND_AUC:g} for a window, or `d_loss` at {BLIND_LOSS[0]:.0%} to "
         f"{BLIND_LOSS[1]:.0%} of its blind value",
-        f"and `distance` above {FAR:g} times its floor in the last evaluation; without both it says nothing, nor while "
-        "`distance`, `precision` or `recall` still improves, nor in the first three evaluations of a run",
+        f"and `distance` above {FAR:g} times its floor in the last evaluation, with `precision` or `recall` below "
+        f"{APART:g} times its own, where they are known; without both it says nothing, nor while `distance`, "
+        "`precision` or `recall` still improves, nor in the first three evaluations of a run",
     )
     explained_by: ClassVar[tuple[str, ...]] = ("dead-critic",)
     sources: ClassVar[tuple[str, ...]] = ("public issue threads on StyleNAT and CycleGAN", "Goodfellow et al. 2014")
@@ -161,10 +164,17 @@ def guessing(trace: Trace) -> Evidence | None:
 
 def _far(trace: Trace) -> Evidence | None:
     series, floor = trace.get("distance"), trace.floors.get("distance")
-    if series is None or floor is None or not 0 < FAR * floor < series.values[-1]:
+    if series is None or floor is None or not 0 < FAR * floor < series.values[-1] or not _are_apart(trace):
         return None
     said = f"distance is {series.values[-1]:.3g}; that of real samples is {floor:.3g}, and {FAR:g} times it can be told"
     return Evidence("samples", said, "distance", None)
+
+
+def _are_apart(trace: Trace) -> bool:
+    """Whether many fakes could not be real, or much of the data is missing; also where neither is known."""
+    known = {name: series for name in ("precision", "recall") if (series := trace.get(name)) is not None}
+    shares = [series.values[-1] / trace.floors[name] for name, series in known.items() if trace.floors.get(name)]
+    return not shares or min(shares) < APART
 
 
 def _worse_than_chance(trace: Trace) -> Evidence | None:
