@@ -144,6 +144,7 @@ SICK: Mapping[str, list[Trace]] = {
     "auxiliary-dominates": [
         well(**{"share.game": rows(0.1), "share.fourier": rows(0.9, noise=0)}),
         well(**{"share.game": rows(0.001), "share.l1": rows(0.999, noise=0)}),
+        well(settings={"encoder": "vae"}, **{"share.game": rows(0.1), "share.rebuild": rows(0.85, noise=0)}),
     ],
     "perceptual-too-heavy": [
         well(**{"share.game": rows(0.1), "share.lpips": rows(0.9, noise=0)}),
@@ -278,6 +279,7 @@ NEAR: Mapping[str, list[Trace]] = {
     "auxiliary-dominates": [
         well(**{"share.game": rows(0.3), "share.fourier": rows(0.7, noise=0)}),
         well(**{"share.game": rows(0.05), "share.l1": rows(0.95, noise=0)}),
+        well(settings={"encoder": None}, **{"share.game": rows(0.1), "share.rebuild": rows(0.85, noise=0)}),
     ],
     "perceptual-too-heavy": [well(**{"share.game": rows(0.6), "share.lpips": rows(0.4)})],
     "stage-switch": [samples(psnr=(20.0, 27.0, 27.0, 23.0, 22.5)), samples(psnr=(20.0, 27.0, 27.0, 27.0, 20.0))],

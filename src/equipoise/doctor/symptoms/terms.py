@@ -40,7 +40,7 @@ class AuxiliaryDominates(Symptom):
         "healthy": "in a warm start, at the begin of a ramp and in super-resolution the pixels lead by design",
     }
     reads: ClassVar[tuple[str, ...]] = (
-        f"`share.NAME` above {TOO_LARGE:g} for a window, pixel losses left out",
+        f"`share.NAME` above {TOO_LARGE:g} for a window; pixel losses are left out, but for those beside an encoder",
         f"the game's own share below {TOO_SMALL:g} for a window",
     )
     explained_by: ClassVar[tuple[str, ...]] = ("perceptual-too-heavy", "critic-wins", "kl-explosion", "dead-critic")
@@ -101,6 +101,9 @@ def _name_of_game(trace: Trace) -> str | None:
 
 
 def _leads_by_design(trace: Trace, name: str) -> bool:
+    """A pixel loss where pairs say what to make.  Beside an encoder it rebuilds, and the game should lead."""
+    if trace.settings.get("encoder") is not None:
+        return False
     pixels = {path.rpartition(".")[2] for path in terms_of(trace.settings, "reconstruction.")}
     return name in pixels or name.lower() in PIXEL_NAMES
 
