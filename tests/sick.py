@@ -55,6 +55,8 @@ SICK: Mapping[str, list[Trace]] = {
         well("hinge", d_loss=rows(1.2, noise=0.0)),
         well(lr_g=rows(0.0)),
         well(moved_d=rows((1e-3, 1e-3, 0.0, 0.0))),
+        well(grad_g=rows((0.5, 0.5, 0.0, 0.0), noise=0), grad_at_output=rows((1.0, 1.0, 0.0, 0.0), noise=0)),
+        well("hinge", d_loss=rows(0.0), moved_d=rows(0.0)),
         faulty("plumbing: critic.head has no gradient"),
     ],
     "invalid-measure": [
@@ -73,6 +75,7 @@ SICK: Mapping[str, list[Trace]] = {
     ],
     "exploding": [
         well(grad_d=growing(8.0)),
+        well(grad_g=rows((0.5, 0.5, 0.0, 0.0), noise=0), grad_at_output=rows(1.0)),
         well(d_loss=growing(1e5), grad_d=growing(1e6), grad_g=rows((0.5, 0.5, 0.0, 0.0), noise=0.0), distance=STUCK),
         well("wgan", d_loss=rows((-5.0, -3.0, -2.0, 0.0, 90.0, 99.0))),
         well("wgan", d_loss=rows((-9.0, -2.0)), penalty=rows((1.0, 5000.0))),
@@ -201,6 +204,8 @@ NEAR: Mapping[str, list[Trace]] = {
         well(g_loss=rows(0.7979, noise=1e-5)),
         well(d_loss=rows(0.0, noise=0), g_loss=rows(46.7694, noise=0)),
         well(lr_g=rows((1e-4, 1e-5, 0.0), noise=0)),
+        well(grad_g=rows((0.5, 0.5, 0.0, 0.0), noise=0), grad_at_output=rows(1.0)),
+        well("hinge", d_loss=rows((1.0, 0.0, 0.0), noise=0), moved_d=rows((1e-3, 0.0, 0.0), noise=0)),
     ],
     "invalid-measure": [samples(fid=(30.0, 0.0)), replace(well(), floors={"distance": 9.0})],
     "not-finite": [
@@ -210,6 +215,8 @@ NEAR: Mapping[str, list[Trace]] = {
     ],
     "exploding": [
         well(grad_d=growing(4.5)),
+        well(grad_g=rows((0.5, 0.5, 0.0, 0.1), noise=0), grad_at_output=rows(1.0)),
+        well(grad_g=rows(0.0), grad_at_output=rows(1.0)),
         well("wgan", d_loss=rows((-9.0, -3.0, -2.0, 0.0, 30.0, 40.0))),
         played("wgan", (-9.0, -2.0), 5.0, penalty=rows(900.0)),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -193,6 +194,37 @@ def test_a_sparse_or_a_quiet_channel_is_no_noise(kind: str) -> None:
     else:
         samples[:, 1] = 100 + chance.integers(-3, 4, samples[:, 1].shape)
     assert not any("looks like pure noise" in finding.title for finding in examine(corpus_of(samples)))
+
+
+@pytest.mark.parametrize(("share", "is_told"), [(0.02, False), (0.1, True), (0.2, True)])
+def test_noise_over_all_pictures_is_told(share: float, is_told: bool) -> None:
+    """By its strength, in each channel that has it; real sensors' noise is weaker."""
+    samples = pictures().astype(float)
+    samples[:, :2] += share * 255 * np.random.default_rng(1).standard_normal(samples[:, :2].shape)
+    told = [one for one in examine(corpus_of(samples.clip(0, 255).astype(np.uint8))) if "fine noise" in one.title]
+    assert [one.title.split()[1] for one in told] == (["red", "green"] if is_told else [])
+    assert all(one.severity == "warning" and one.misleads for one in told)
+
+
+def test_pure_noise_is_not_told_twice() -> None:
+    samples = np.random.default_rng(2).integers(0, 256, (100, 3, 16, 16), dtype=np.uint8)
+    titles = [finding.title for finding in examine(corpus_of(samples))]
+    assert any("pure noise" in title for title in titles)
+    assert not any("fine noise" in title for title in titles)
+
+
+@pytest.mark.parametrize(("divisor", "severity"), [(1.0, ""), (4.0, "warning"), (64.0, "fault")])
+def test_points_that_were_scaled_twice_are_told(tmp_path: Any, divisor: float, severity: str) -> None:
+    ring = Ring(count=1000).corpus(None, tmp_path)
+    told = examine(replace(ring, samples=ring.samples / np.float32(divisor)))
+    assert [one.severity for one in told] == ([severity] * 2 if severity else [])
+    assert all("of its declared range" in one.title for one in told)
+
+
+def test_bright_pictures_of_few_levels_are_told_and_dark_ones_once() -> None:
+    narrow = found(corpus_of(200 + pictures() // 8), "red fills")
+    assert (narrow.severity, narrow.misleads) == ("warning", True)
+    assert not any("declared range" in one.title for one in examine(corpus_of(pictures() // 8)))
 
 
 def test_few_sparks_on_a_plain_ground_are_not_noise() -> None:

@@ -79,7 +79,7 @@ DOUBTED: dict[str, tuple[Trace, Trace, str, str]] = {
         of({"phases.main.terms.gp.weight": 0}), of({"phases.main.terms.gp.weight": 0, "critic.spectral_norm": True}),
         "nothing bounds", "late-collapse",
     ),
-    "a small batch": (of({"batch": 3}), of({"batch": 4}), "batch is 3", "oscillation"),
+    "a small batch": (of({"batch": 7}), of({"batch": 8}), "batch is 7", "oscillation"),
 }  # fmt: skip
 """So it is, just under, what is said, what it brings."""
 

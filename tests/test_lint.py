@@ -91,7 +91,7 @@ TOLD: dict[str, tuple[Callable[[], Recipe], str]] = {
         lambda: with_terms(other=Diversity(weight=2000.0)),
         "phase main: other weighs 2000 and game 1",
     ),
-    "two samples": (lambda: with_("batch=2"), "batch is 2"),
+    "two samples": (lambda: with_("batch=7"), "batch is 7"),
 }
 
 
@@ -121,7 +121,7 @@ def test_just_below_each_bound_nothing_is_told() -> None:
     assert found(batch_normed(8)) == []
     assert found(with_("g_optim.beta1=0.5", "d_optim.lr=0.005", "g_optim.lr=0.0005", "generator.latent=7")) == []
     assert found(with_terms(gp=GradientPenalty(weight=99.0))) == []
-    assert found(edited(tiny.points(), [Edit("batch", value=4)]), OF_RECIPE["ring"]) == []
+    assert found(edited(tiny.points(), [Edit("batch", value=8)]), OF_RECIPE["ring"]) == []
     assert found(with_terms(other=Diversity(weight=1000.0))) == []
     ramp = Linear(0.0, 2000.0, until=5)
     assert [item.title for item in found(with_terms(other=Diversity(weight=ramp)))] == [

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from equipoise.data.conditions import conditions
 from equipoise.data.corpus import Corpus, LeftOut
+from equipoise.data.grain import grain
 from equipoise.data.paired import pairs
 from equipoise.data.reading import DUPLICATE
 from equipoise.data.statistics import Statistics, measure
@@ -90,6 +91,7 @@ def of_samples(corpus: Corpus, home: str = "source") -> Iterator[Finding]:
     statistics = measure(corpus)
     for look in LOOKS:
         yield from look(corpus, statistics, home)
+    yield from grain(corpus)
     yield from conditions(corpus)
     yield from pairs(corpus)
 
@@ -183,6 +185,22 @@ def _unused_range(corpus: Corpus, seen: Statistics, home: str) -> Iterator[Findi
             advice = f"if the files have 16 bits, set {home}.white to their true maximum; otherwise scale them"
             severity: Severity = "fault" if reached < LOST else "warning"
             yield Finding(f"channel {channel.name} is dark throughout", severity, evidence, advice, misleads=True)
+
+
+def _unused_span(corpus: Corpus, seen: Statistics, home: str) -> Iterator[Finding]:
+    """Numbers that fill little of the range which they are scaled by, as if they had been scaled twice.
+
+    Pictures that are dark throughout are told as such.
+    """
+    for channel, low, high in zip(corpus.space.channels, seen.low, seen.high, strict=True):
+        reached = float(channel.share(high))
+        used = reached - float(channel.share(low))
+        if channel.kind == "categorical" or not 0 < used < NARROW or (reached < NARROW and not corpus.space.is_points):
+            continue
+        evidence = (f"values from {low:.3g} to {high:.3g}, of {channel.low:g} to {channel.high:g}",)
+        advice = "find out whether they were scaled twice, and declare the range that they have"
+        title = f"channel {channel.name} fills {used:.1%} of its declared range"
+        yield Finding(title, "fault" if used < LOST else "warning", evidence, advice, misleads=True)
 
 
 def _stray_values(corpus: Corpus, seen: Statistics, home: str) -> Iterator[Finding]:
@@ -337,6 +355,7 @@ LOOKS: tuple[Look, ...] = (
     _out_of_range,
     _constant_channels,
     _unused_range,
+    _unused_span,
     _stray_values,
     _equal_channels,
     _dominating_value,

@@ -40,8 +40,9 @@ HEAVIEST_GP: Final = 10 * USUAL_GP
 """From there on (guess)."""
 FEW_SAMPLES: Final = 1000
 """That the critic sees as they are: on 200 scenes a DCGAN reached a recall of 0.26, augmented 0.49 (LAB.md)."""
-FEWEST_IN_A_BATCH: Final = 4
-"""A hinge over one or two samples is 0 as soon as they are apart; so is what samples of a batch differ by."""
+FEWEST_IN_A_BATCH: Final = 8
+"""A hinge over few samples is 0 as soon as they are apart, and a batch says of variety what is in it; 8 is the least
+that runs of the clinic learn with as well as with more (`benchmarks/clinic/cases.py`)."""
 USUAL_BATCH: Final = 16
 CALMER: Final = 0.1
 """Times a rate that is too high."""

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from equipoise.doctor.doubts import ENOUGH_LATENTS, FEW_SAMPLES, FEWEST_LATENTS, HEAVIEST_GP, USUAL_GP
+from equipoise.doctor.doubts import (
+    ENOUGH_LATENTS,
+    FEW_SAMPLES,
+    FEWEST_IN_A_BATCH,
+    FEWEST_LATENTS,
+    HEAVIEST_GP,
+    USUAL_GP,
+)
 from equipoise.doctor.lint.played import is_told, played
 from equipoise.doctor.remedies.paths import terms_of
 from equipoise.edit import Edit
@@ -18,7 +25,6 @@ HIGHEST_EPS = 1e-2
 USUAL_EPS = 1e-5
 FEWEST_STEPS = 20
 """Of an epoch without augmentation (collected from public runs; a guess)."""
-FEWEST_IN_A_BATCH = 8
 
 
 def drowned_variances(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Finding]:

@@ -31,6 +31,10 @@ BLOWN_UP: Final = 10.0
 """Times the largest that the critic's loss had been early on (to be tuned)."""
 LARGEST_PENALTY: Final = 1e3
 """Of an unweighted gradient penalty: a slope of 30 where 1 is asked for."""
+DEAD: Final = 0.95
+"""How sure it makes one: only a jump kills a network in which nothing was detached before."""
+DEAD_ROWS: Final = 10
+"""In a row without any gradient: by chance there is always a little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,8 @@ class Exploding(Symptom):
         "for a window",
         f"`d_loss`, in size, above {BLOWN_UP:g} times its largest before step {REFERENCE[1]:g}, for a window",
         f"`penalty` above {LARGEST_PENALTY:g}",
+        f"`grad_g` exactly 0 in the last {DEAD_ROWS} rows where it was not before, while `grad_at_output` is not 0: a "
+        "jump has killed the generator's units",
     )
     explained_by: ClassVar[tuple[str, ...]] = ("not-finite", "saturated-flip", "gamma-runaway", "kl-explosion")
     sources: ClassVar[tuple[str, ...]] = (
@@ -100,7 +106,13 @@ class Exploding(Symptom):
 
     def seen(self, trace: Trace) -> tuple[Evidence, ...]:
         return agreeing(
-            (_grown(trace, "grad_d"), _grown(trace, "grad_g"), _loss_blew_up(trace), _penalty_is_huge(trace))
+            (
+                _grown(trace, "grad_d"),
+                _grown(trace, "grad_g"),
+                _loss_blew_up(trace),
+                _penalty_is_huge(trace),
+                died(trace),
+            )
         )
 
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
@@ -176,3 +188,16 @@ def _penalty_is_huge(trace: Trace) -> Evidence | None:
         return None
     onset = series.lasting(series.values > LARGEST_PENALTY, 0.0)
     return Evidence("gradients", f"the penalty is {series.values[-1]:.3g}; up to 1000 is well", "penalty", onset)
+
+
+def died(trace: Trace) -> Evidence | None:
+    """A generator through which nothing goes back any more, though its samples get a gradient and it once learned."""
+    own, given = trace.get("grad_g"), trace.get("grad_at_output")
+    if own is None or given is None or len(own) < DEAD_ROWS or own.values[-DEAD_ROWS:].any() or not own.values.any():
+        return None
+    onset = own.lasting(own.values == 0, 0.0)
+    after = given.after(onset) if onset is not None else None
+    if after is None or not len(after) or not after.values.all():
+        return None
+    said = f"grad_g is 0 in {DEAD_ROWS} rows, though samples get a gradient of {after.values[-1]:.3g}: units are dead"
+    return Evidence("gradients", said, "grad_g", onset, DEAD)

@@ -13,6 +13,7 @@ from equipoise.doctor import remedies
 from equipoise.doctor.limits import MODERATE, WEAK, Limit
 from equipoise.doctor.symptom import Evidence, Remedy, Symptom, agreeing
 from equipoise.doctor.symptoms.lead import AT_A_CLIP, CLIPS
+from equipoise.doctor.symptoms.numbers import died
 from equipoise.doctor.symptoms.wgan import is_flat
 from equipoise.doctor.trace import OF_DATA, OF_DATA_MAYBE, OF_MEASURE, OF_PLUMBING, Floats, Trace
 
@@ -76,12 +77,14 @@ class PlumbingBug(Symptom):
         "critic-wins": "a critic's loss that stands still at 0 is one that has won",
         "saturated-flip": "a loss that stands still at 100 or 16 is cut off there",
         "dead-critic": "a Wasserstein loss that stands still with a slope of 0",
-        "exploding": "where the critic's loss is thousands, all gradients of the generator may be exactly 0",
+        "exploding": "where the critic's loss is thousands, all gradients of the generator may be exactly 0; so "
+        "they are where its units have died",
     }
     reads: ClassVar[tuple[str, ...]] = (
         f"`d_loss` or `g_loss` equal to {DIGITS} digits, or to as many as were printed, at least {FEWEST_DIGITS}, over "
         f"the last {ROWS} rows, away from the ends of its scale: a proof",
-        f"`lr_d`, `lr_g`, `moved_d`, `moved_g` or `grad_g` exactly 0 in all of the last {ROWS} rows: a proof",
+        f"`lr_d`, `lr_g`, `moved_d`, `moved_g` or `grad_g` exactly 0 in all of the last {ROWS} rows, unless they moved "
+        "before and the critic has won, or the generator's units have died: a proof",
         "what the run's own trial step said: a proof",
     )
     sources: ClassVar[tuple[str, ...]] = (
@@ -93,7 +96,8 @@ class PlumbingBug(Symptom):
     def seen(self, trace: Trace) -> tuple[Evidence, ...]:
         is_sound = not _has_exploded(trace)
         still = [_stands_still(trace, name) for name in ("d_loss", "g_loss") if is_sound]
-        zero = [_is_zero(trace, name) for name in (*RATES, *(MOVES if is_sound else ()))]
+        moves = [name for name in MOVES if is_sound and not _came_to_rest(trace, name)]
+        zero = [_is_zero(trace, name) for name in (*RATES, *moves)]
         return (*_said_by_itself(trace, OF_PLUMBING), *agreeing((*still, *zero)))
 
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
@@ -197,6 +201,14 @@ def _has_exploded(trace: Trace) -> bool:
     """Whether scores are so large that a gradient of exactly 0 is no wonder."""
     losses = trace.normalised
     return losses is not None and bool(np.median(losses.values[-ROWS:]) > ENORMOUS)
+
+
+def _came_to_rest(trace: Trace, name: str) -> bool:
+    """Whether what stands still moved before: a critic that has won leaves nothing to learn, and units die."""
+    series = trace.get(name)
+    if series is None or not series.values.any():
+        return False
+    return _critic_is_at_an_end(trace) or (name != "moved_d" and died(trace) is not None)
 
 
 def _is_zero(trace: Trace, name: str) -> Evidence | None:

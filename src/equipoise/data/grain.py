@@ -1,0 +1,80 @@
+"""The data check's look at noise over everything: what a bad sensor or a slip of a loader adds to every sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise.data.corpus import Corpus
+from equipoise.finding import Finding
+from equipoise.space import Channel
+
+BLOCK: Final = 6
+"""Pixels a side of the pieces that are looked at."""
+LOOKED_AT: Final = 64
+"""Samples."""
+CALM: Final = 0.1
+"""Share of all pieces that are plain in any data: ground, sky, water, shadow."""
+MOST: Final = 0.04
+"""Of the range, in the calmest tenth.  Satellite pictures, landscapes and sprites at 32 and 64 pixels have 0.000 to
+0.007 there, radio spectra with all their noise 0.011 to 0.025; normal noise of a tenth of the range makes 0.06 to 0.07,
+cut off at black and white (`benchmarks/clinic/spoilt.py`)."""
+ALL: Final = 0.75
+"""Of the spread within samples: from there on they are nothing but noise, which is another finding."""
+LAPLACIANS: Final = 6.0
+"""Root of the sum of squares of the mask of two second differences, 1 -2 1 by 1 -2 1 (Immerkaer 1996, "Fast noise
+variance estimation", which takes means over whole pictures)."""
+
+Floats = NDArray[np.float32]
+
+
+def grain(corpus: Corpus) -> Iterator[Finding]:
+    """Noise in pieces where nothing is to be seen, channel by channel; nothing for points and for small samples."""
+    if min(corpus.space.height, corpus.space.width) < BLOCK + 2:
+        return
+    places = np.linspace(0, len(corpus) - 1, min(LOOKED_AT, len(corpus))).round().astype(np.intp)
+    for at, channel in enumerate(corpus.space.channels):
+        if channel.kind != "continuous" or channel.name == "alpha":
+            continue
+        level, spread = noise_of(corpus.samples[places, at], channel)
+        if MOST < level < ALL * spread:
+            evidence = (f"{level:.1%} of its range; clean pictures have less than {MOST:.0%}",)
+            advice = (
+                "the generator has to draw the noise too, and measures see little else: look at what wrote the files, "
+                "or clean them; leave it if the noise is what you want"
+            )
+            title = f"channel {channel.name} is covered with fine noise, even where nothing is to be seen"
+            yield Finding(title, "warning", evidence, advice, misleads=True)
+
+
+def noise_of(stored: NDArray[Any], channel: Channel) -> tuple[float, float]:
+    """Of one channel [n, H, W]: standard deviation of what neighbours do not share, in the calmest tenth of all pieces,
+    and that of all values within samples, both as shares of the range."""
+    low, high = channel.stored_range
+    values = np.nan_to_num(stored.astype(np.float32) / np.float32(high - low))
+    rough = _second(_second(values, 1), 2) / LAPLACIANS
+    levels = np.sqrt(_mean_square(_pieces(rough)))
+    spread = np.sqrt(_mean_square(values - values.mean(axis=(1, 2), keepdims=True)).mean())
+    return float(np.quantile(levels, CALM)), float(spread)
+
+
+def _second(values: Floats, axis: int) -> Floats:
+    """Second differences along an axis, which is two shorter then."""
+    found: Floats = np.diff(values, 2, axis)
+    return found
+
+
+def _pieces(planes: Floats) -> Floats:
+    """[n, H, W] to [n x pieces, BLOCK, BLOCK]; what is left over at the edges is not looked at."""
+    count, rows, columns = len(planes), planes.shape[1] // BLOCK, planes.shape[2] // BLOCK
+    whole = planes[:, : rows * BLOCK, : columns * BLOCK]
+    return whole.reshape(count, rows, BLOCK, columns, BLOCK).swapaxes(2, 3).reshape(-1, BLOCK, BLOCK)
+
+
+def _mean_square(planes: Floats) -> Floats:
+    """[n, H, W] to [n]."""
+    means: Floats = np.square(planes).mean(axis=(1, 2))
+    return means
