@@ -12,8 +12,10 @@ import pytest
 import torch
 
 from clinic import kept, outcome, scoring
-from clinic.bases import BASES, Base
+from clinic.base import Base
+from clinic.bases import BASES
 from clinic.cases import Case
+from clinic.fresh_sources import Bursts, InkedLetters, LetterPairs, Letters
 from clinic.kept import Kept, controls_of, failed_from, labelled, until
 from clinic.list_of_faults import FAULTS
 from clinic.outcome import truth_of
@@ -30,13 +32,19 @@ from equipoise.doctor.game import GAMES
 from equipoise.doctor.symptoms import SYMPTOMS
 from equipoise.doctor.trace import Series, Trace
 
-PARTS = ("dev", "test")
+MADE = (
+    *(Shapes(count=24), Textures(count=24), InkDigits(), ShapePairs(count=24)),
+    *(Letters(count=24), InkedLetters(count=24), Bursts(count=24), LetterPairs(count=24)),
+)
+PARTS = ("dev", "test", "fresh")
 
 
 def test_the_list_of_cases_is_frozen() -> None:
-    assert {part: list_digest(part) for part in PARTS} == {"dev": "106fbd37c84e", "test": "066ec62c5880"}, (
-        "scores of other cases cannot be compared with those before: say so where they stand"
-    )
+    assert {part: list_digest(part) for part in PARTS} == {
+        "dev": "106fbd37c84e",
+        "test": "066ec62c5880",
+        "fresh": "18f90a5f30b5",
+    }, "scores of other cases cannot be compared with those before: say so where they stand"
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -49,12 +57,15 @@ def test_cases_are_as_many_and_as_mixed_as_was_decided(part: str) -> None:
 
 
 def test_parts_share_no_case_and_what_is_held_out_is() -> None:
-    dev, test = (cases(part) for part in PARTS)
+    dev, test, fresh = (cases(part) for part in PARTS)
     assert not {case.id for case in dev} & {case.id for case in test}
+    assert {BASES[case.base].part for case in fresh} == {"fresh"}
+    assert not {case.seed for case in fresh} & {case.seed for case in (*dev, *test)}
     assert all(BASES[case.base].part == "dev" for case in dev)
     assert all(FAULTS[key].part == "dev" for case in dev for key, _ in case.faults)
     assert not {case.seed for case in dev} & {case.seed for case in test}
-    assert {key for case in test for key, _ in case.faults} == set(FAULTS), "each fault is tried"
+    for later in (test, fresh):
+        assert {key for case in later for key, _ in case.faults} == set(FAULTS), "each fault is tried"
 
 
 def test_right_answers_are_symptoms() -> None:
@@ -63,7 +74,7 @@ def test_right_answers_are_symptoms() -> None:
         assert fault.causes and fault.causes | fault.acceptable <= known, fault.key
 
 
-@pytest.mark.parametrize("case", [*cases("dev"), *cases("test")], ids=lambda case: case.id)
+@pytest.mark.parametrize("case", [case for part in PARTS for case in cases(part)], ids=lambda case: case.id)
 def test_every_fault_applies(case: Case) -> None:
     recipe = case.recipe
     assert (recipe == BASES[case.base].recipe) == (case.is_control or not changes_recipe(case))
@@ -73,7 +84,7 @@ def changes_recipe(case: Case) -> bool:
     return not case.faults or any(key not in ("nan-batch", "measure-broken") for key, _ in case.faults)
 
 
-@pytest.mark.parametrize("source", [Shapes(count=24), Textures(count=24), InkDigits(), ShapePairs(count=24)])
+@pytest.mark.parametrize("source", MADE)
 def test_made_data_are_labelled_and_the_same_each_time(source: Shapes) -> None:
     corpus = source.corpus()
     assert all("/" in name for name in corpus.names) and len(set(corpus.names)) == len(corpus)

@@ -13,7 +13,8 @@ import pytest
 import piloted
 from clinic import rescued, rescuing
 from clinic.arms import ARMS, WAITING, safe_settings, undoing
-from clinic.bases import BASES, Base
+from clinic.base import Base
+from clinic.bases import BASES
 from clinic.cases import Case
 from clinic.compute import Spending, allowance
 from clinic.outcome import COUNTS

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final
 
-from clinic.bases import BASES, Base
+from clinic.base import Base, Part
+from clinic.bases import BASES
 from clinic.broken import AlteredCritic
 from clinic.faults import Fits, has_pairs, holds, is_picture, plays, scaled, whole_number
 from clinic.list_of_faults import FAULTS
@@ -15,7 +16,6 @@ from equipoise.networks import DcganCritic
 from equipoise.recipe import Average, Recipe
 from equipoise.terms import BCE, Hinge, RelativisticAverage, RelativisticPairing
 
-Part = Literal["dev", "test"]
 AS_IS: Final = "as-is"
 
 

@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from clinic.bases import Base
+from clinic.base import Base
 from clinic.broken import AlteredCritic, BrokenGenerator, DeafGenerator, Slip, UnevenGenerator
 from clinic.spoilt import Bug, Spoilt
 from equipoise.augment import Noise
@@ -43,6 +43,7 @@ class Fault:
     family: Family
     fits: Fits = lambda base: True
     part: Literal["dev", "test"] = "dev"
+    """Whether rules were made with it; the third part has both kinds."""
     spares_samples: bool = False
     """Whether the generator is as good as without it, so that the fault itself is what has to be found."""
     accompany: Callable[[float], AbstractContextManager[None]] = lambda strength: contextlib.nullcontext()

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
+from clinic.base import Part
 from clinic.bases import BASES
-from clinic.cases import Case, Part
+from clinic.cases import Case
 from clinic.outcome import FAILS
 from clinic.running import Record, folder_of, record_of
 from clinic.splits import cases

@@ -98,7 +98,7 @@ BALANCE: Final = (
         (2.0, 4.0),
         whole_number("batch"),
         "balance",
-        lambda base: base.key != "textures-style",
+        lambda base: not base.key.endswith("-style"),
         "test",
     ),
     Fault(

@@ -22,8 +22,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from clinic.bases import Base, data_of
-from clinic.sources import InkDigits, ink
+from clinic.base import Base
+from clinic.bases import data_of
+from clinic.sources import ink
 from equipoise.data import Digits
 from equipoise.data.codec import to_world
 from equipoise.data.corpus import Corpus
@@ -31,6 +32,7 @@ from equipoise.data.points import Points
 from equipoise.engine.look import draw, fixed_arguments, reals
 from equipoise.measures.frechet import frechet
 from equipoise.recipe import Generator
+from equipoise.space import Condition
 from equipoise.view import Batch, Samples
 from judge import Judge, look, make_body, train_judge
 
@@ -77,7 +79,9 @@ def truth_of(base: Base, shared: Path | None, kept: Path) -> Truth:
     judge = judge_of(_labelled(base, corpus), kept / "judges")
     if base.truth == "channels":
         return Truth(beside, count, _channels(judge))
-    return Truth(beside, count, _asked(judge) if base.truth == "asked" else lambda made, _: _features(judge, made))
+    if base.truth == "asked":
+        return Truth(beside, count, _asked(judge, corpus.space.conditions[0]))
+    return Truth(beside, count, lambda made, _: _features(judge, made))
 
 
 def _modes(source: Points, corpus: Corpus) -> Callable[[Samples, Batch], Numbers]:
@@ -113,14 +117,12 @@ def _of_each(judge: Judge, samples: Samples) -> Tensor:
     return torch.cat([look(judge.body, samples[:, at : at + 1]) for at in range(samples.shape[1])], dim=1)
 
 
-def _asked(judge: Judge) -> Callable[[Samples, Batch], Numbers]:
-    shares = ink(Digits(size=InkDigits().size).pictures())
-    low, high = float(shares.min()), float(shares.max())
-
+def _asked(judge: Judge, of_ink: Condition) -> Callable[[Samples, Batch], Numbers]:
     def numbers(made: Samples, real: Batch) -> Numbers:
         assert real.conditions is not None
         asked = real.conditions[torch.arange(len(made)) % len(real.real), 0]
-        seen = (torch.from_numpy(ink(((made + 1) * 127.5).numpy())).float() - low) / (high - low)
+        seen = torch.from_numpy(ink(((made + 1) * 127.5).numpy())).float() - of_ink.low
+        seen /= of_ink.high - of_ink.low
         error = float((seen - asked).abs().mean())
         return {"harm": judge.distance(made) + OBEDIENCE * error, "error": error}
 
@@ -131,7 +133,7 @@ def _labelled(base: Base, corpus: Corpus) -> Corpus:
     """The corpus to learn labels from."""
     if base.truth == "channels":
         corpus = Digits(size=corpus.space.width).corpus()
-    if corpus.names and "/" in corpus.names[0]:
+    if any("/" in name for name in corpus.names):
         return corpus
     return replace(corpus, names=tuple(f"{label}/{at}" for at, label in enumerate(Digits.labels())))
 

@@ -12,8 +12,9 @@ from typing import Final
 
 from clinic import refusing
 from clinic.arms import ARMS
+from clinic.base import Part
 from clinic.bases import BASES
-from clinic.cases import Case, Part
+from clinic.cases import Case
 from clinic.compute import TIMES
 from clinic.kept import LAST
 from clinic.outcome import FAILS

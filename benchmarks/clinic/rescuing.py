@@ -20,8 +20,9 @@ from unittest import mock
 import torch
 
 from clinic.arms import ARMS, CERTAIN, WAITING, Arm, Attempt, from_the_start
+from clinic.base import Part
 from clinic.bases import BASES, data_of
-from clinic.cases import Case, Part
+from clinic.cases import Case
 from clinic.compute import Spending, allowance
 from clinic.outcome import truth_of
 from clinic.running import Observer
@@ -39,11 +40,14 @@ CURABLE: Final = frozenset({"balance", "bound", "sudden"})
 """Families of faults that settings cure."""
 INCURABLE: Final = ("nan-batch",)
 """Of these the one that none does: the batch comes again in every course."""
-SLOW: Final = ("stacked", "shapes", "textures", "ink", "pairs", "eurosat")
+SLOW: Final = (
+    *("stacked", "shapes", "textures", "ink", "pairs", "eurosat"),
+    *("letters", "bursts", "sprites", "inked", "enlarged"),
+)
 """First words of bases that take a minute and more of a core."""
 FAULTY: Final = 16
 """Cases with a fault, of a part."""
-SEEDS: Final[Mapping[Part, Sequence[int]]] = {"dev": range(5), "test": range(100, 105)}
+SEEDS: Final[Mapping[Part, Sequence[int]]] = {"dev": range(5), "test": range(100, 105), "fresh": range(200, 205)}
 RECORD: Final = "rescue.json"
 
 Record = dict[str, Any]

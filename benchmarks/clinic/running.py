@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from clinic.bases import BASES, Base, data_of
+from clinic.base import Base
+from clinic.bases import BASES, data_of
 from clinic.cases import Case
 from clinic.outcome import Truth, truth_of
 from equipoise.data.check import examine

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from clinic.base import Part
 from clinic.bases import BASES
-from clinic.cases import Part
 from clinic.kept import LADDER, Kept, ablated, budget, kept_runs, until
 from clinic.list_of_faults import FAULTS
 from clinic.rates import Detection, Share, f1_interval, macro_f1, median_interval
@@ -132,8 +132,8 @@ def cause_rows(ours: Sequence[Told]) -> Iterator[Result]:
 
 
 def _unseen_rows(ill: Sequence[Told]) -> Iterator[Result]:
-    """Of the second part: networks, data and losses, or kinds of fault, by which no rule was set."""
-    on_data = [one for one in ill if BASES[one.run.case.base].part == "test"]
+    """Of later parts: networks, data and losses, or kinds of fault, by which no rule was set."""
+    on_data = [one for one in ill if BASES[one.run.case.base].part != "dev"]
     of_kind = [one for one in ill if any(FAULTS[key].part == "test" for key, _ in one.run.case.faults)]
     for what, those, least in (
         ("data and networks", on_data, "at least 0.90"),

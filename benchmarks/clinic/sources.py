@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Self
@@ -133,13 +133,18 @@ class InkDigits(Drawn):
     size: Size = 16
 
     def make(self) -> Corpus:
-        pictures = Digits(size=self.size).pictures()
-        share = ink(pictures)
-        low, high = float(share.min()), float(share.max())
-        names = [f"{label}/{at}" for at, label in enumerate(Digits.labels())]
-        space = Space((Channel("ink"),), self.size, self.size, conditions=(Condition("ink", low, high),))
-        asked = ((share - low) / (high - low)).astype(np.float32)[:, None]
-        return Corpus(space, pictures[:, None], tuple(names), (), digest(self), (), _origins(names), asked)
+        return by_ink(self, Digits(size=self.size).pictures(), [str(label) for label in Digits.labels()])
+
+
+def by_ink(source: Source, pictures: Bytes, labels: Sequence[str]) -> Corpus:
+    """The corpus of pictures [N, H, W], each with its ink as a condition."""
+    share = ink(pictures)
+    low, high = float(share.min()), float(share.max())
+    names = [f"{label}/{at}" for at, label in enumerate(labels)]
+    height, width = pictures.shape[1:]
+    space = Space((Channel("ink"),), height, width, conditions=(Condition("ink", low, high),))
+    asked = ((share - low) / (high - low)).astype(np.float32)[:, None]
+    return Corpus(space, pictures[:, None], tuple(names), (), digest(source), (), _origins(names), asked)
 
 
 def ink(pictures: NDArray[np.generic]) -> Floats:
@@ -160,12 +165,16 @@ class ShapePairs(Drawn):
         shapes = Shapes(self.count, self.size, self.seed).make()
         waves = Textures(self.count, self.size, self.seed + 1).make()
         both = 0.7 * shapes.samples.astype(np.float64) + 0.3 * waves.samples
-        pictures = np.rint(both).astype(np.uint8)
-        small = pictures.reshape(*pictures.shape[:2], self.size // SCALE, SCALE, self.size // SCALE, SCALE)
-        given = np.rint(small.mean(axis=(3, 5))).astype(np.uint8)
-        half = Space(shapes.space.channels, self.size // SCALE, self.size // SCALE)
-        space = Space(shapes.space.channels, self.size, self.size, given=half)
-        return Corpus(space, pictures, shapes.names, (), digest(self), (), shapes.identities, given=given)
+        return paired(self, replace(shapes, samples=np.rint(both).astype(np.uint8)))
+
+
+def paired(source: Source, whole: Corpus) -> Corpus:
+    """Beside each picture the same at a `SCALE`-th of its size."""
+    pictures, sides = whole.samples, (whole.space.height // SCALE, whole.space.width // SCALE)
+    small = pictures.reshape(*pictures.shape[:2], sides[0], SCALE, sides[1], SCALE)
+    given = np.rint(small.mean(axis=(3, 5))).astype(np.uint8)
+    space = replace(whole.space, given=Space(whole.space.channels, *sides))
+    return replace(whole, space=space, digest=digest(source), given=given)
 
 
 def coloured(source: Source, pictures: Bytes, labels: Sequence[str]) -> Corpus:

@@ -5,6 +5,7 @@
     dev     dev bases, dev faults, dev seeds
     test    held-out bases with any fault;  dev bases with held-out faults;  dev bases with dev faults, and held-out
             seeds throughout
+    fresh   bases of their own with any fault, and seeds of their own: made after all rules, trained and scored once
 
 The list follows from the code alone: candidates are put in the order of a hash of their ids and taken in turns over
 faults, those that fit the fewest bases first, so that each comes up about as often.  Its digest is printed beside
@@ -16,16 +17,17 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
-from typing import Final
+from typing import Final, Literal
 
-from clinic.bases import BASES, Base
-from clinic.cases import AS_IS, VARIETIES, Case, Part
+from clinic.base import Base, Part
+from clinic.bases import BASES
+from clinic.cases import AS_IS, VARIETIES, Case
 from clinic.faults import Fault
 from clinic.list_of_faults import FAULTS
 
-CONTROL_SEEDS: Final[Mapping[Part, tuple[int, ...]]] = {"dev": (0, 1, 2), "test": (100, 101)}
-SEEDS: Final[Mapping[Part, tuple[int, ...]]] = {"dev": (0, 1), "test": (100, 101)}
-SINGLE, COMBINED, VARIED = 72, 26, 46
+CONTROL_SEEDS: Final[Mapping[Part, tuple[int, ...]]] = {"dev": (0, 1, 2), "test": (100, 101), "fresh": (200, 201)}
+SEEDS: Final[Mapping[Part, tuple[int, ...]]] = {"dev": (0, 1), "test": (100, 101), "fresh": (200, 201)}
+SIZES: Final[Mapping[Part, tuple[int, int, int]]] = {"dev": (72, 26, 46), "test": (78, 26, 46), "fresh": (56, 18, 32)}
 """Cases of a part: with one fault, with two, and healthy ones beside the controls."""
 HELD_OUT: Final = (38, 20, 20)
 """Of the test's single faults: on held-out bases, of held-out kinds on dev bases, with held-out seeds alone."""
@@ -47,19 +49,19 @@ def _controls(part: Part) -> list[Case]:
 
 
 def _bases(part: Part) -> list[Base]:
-    """Those of a part; dev bases come in both, with other seeds."""
-    return [base for base in BASES.values() if base.part == "dev" or part == "test"]
+    """Those of a part; dev bases come in the second too, with other seeds."""
+    return [base for base in BASES.values() if base.part == part or (base.part == "dev" and part == "test")]
 
 
 def _single(part: Part) -> list[Case]:
     """With one fault."""
-    if part == "dev":
-        return _in_turns(_pairs(part, "dev", "dev"), SINGLE)
+    if part != "test":
+        return _in_turns(_pairs(part, part, "dev" if part == "dev" else None), SIZES[part][0])
     sets = (_pairs(part, "test", None), _pairs(part, "dev", "test"), _pairs(part, "dev", "dev"))
     return [case for one, count in zip(sets, HELD_OUT, strict=True) for case in _in_turns(one, count)]
 
 
-def _pairs(part: Part, bases: Part, faults: Part | None) -> list[Case]:
+def _pairs(part: Part, bases: Part, faults: Literal["dev", "test"] | None) -> list[Case]:
     """Every base of one part with every fault of one, or of any, at every strength."""
     return [
         Case(base.key, seed, part, faults=((fault.key, strength),))
@@ -75,12 +77,12 @@ def _combined(part: Part) -> list[Case]:
     found = []
     for base in _bases(part):
         fitting = [fault for fault in FAULTS.values() if fault.fits(base) and not fault.spares_samples]
-        fitting = [fault for fault in fitting if part == "test" or fault.part == "dev"]
+        fitting = [fault for fault in fitting if part != "dev" or fault.part == "dev"]
         for one, other in itertools.combinations(fitting, 2):
             if one.family != other.family and not _same_place(one, other):
                 both = (one.key, one.strengths[0]), (other.key, other.strengths[0])
                 found.append(Case(base.key, SEEDS[part][0], part, faults=both))
-    return _in_turns(found, COMBINED)
+    return _in_turns(found, SIZES[part][1])
 
 
 def _same_place(one: Fault, other: Fault) -> bool:
@@ -102,7 +104,7 @@ def _varied(part: Part) -> list[Case]:
         if name != AS_IS and variety.fits(base)
         for seed in SEEDS[part]
     ]
-    return _in_turns(found, VARIED)
+    return _in_turns(found, SIZES[part][2])
 
 
 def _in_turns(candidates: Iterable[Case], count: int) -> list[Case]:
