@@ -49,6 +49,21 @@ def of(changes: Mapping[str, Json], samples: int = 2000, **signals: Series) -> T
     return replace(trace, phase="main", batch=batch, steps_an_epoch=samples / batch / 2)
 
 
+def labelled(real: float, fake: float) -> Trace:
+    game = "phases.main.terms.game"
+    labels = {"real_label": real, "fake_label": fake, "generator_label": 1.0}
+    return of({game: "equipoise.terms.adversarial.BCE", **{f"{game}.{name}": label for name, label in labels.items()}})
+
+
+def noisy(sigma: float) -> Trace:
+    noise: dict[str, Json] = {
+        "augment": "equipoise.recipe.Augment",
+        "augment.operations.0": "equipoise.augment.Noise",
+        "augment.operations.0.sigma": sigma,
+    }
+    return of(noise)
+
+
 def raised(at: float, to: float = 0.1) -> Series:
     return Series.of(ROWS, np.where(at > ROWS, 0.001, to))
 
@@ -79,6 +94,11 @@ DOUBTED: dict[str, tuple[Trace, Trace, str, str]] = {
         of({"phases.main.terms.gp.weight": 0}), of({"phases.main.terms.gp.weight": 0, "critic.spectral_norm": True}),
         "nothing bounds", "late-collapse",
     ),
+    "labels that hardly differ": (
+        labelled(0.7, 0.3), labelled(0.8, 0.3),
+        "phases.main.terms.game labels real samples 0.7 and fakes 0.3", "critic-blind",
+    ),
+    "noise over everything": (noisy(0.5), noisy(0.4), "augment.operations.0.sigma is 0.5", "critic-blind"),
     "a small batch": (of({"batch": 7}), of({"batch": 8}), "batch is 7", "oscillation"),
 }  # fmt: skip
 """So it is, just under, what is said, what it brings."""

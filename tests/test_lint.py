@@ -10,13 +10,14 @@ import pytest
 
 import broken
 import tiny
+from equipoise.augment import Noise
 from equipoise.cli import run_command
 from equipoise.doctor.lint import lint
 from equipoise.edit import Edit
 from equipoise.engine.anatomy import anatomy_of
 from equipoise.finding import Finding
 from equipoise.networks.dcgan import DcganCritic
-from equipoise.recipe import Phase, Recipe, Span, edited
+from equipoise.recipe import Augment, Phase, Recipe, Span, edited
 from equipoise.recipes import NAMES, load
 from equipoise.recipes.augmenting import with_ada
 from equipoise.schedule import Linear
@@ -90,6 +91,14 @@ TOLD: dict[str, tuple[Callable[[], Recipe], str]] = {
     "weights": (
         lambda: with_terms(other=Diversity(weight=2000.0)),
         "phase main: other weighs 2000 and game 1",
+    ),
+    "labels that hardly differ": (
+        lambda: with_terms(game=BCE(real_label=0.6, fake_label=0.3)),
+        "phases.main.terms.game labels real samples 0.6 and fakes 0.3",
+    ),
+    "noise over everything": (
+        lambda: replace(with_(), augment=Augment((Noise(sigma=1.0),), "both")),
+        "augment.operations.0.sigma is 1",
     ),
     "two samples": (lambda: with_("batch=7"), "batch is 7"),
 }

@@ -154,6 +154,18 @@ def _unbounded(trace: Trace) -> Iterator[Doubt]:
         yield Doubt(said, ("late-collapse", "critic-wins"), remedies.bound_the_slope(settings))
 
 
+def _near_labels(trace: Trace) -> Iterator[Doubt]:
+    for term, (real, fake) in remedies.near_labels(trace.settings).items():
+        said = f"{term} labels real samples {real:g} and fakes {fake:g}; so near to each other nothing is learned"
+        yield Doubt(said, ("critic-blind",), remedies.surer_labels(trace.settings))
+
+
+def _loud_noise(trace: Trace) -> Iterator[Doubt]:
+    for path, sigma in remedies.loud_noises(trace.settings).items():
+        said = f"{path}.sigma is {sigma:g}, where values go from -1 to 1; 0.05 to 0.1 is usual"
+        yield Doubt(said, ("critic-blind", "too-much-detail"), remedies.less_noise(trace.settings))
+
+
 def _small_batch(trace: Trace) -> Iterator[Doubt]:
     if trace.batch is not None and trace.batch < FEWEST_IN_A_BATCH and trace.settings:
         said = f"batch is {trace.batch}; so few samples say next to nothing of a distribution"
@@ -170,4 +182,6 @@ ASKED: Final[tuple[Callable[[Trace], Iterator[Doubt]], ...]] = (
     _few_samples,
     _unbounded,
     _small_batch,
+    _near_labels,
+    _loud_noise,
 )

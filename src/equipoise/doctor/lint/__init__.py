@@ -22,6 +22,7 @@ from equipoise.doctor.lint.harm import (
     ranges_of_held_out,
     unbounded_critic,
 )
+from equipoise.doctor.lint.held import loud_noise, same_labels
 from equipoise.doctor.lint.rhythm import (
     high_rates,
     idle_group,
@@ -54,6 +55,8 @@ RULES: tuple[Rule, ...] = (
     uneven_weights,
     small_batches,
     idle_group,
+    same_labels,
+    loud_noise,
 )
 BUILT_RULES: tuple[BuiltRule, ...] = (
     squashed_scores,

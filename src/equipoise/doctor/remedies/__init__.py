@@ -31,6 +31,7 @@ from equipoise.doctor.remedies.generator import (
     softer_classes,
     tighter_modulation,
 )
+from equipoise.doctor.remedies.held import less_noise, loud_noises, near_labels, surer_labels, what_holds_the_critic
 from equipoise.doctor.remedies.paths import of_what_is_there, scaled_weights
 from equipoise.doctor.remedies.rates import (
     clip,
@@ -79,15 +80,18 @@ __all__ = [
     "larger_batch",
     "less_bound",
     "less_momentum",
+    "less_noise",
     "lighter",
     "lighter_pixels",
     "longer_before_the_game",
     "look_at_data",
     "look_at_plumbing",
+    "loud_noises",
     "milder_colours",
     "more_critic_updates",
     "more_latents",
     "more_workers",
+    "near_labels",
     "nearest_upsampling",
     "norm_free_of_batches",
     "of_what_is_there",
@@ -102,7 +106,9 @@ __all__ = [
     "smaller_critic",
     "smooth_labels",
     "softer_classes",
+    "surer_labels",
     "tighter_modulation",
     "wait",
     "weaker_game",
+    "what_holds_the_critic",
 ]

@@ -70,7 +70,7 @@ class CriticBlind(Symptom):
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
         settings = trace.settings
         return (
-            *remedies.of_what_is_there(settings, remedies.less_bound(settings)),
+            *remedies.what_holds_the_critic(settings),
             remedies.faster_critic(settings),
             remedies.more_critic_updates(settings),
             remedies.bigger_critic(settings),

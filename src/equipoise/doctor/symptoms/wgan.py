@@ -60,9 +60,11 @@ class DeadCritic(Symptom):
         settings = trace.settings
         return (
             remedies.norm_free_of_batches(settings),
+            *remedies.what_holds_the_critic(settings),
             remedies.slower_critic(settings, 0.5),
             remedies.more_critic_updates(settings),
             remedies.less_momentum(settings),
+            remedies.bigger_critic(settings),
         )
 
 
