@@ -113,6 +113,7 @@ SICK: Mapping[str, list[Trace]] = {
     "dead-critic": [
         played("wgan", (-5.0, 0.0, 0.0), 0.1, slope=rows(1e-4), penalty=rows(1.0, noise=1e-4)),
         played("wgan", (-5.0, 0.0, 0.0, 0.0), 0.1, noise=0.0),
+        well(slope=rows(1e-6)),
     ],
     "steep-critic": [played("wgan", (-9.0, -2.0), 5.0, slope=rows(4.0))],
     "gap-stays": [played("wgan", (-1.0, -9.0, -9.0, -9.0), 5.0, distance=scores(20.0, 19.0, *[18.0] * 9))],
@@ -253,6 +254,7 @@ NEAR: Mapping[str, list[Trace]] = {
     "dead-critic": [
         played("wgan", (-5.0, 0.0, 0.0, 0.0), 0.1, noise=0.0, slope=rows(1.0)),
         played("wgan", (-5.0, -1.0), 0.1, penalty=rows(0.95, noise=0)),
+        well(slope=rows(0.005)),
     ],
     "steep-critic": [played("wgan", (-9.0, -2.0), 5.0, slope=rows(2.7)), well("hinge", slope=rows(9.0))],
     "gap-stays": [
