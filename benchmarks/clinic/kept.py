@@ -15,13 +15,13 @@ from clinic.outcome import FAILS
 from clinic.running import Record, folder_of, record_of
 from clinic.splits import cases
 from equipoise.doctor.readers.runs import read_run
-from equipoise.doctor.trace import OF_DATA, OF_MEASURE, OF_PLUMBING, Trace
+from equipoise.doctor.trace import OF_DATA, OF_DATA_MAYBE, OF_MEASURE, OF_PLUMBING, Trace
 
 Truth = Literal["ill", "harmless", "well", "failed control"]
 """By fault and outcome: both, a fault alone, neither, an outcome alone."""
 LAST: Final = 3
 """Evaluations whose median is a run's outcome."""
-SELF_TESTS: Final = (OF_DATA, OF_PLUMBING, OF_MEASURE)
+SELF_TESTS: Final = (OF_DATA, OF_DATA_MAYBE, OF_PLUMBING, OF_MEASURE)
 
 
 @dataclass(frozen=True)
