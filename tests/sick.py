@@ -30,6 +30,19 @@ MEASURED_ONCE = Trace(
 )
 
 
+STOPPED = rows((0.5, 0.5, 0.0, 0.0), noise=0)
+GP: dict[str, Json] = {"": "equipoise.terms.penalties.GradientPenalty", "weight": 10.0, "target": 1.0}
+R1: dict[str, Json] = {"": "equipoise.terms.penalties.R1", "weight": 1.0}
+
+
+def penalised(slope: float, game: str = "wgan", **terms: dict[str, Json]) -> Trace:
+    """A run of ours whose critic has this slope, with these penalties."""
+    found = {
+        f"phases.main.terms.{name}.{key}".rstrip("."): value for name, of in terms.items() for key, value in of.items()
+    }
+    return replace(well(game, slope=rows(slope), settings={"phases": ["main"], **found}), phase="main")
+
+
 def nan_from(step: float) -> Series:
     return Series(ROWS, np.where(step <= ROWS, NAN, NUMBERS))
 
@@ -57,6 +70,9 @@ SICK: Mapping[str, list[Trace]] = {
         well(moved_d=rows((1e-3, 1e-3, 0.0, 0.0))),
         well(grad_g=rows((0.5, 0.5, 0.0, 0.0), noise=0), grad_at_output=rows((1.0, 1.0, 0.0, 0.0), noise=0)),
         well("hinge", d_loss=rows(0.0), moved_d=rows(0.0)),
+        well("hinge", d_loss=rows((1.0, 0.01)), moved_g=STOPPED, grad_g=rows(0.5), grad_at_output=rows(1.0)),
+        well(d_loss=rows((1.0, 0.05)), moved_d=STOPPED, grad_d=rows(0.5)),
+        well(grad_g=STOPPED, grad_at_output=rows(1.0)),
         faulty("plumbing: critic.head has no gradient"),
     ],
     "invalid-measure": [
@@ -75,7 +91,7 @@ SICK: Mapping[str, list[Trace]] = {
     ],
     "exploding": [
         well(grad_d=growing(8.0)),
-        well(grad_g=rows((0.5, 0.5, 0.0, 0.0), noise=0), grad_at_output=rows(1.0)),
+        well(grad_g=STOPPED, grad_at_output=rows(1.0), lr_g=rows((1e-3, 1e-3, 0.1, 0.1), noise=0)),
         well(d_loss=growing(1e5), grad_d=growing(1e6), grad_g=rows((0.5, 0.5, 0.0, 0.0), noise=0.0), distance=STUCK),
         well("wgan", d_loss=rows((-5.0, -3.0, -2.0, 0.0, 90.0, 99.0))),
         well("wgan", d_loss=rows((-9.0, -2.0)), penalty=rows((1.0, 5000.0))),
@@ -114,6 +130,8 @@ SICK: Mapping[str, list[Trace]] = {
         played("wgan", (-5.0, 0.0, 0.0), 0.1, slope=rows(1e-4), penalty=rows(1.0, noise=1e-4)),
         played("wgan", (-5.0, 0.0, 0.0, 0.0), 0.1, noise=0.0),
         well(slope=rows(1e-6)),
+        penalised(0.005, gp=GP),
+        penalised(0.005, gp={**GP, "target": 0.1}, r1=R1),
     ],
     "steep-critic": [played("wgan", (-9.0, -2.0), 5.0, slope=rows(4.0))],
     "gap-stays": [played("wgan", (-1.0, -9.0, -9.0, -9.0), 5.0, distance=scores(20.0, 19.0, *[18.0] * 9))],
@@ -205,8 +223,9 @@ NEAR: Mapping[str, list[Trace]] = {
         well(g_loss=rows(0.7979, noise=1e-5)),
         well(d_loss=rows(0.0, noise=0), g_loss=rows(46.7694, noise=0)),
         well(lr_g=rows((1e-4, 1e-5, 0.0), noise=0)),
-        well(grad_g=rows((0.5, 0.5, 0.0, 0.0), noise=0), grad_at_output=rows(1.0)),
-        well("hinge", d_loss=rows((1.0, 0.0, 0.0), noise=0), moved_d=rows((1e-3, 0.0, 0.0), noise=0)),
+        well(grad_g=STOPPED, grad_at_output=rows(1.0), lr_g=rows((1e-3, 1e-3, 0.1, 0.1), noise=0)),
+        well("hinge", d_loss=STOPPED, moved_d=STOPPED, grad_d=STOPPED),
+        well("hinge", d_loss=STOPPED, moved_g=STOPPED, grad_g=STOPPED, grad_at_output=STOPPED),
     ],
     "invalid-measure": [samples(fid=(30.0, 0.0)), replace(well(), floors={"distance": 9.0})],
     "not-finite": [
@@ -216,8 +235,9 @@ NEAR: Mapping[str, list[Trace]] = {
     ],
     "exploding": [
         well(grad_d=growing(4.5)),
-        well(grad_g=rows((0.5, 0.5, 0.0, 0.1), noise=0), grad_at_output=rows(1.0)),
-        well(grad_g=rows(0.0), grad_at_output=rows(1.0)),
+        well(grad_g=rows((0.5, 0.5, 0.0, 0.1), noise=0), grad_at_output=rows(1.0), lr_g=rows((1e-3, 0.1))),
+        well(grad_g=rows(0.0), grad_at_output=rows(1.0), lr_g=rows((1e-3, 0.1))),
+        well(grad_g=STOPPED, grad_at_output=rows(1.0), lr_g=rows((1e-3, 1e-3, 4e-3, 4e-3), noise=0)),
         well("wgan", d_loss=rows((-9.0, -3.0, -2.0, 0.0, 30.0, 40.0))),
         played("wgan", (-9.0, -2.0), 5.0, penalty=rows(900.0)),
     ],
@@ -254,7 +274,11 @@ NEAR: Mapping[str, list[Trace]] = {
     "dead-critic": [
         played("wgan", (-5.0, 0.0, 0.0, 0.0), 0.1, noise=0.0, slope=rows(1.0)),
         played("wgan", (-5.0, -1.0), 0.1, penalty=rows(0.95, noise=0)),
-        well(slope=rows(0.005)),
+        penalised(0.005, r1=R1),
+        penalised(0.005, gp={**GP, "one_sided": True}),
+        penalised(0.005, gp={**GP, "target": 0.0}),
+        penalised(0.005, gp={**GP, "weight": 0.0}, r1=R1),
+        penalised(0.15, gp=GP),
     ],
     "steep-critic": [played("wgan", (-9.0, -2.0), 5.0, slope=rows(2.7)), well("hinge", slope=rows(9.0))],
     "gap-stays": [

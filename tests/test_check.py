@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from equipoise.data import Corpus, Digits, Images, LeftOut, Ring
 from equipoise.data.check import examine
+from equipoise.data.grain import grain
 from equipoise.data.statistics import measure
 from equipoise.edit import apply
 from equipoise.finding import Finding
-from equipoise.space import Channel, Condition, Space
+from equipoise.space import Channel, Class, Condition, Space
 
 COLOURS = ("red", "green", "blue")
 
@@ -44,7 +45,8 @@ def test_sound_data_gives_no_finding() -> None:
 
 
 def test_the_bundled_data_is_sound(tmp_path: Any) -> None:
-    assert examine(Digits(size=16).corpus(None, tmp_path)) == []
+    for size in (8, 10, 12, 16, 28):
+        assert examine(Digits(size=size).corpus(None, tmp_path)) == []
     assert examine(Ring(count=1000).corpus(None, tmp_path)) == []
 
 
@@ -219,6 +221,33 @@ def test_points_that_were_scaled_twice_are_told(tmp_path: Any, divisor: float, s
     told = examine(replace(ring, samples=ring.samples / np.float32(divisor)))
     assert [one.severity for one in told] == ([severity] * 2 if severity else [])
     assert all("of its declared range" in one.title for one in told)
+
+
+def test_one_narrow_channel_among_others_is_told_and_misleads_nobody(tmp_path: Any) -> None:
+    samples = pictures()
+    samples[:, 0] = 250 + samples[:, 0] // 128
+    (red,) = (one for one in examine(corpus_of(samples)) if "declared range" in one.title)
+    assert (red.title.split()[1], red.severity, red.misleads) == ("red", "warning", False)
+
+
+def test_an_alpha_that_is_nearly_opaque_is_sound() -> None:
+    alpha = np.full((120, 1, 16, 16), 255, np.uint8)
+    alpha[0, 0, 0, 0] = 254
+    both = corpus_of(np.concatenate([pictures(), alpha], axis=1), (*COLOURS, "alpha"))
+    assert not any("declared range" in one.title for one in examine(both))
+
+
+def test_classes_and_alpha_are_no_noise_and_no_numbers_are_left_aside() -> None:
+    noise = np.random.default_rng(2).integers(0, 2, (100, 1, 16, 16), dtype=np.uint8)
+    blank = pictures(100)[:, :1]
+    classes = tuple(Class(code, name, (0, 0, 0)) for code, name in enumerate(("land", "sea")))
+    channels = (Channel("grey"), Channel("cover", kind="categorical", classes=classes), Channel("alpha"))
+    samples = np.concatenate([blank, noise, 100 * noise + blank // 4], axis=1)
+    assert list(grain(Corpus(Space(channels, 16, 16), samples))) == []
+    floats = blank.astype(np.float32)
+    floats[0, 0, 3, 3], floats[1, 0, 0, 0] = np.nan, np.inf
+    assert list(grain(Corpus(Space((Channel("grey"),), 16, 16), floats))) == []
+    assert list(grain(Corpus(Space((Channel("grey"),), 16, 16), floats[:2]))) == []
 
 
 def test_bright_pictures_of_few_levels_are_told_and_dark_ones_once() -> None:

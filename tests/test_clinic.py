@@ -198,7 +198,10 @@ def test_scores_of_made_up_answers() -> None:
 
 
 def test_an_early_look_does_not_know_the_end() -> None:
-    trace = Trace({"d_loss": Series.of([10, 20, 30], [1, 1, 1])}, faults=("data, perhaps: noise", "plumbing: frozen", "step 30: NaN"))
+    trace = Trace(
+        {"d_loss": Series.of([10, 20, 30], [1, 1, 1])},
+        faults=("data, perhaps: noise", "plumbing: frozen", "step 30: NaN"),
+    )
     early = until(trace, 20)
     assert early.last_step == 20 and early.faults == ("data, perhaps: noise", "plumbing: frozen")
     assert until(trace, 30) == trace

@@ -49,9 +49,9 @@ def of(changes: Mapping[str, Json], samples: int = 2000, **signals: Series) -> T
     return replace(trace, phase="main", batch=batch, steps_an_epoch=samples / batch / 2)
 
 
-def labelled(real: float, fake: float) -> Trace:
+def labelled(real: Json, fake: Json) -> Trace:
     game = "phases.main.terms.game"
-    labels = {"real_label": real, "fake_label": fake, "generator_label": 1.0}
+    labels: dict[str, Json] = {"real_label": real, "fake_label": fake, "generator_label": 1.0}
     return of({game: "equipoise.terms.adversarial.BCE", **{f"{game}.{name}": label for name, label in labels.items()}})
 
 
@@ -97,6 +97,14 @@ DOUBTED: dict[str, tuple[Trace, Trace, str, str]] = {
     "labels that hardly differ": (
         labelled(0.7, 0.3), labelled(0.8, 0.3),
         "phases.main.terms.game labels real samples 0.7 and fakes 0.3", "critic-blind",
+    ),
+    "ranges of labels": (
+        labelled([0.6, 0.8], [0.2, 0.4]), labelled([0.7, 1.0], [0.2, 0.4]),
+        "phases.main.terms.game labels real samples 0.7 and fakes 0.3", "critic-blind",
+    ),
+    "labels that just differ": (
+        labelled(0.7, 0.21), labelled(0.7, 0.2),
+        "phases.main.terms.game labels real samples 0.7 and fakes 0.21", "critic-blind",
     ),
     "noise over everything": (noisy(0.5), noisy(0.4), "augment.operations.0.sigma is 0.5", "critic-blind"),
     "a small batch": (of({"batch": 7}), of({"batch": 8}), "batch is 7", "oscillation"),
@@ -201,3 +209,10 @@ def test_the_command_tells_of_it_and_its_edit_goes_into_train(
     assert "settings that often do harm, whether or not it shows:\n - d_optim.beta1 is 0.9; in a game 0 is usual" in out
     assert "may bring oscillation; try: no momentum" in out
     assert "--set 'd_optim.beta1=0.0'" in out
+
+
+def test_noise_that_fades_or_is_added_only_at_need_is_left_alone() -> None:
+    settings = noisy(1.0).settings
+    assert doubts_of(replace(noisy(1.0), settings={**settings, "augment.adaptive": "equipoise.recipe.Adaptive"})) == ()
+    fading = {**settings, "augment.operations.0.sigma": "equipoise.schedule.Linear"}
+    assert doubts_of(replace(noisy(1.0), settings=fading)) == ()

@@ -184,3 +184,10 @@ def test_what_networks_are_made_of_is_told_at_every_door(
     assert words in capsys.readouterr().out
     assert run_command(["train", recipe, *data, "--out", str(tmp_path / "run"), "--for", "1steps"]) == 0
     assert words in capsys.readouterr().out
+
+
+def test_each_phase_is_told_of_its_own_labels() -> None:
+    phase = replace(tiny.images().phases["main"], terms={"game": BCE(real_label=0.6, fake_label=0.3)})
+    both = replace(tiny.images(), phases={"first": phase, "second": phase})
+    told = [finding for finding in found(both) if "labels real samples" in finding.title]
+    assert [{edit.path.split(".")[1] for edit in one.remedies} for one in told] == [{"first"}, {"second"}]

@@ -1,4 +1,4 @@
-"""Data of the third part, which no rule was made by: a spiral of points, letters, radio bursts."""
+"""Data of the third part, by which no rule was made: a spiral of points, letters, radio bursts."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@
     dev     dev bases, dev faults, dev seeds
     test    held-out bases with any fault;  dev bases with held-out faults;  dev bases with dev faults, and held-out
             seeds throughout
-    fresh   bases of their own with any fault, and seeds of their own: made after all rules, trained and scored once
+    fresh   bases of their own with any fault, and seeds of their own: trained once, and scored when all rules stood
 
 The list follows from the code alone: candidates are put in the order of a hash of their ids and taken in turns over
 faults, those that fit the fewest bases first, so that each comes up about as often.  Its digest is printed beside

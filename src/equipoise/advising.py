@@ -109,19 +109,23 @@ def adviser(
 def look(
     folder: RunFolder, so_far: Past, step: int, prescriber: Prescriber = as_named, *, is_over: bool = False
 ) -> Now:
-    """What there is to decide by at a step; of a run that `is_over`, by a fault, there will be no second look."""
+    """What there is to decide by at a step; of a run that `is_over`, by a fault, there will be no second look.
+
+    Where nothing certain is seen nobody looks further back, and no checkpoint is read.
+    """
     trace = _since_the_last_change(read_run(folder.path).without(OF_THE_CLOCK), so_far)
     scores = [event for event in history(folder.read_journal().events) if isinstance(event, Measured)]
     since = so_far.standing.prescribed.origin if so_far.standing is not None else 0
     scores = [event for event in scores if since <= event.step <= step]
     now = _examined(trace, step, prescriber)
+    is_sick = any(found.is_certain for found in now.diagnoses)
     return Now(
         step=step,
         begin=trace.begin,
         examination=now,
-        earlier=now if is_over else _examined_earlier(trace, scores, prescriber),
+        earlier=now if is_over else _examined_earlier(trace, scores, prescriber) if is_sick else NOTHING_YET,
         scores=scores,
-        origins=_origins(folder, step),
+        origins=_origins(folder, step) if is_sick else (),
         is_over=is_over,
     )
 

@@ -188,19 +188,27 @@ def _unused_range(corpus: Corpus, seen: Statistics, home: str) -> Iterator[Findi
 
 
 def _unused_span(corpus: Corpus, seen: Statistics, home: str) -> Iterator[Finding]:
-    """Numbers that fill little of the range which they are scaled by, as if they had been scaled twice.
+    """Numbers that fill little of the range by which they are scaled; all channels alike, as if scaled twice.
 
     Pictures that are dark throughout are told as such.
     """
-    for channel, low, high in zip(corpus.space.channels, seen.low, seen.high, strict=True):
-        reached = float(channel.share(high))
-        used = reached - float(channel.share(low))
-        if channel.kind == "categorical" or not 0 < used < NARROW or (reached < NARROW and not corpus.space.is_points):
+    known = [
+        (channel, low, high)
+        for channel, low, high in zip(corpus.space.channels, seen.low, seen.high, strict=True)
+        if channel.kind == "continuous" and channel.name != "alpha" and channel.low < channel.high
+    ]
+    used = {channel.name: float(channel.share(high)) - float(channel.share(low)) for channel, low, high in known}
+    alike = all(0 < share < NARROW for share in used.values())
+    for channel, low, high in known:
+        share = used[channel.name]
+        is_dark = float(channel.share(high)) < NARROW and not corpus.space.is_points
+        if is_dark or not 0 < share < NARROW:
             continue
         evidence = (f"values from {low:.3g} to {high:.3g}, of {channel.low:g} to {channel.high:g}",)
         advice = "find out whether they were scaled twice, and declare the range that they have"
-        title = f"channel {channel.name} fills {used:.1%} of its declared range"
-        yield Finding(title, "fault" if used < LOST else "warning", evidence, advice, misleads=True)
+        severity: Severity = "fault" if alike and share < LOST else "warning"
+        title = f"channel {channel.name} fills {share:.1%} of its declared range"
+        yield Finding(title, severity, evidence, advice, misleads=alike)
 
 
 def _stray_values(corpus: Corpus, seen: Statistics, home: str) -> Iterator[Finding]:

@@ -70,10 +70,10 @@ class Now:
     """The run's step from which on the examinations count theirs."""
     examination: Examination
     earlier: Examination
-    """By what was known one score earlier."""
+    """By what was known one score earlier; nothing where nothing certain is seen now."""
     scores: Sequence[Measured]
     origins: Sequence[int]
-    """Steps of the checkpoints of generators that were the best so far, oldest first."""
+    """Steps of the checkpoints of generators that were the best so far, oldest first; likewise."""
     is_over: bool = False
     """Whether the run broke off: it gets no better by being left alone."""
 

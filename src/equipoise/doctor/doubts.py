@@ -169,7 +169,9 @@ def _loud_noise(trace: Trace) -> Iterator[Doubt]:
 def _small_batch(trace: Trace) -> Iterator[Doubt]:
     if trace.batch is not None and trace.batch < FEWEST_IN_A_BATCH and trace.settings:
         said = f"batch is {trace.batch}; so few samples say next to nothing of a distribution"
-        yield Doubt(said, ("oscillation",), remedies.larger_batch(trace.settings, USUAL_BATCH / trace.batch))
+        larger = put(trace.settings, "batch", USUAL_BATCH)
+        remedy = replace(remedies.larger_batch(trace.settings), words=f"batches of {USUAL_BATCH}", edits=larger)
+        yield Doubt(said, ("oscillation",), remedy)
 
 
 ASKED: Final[tuple[Callable[[Trace], Iterator[Doubt]], ...]] = (

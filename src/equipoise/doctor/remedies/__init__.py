@@ -31,7 +31,16 @@ from equipoise.doctor.remedies.generator import (
     softer_classes,
     tighter_modulation,
 )
-from equipoise.doctor.remedies.held import less_noise, loud_noises, near_labels, surer_labels, what_holds_the_critic
+from equipoise.doctor.remedies.held import (
+    apart,
+    less_noise,
+    loud_noises,
+    near_labels,
+    quieter,
+    surer_labels,
+    what_hides_samples,
+    what_holds_the_critic,
+)
 from equipoise.doctor.remedies.paths import of_what_is_there, scaled_weights
 from equipoise.doctor.remedies.rates import (
     clip,
@@ -60,6 +69,7 @@ from equipoise.doctor.remedies.terms import (
 
 __all__ = [
     "adapt_augmentation",
+    "apart",
     "bigger_critic",
     "bigger_generator",
     "bound_the_slope",
@@ -96,6 +106,7 @@ __all__ = [
     "norm_free_of_batches",
     "of_what_is_there",
     "other_measure",
+    "quieter",
     "scaled_weights",
     "see_batches",
     "skip_the_batch",
@@ -110,5 +121,6 @@ __all__ = [
     "tighter_modulation",
     "wait",
     "weaker_game",
+    "what_hides_samples",
     "what_holds_the_critic",
 ]

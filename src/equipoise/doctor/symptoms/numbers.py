@@ -11,7 +11,7 @@ import numpy as np
 
 from equipoise.doctor import remedies
 from equipoise.doctor.limits import MODERATE
-from equipoise.doctor.symptom import Evidence, Kind, Remedy, Symptom, agreeing
+from equipoise.doctor.symptom import PROOF, Evidence, Kind, Remedy, Symptom, agreeing
 from equipoise.doctor.trace import OF_DATA, OF_MEASURE, OF_PLUMBING, Series, Trace
 
 OF_THE_TRAINING: Final = (
@@ -31,10 +31,10 @@ BLOWN_UP: Final = 10.0
 """Times the largest that the critic's loss had been early on (to be tuned)."""
 LARGEST_PENALTY: Final = 1e3
 """Of an unweighted gradient penalty: a slope of 30 where 1 is asked for."""
-DEAD: Final = 0.95
-"""How sure it makes one: only a jump kills a network in which nothing was detached before."""
 DEAD_ROWS: Final = 10
 """In a row without any gradient: by chance there is always a little."""
+JUMPS: Final = ("lr_g", "moved_g", "grad_g", "grad_d", "d_loss")
+"""What may be seen of the update that killed them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +80,11 @@ class NotFinite(Symptom):
 @dataclass(frozen=True, slots=True)
 class Exploding(Symptom):
     key: ClassVar[str] = "exploding"
-    title: ClassVar[str] = "gradients or the critic's loss have grown far beyond what they were"
+    title: ClassVar[str] = "gradients or the critic's loss have grown far beyond what they were, or have killed units"
     looks_like: ClassVar[str] = "Norms of gradients climb, the critic's loss leaves its scale, pictures become spots."
     means: ClassVar[str] = (
         "Rates are too high for the slope that the critic has by now, or its penalty is too weak, or multiplied by the "
-        "interval at which it is computed."
+        "interval at which it is computed.  One such update can leave units of the generator dead for good."
     )
     confused_with: ClassVar[Mapping[str, str]] = {
         "healthy": "a Wasserstein generator's loss drifts without meaning; its offset is free, and not read here",
@@ -95,8 +95,8 @@ class Exploding(Symptom):
         "for a window",
         f"`d_loss`, in size, above {BLOWN_UP:g} times its largest before step {REFERENCE[1]:g}, for a window",
         f"`penalty` above {LARGEST_PENALTY:g}",
-        f"`grad_g` exactly 0 in the last {DEAD_ROWS} rows where it was not before, while `grad_at_output` is not 0: a "
-        "jump has killed the generator's units",
+        f"`grad_g` exactly 0 in the last {DEAD_ROWS} rows where it was not before, while `grad_at_output` is not 0, "
+        f"and one of {', '.join(f'`{name}`' for name in JUMPS)} {GROWN:g} times its median shortly before: a proof",
     )
     explained_by: ClassVar[tuple[str, ...]] = ("not-finite", "saturated-flip", "gamma-runaway", "kl-explosion")
     sources: ClassVar[tuple[str, ...]] = (
@@ -191,13 +191,29 @@ def _penalty_is_huge(trace: Trace) -> Evidence | None:
 
 
 def died(trace: Trace) -> Evidence | None:
-    """A generator through which nothing goes back any more, though its samples get a gradient and it once learned."""
+    """A generator through which nothing goes back since something jumped, though its samples still get a gradient."""
     own, given = trace.get("grad_g"), trace.get("grad_at_output")
     if own is None or given is None or len(own) < DEAD_ROWS or own.values[-DEAD_ROWS:].any() or not own.values.any():
         return None
     onset = own.lasting(own.values == 0, 0.0)
     after = given.after(onset) if onset is not None else None
-    if after is None or not len(after) or not after.values.all():
+    jumped = next((name for name in JUMPS if onset is not None and _jumped(trace, name, onset)), None)
+    if after is None or not len(after) or not after.values.all() or jumped is None:
         return None
-    said = f"grad_g is 0 in {DEAD_ROWS} rows, though samples get a gradient of {after.values[-1]:.3g}: units are dead"
-    return Evidence("gradients", said, "grad_g", onset, DEAD)
+    said = (
+        f"grad_g is 0 in {DEAD_ROWS} rows, since {jumped} jumped, though samples get a gradient of "
+        f"{after.values[-1]:.3g}: units are dead"
+    )
+    return Evidence("gradients", said, "grad_g", onset, PROOF)
+
+
+def _jumped(trace: Trace, name: str, onset: float) -> bool:
+    """Whether it was many times what it had been, shortly before a step or at it."""
+    series = trace.get(name)
+    if series is None:
+        return False
+    sizes = Series(series.steps, np.abs(series.values))
+    usual = sizes.before(onset - trace.window).values
+    lately = sizes.after(onset - trace.window)
+    lately = lately.before(float(np.nextafter(onset, np.inf)))
+    return len(usual) > 0 and len(lately) > 0 and bool(lately.values.max() > GROWN * np.median(usual))

@@ -84,7 +84,7 @@ class PlumbingBug(Symptom):
         f"`d_loss` or `g_loss` equal to {DIGITS} digits, or to as many as were printed, at least {FEWEST_DIGITS}, over "
         f"the last {ROWS} rows, away from the ends of its scale: a proof",
         f"`lr_d`, `lr_g`, `moved_d`, `moved_g` or `grad_g` exactly 0 in all of the last {ROWS} rows, unless they moved "
-        "before and the critic has won, or the generator's units have died: a proof",
+        "before, get no gradient now, and the critic has won or the generator's units have died: a proof",
         "what the run's own trial step said: a proof",
     )
     sources: ClassVar[tuple[str, ...]] = (
@@ -204,9 +204,10 @@ def _has_exploded(trace: Trace) -> bool:
 
 
 def _came_to_rest(trace: Trace, name: str) -> bool:
-    """Whether what stands still moved before: a critic that has won leaves nothing to learn, and units die."""
-    series = trace.get(name)
-    if series is None or not series.values.any():
+    """Whether what stands still learned before and gets no gradient now, for a reason: a critic that has won leaves
+    none, and units die."""
+    own = trace.get(f"grad_{name[-1]}")
+    if own is None or not own.values.any() or own.values[-ROWS:].any():
         return False
     return _critic_is_at_an_end(trace) or (name != "moved_d" and died(trace) is not None)
 

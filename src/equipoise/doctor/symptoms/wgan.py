@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
 import numpy as np
@@ -14,7 +14,8 @@ from equipoise.doctor.remedies.paths import terms_of
 from equipoise.doctor.symptom import Evidence, Remedy, Symptom, agreeing
 from equipoise.doctor.trace import Series, Trace
 
-FLAT: Final = Limit("slope", 0.1, "below", plain=0.01, kind="gradients")
+PLAINLY_FLAT: Final = 0.01
+FLAT: Final = Limit("slope", 0.1, "below", plain=PLAINLY_FLAT, kind="gradients")
 """Where 1 is asked for (to be tuned)."""
 NO_SLOPE: Final = Limit("slope", 1e-3, "below", plain=1e-5, kind="gradients")
 """Where 0 is asked for, by R1 or R2: a critic whose scores differ little serves a generator with Adam as well as any.
@@ -50,8 +51,8 @@ class DeadCritic(Symptom):
         "critic-blind": "there scores differ, and mean nothing",
     }
     reads: ClassVar[tuple[str, ...]] = (
-        f"{FLAT.words}, where a gradient penalty asks for 1; elsewhere below {NO_SLOPE.bound:g}, proved below "
-        f"{NO_SLOPE.plain:g}",
+        f"{FLAT.words}, where a gradient penalty asks for 1 from below as well; elsewhere below {NO_SLOPE.bound:g}, "
+        f"proved below {NO_SLOPE.plain:g}",
         f"`penalty` within {NEARLY:.0%} of {OF_A_FLAT_CRITIC:g} for a window",
         f"`d_loss` of a Wasserstein game below {GONE:g} of the critic's largest lead for a window",
     )
@@ -65,7 +66,8 @@ class DeadCritic(Symptom):
         settings = trace.settings
         return (
             remedies.norm_free_of_batches(settings),
-            *remedies.what_holds_the_critic(settings),
+            *remedies.what_hides_samples(settings),
+            *((remedies.less_bound(settings),) if terms_of(settings, "penalties.R1", "penalties.R2") else ()),
             remedies.slower_critic(settings, 0.5),
             remedies.more_critic_updates(settings),
             remedies.less_momentum(settings),
@@ -149,8 +151,24 @@ def is_flat(trace: Trace) -> bool:
 
 
 def _slope_is_gone(trace: Trace) -> Evidence | None:
-    asks_for_one = _is_wasserstein(trace) or bool(terms_of(trace.settings, "penalties.GradientPenalty"))
-    return (FLAT if asks_for_one else NO_SLOPE).seen(trace)
+    if trace.settings:
+        target = _asked_for(trace)
+        limit = replace(FLAT, bound=FLAT.bound * target, plain=PLAINLY_FLAT * target) if target > 0 else NO_SLOPE
+    else:
+        limit = FLAT if _is_wasserstein(trace) else replace(FLAT, plain=None)
+    return limit.seen(trace)
+
+
+def _asked_for(trace: Trace) -> float:
+    """The slope that a penalty of the phase holds the critic to, from below as well; 0 where none does."""
+    settings = trace.settings
+    held = [
+        settings.get(f"{path}.target", 1.0)
+        for path in terms_of(settings, "penalties.GradientPenalty")
+        if path.startswith(f"phases.{trace.phase}.") and settings.get(f"{path}.weight") != 0
+        if settings.get(f"{path}.one_sided") is not True
+    ]
+    return max((float(target) for target in held if isinstance(target, int | float)), default=0.0)
 
 
 def _is_wasserstein(trace: Trace) -> bool:
