@@ -216,7 +216,8 @@ SICK: Mapping[str, list[Trace]] = {
 }
 """The first of each has it by one kind of evidence, later ones in other ways."""
 
-ON_POINTS: Mapping[str, Json] = {"source": "equipoise.data.points.Ring"}
+ON_POINTS: Mapping[str, Json] = {"source": "mine.Spiral"}
+"""With no measure of pictures."""
 NEAR: Mapping[str, list[Trace]] = {
     "data-bug": [faulty("measure: b")],
     "plumbing-bug": [

@@ -13,7 +13,7 @@ from equipoise.doctor.examining import diagnoses, examine
 from equipoise.doctor.game import GAMES
 from equipoise.doctor.symptoms import SYMPTOMS
 from equipoise.doctor.trace import SIGNALS, Series, Trace
-from sick import NEAR, SICK
+from sick import NEAR, SICK, ending
 from traces import LAST, LEARNING, alternating, played, rows, scores, well
 
 BY_KEY = {symptom.key: symptom for symptom in SYMPTOMS}
@@ -317,3 +317,21 @@ def test_where_the_first_measuring_came_late_the_self_test_is_the_beginning(untr
     series = {"distance": Series.of(steps, np.linspace(0.88, 0.79, len(steps)))}
     run = Trace(series, floors={"distance": 0.1}, untrained={"distance": untrained})
     assert ("not-learning" in keys(run)) == fires
+
+
+def test_what_lags_is_named_before_what_its_samples_look_like() -> None:
+    """Every measure of samples is of the average."""
+    behind = {"distance": scores(*ending(8.0, 6.0)), "distance_raw": scores(*ending(8.0, 1.0))}
+    run = well(**behind, diversity=scores(*ending(0.9, 0.05)), contrast=scores(*ending(1.0, 0.2)))
+    assert keys(run)[0] == "average-lags"
+    assert "total-collapse" in keys(run)
+
+
+def test_missing_detail_is_no_alarm_before_samples_were_measured_often_enough() -> None:
+    at = [1000.0, 2000.0, 5000.0]
+    young = well(
+        detail=Series.of(at, [0.1] * 3), distance=Series.of(at, [20, 9, 5]), recall=Series.of(at, [0, 0.2, 0.4])
+    )
+    assert [found.is_certain for found in examine(young).diagnoses if found.symptom.key == "blur"] == [False]
+    later = well(detail=scores(*[0.1] * 11), distance=scores(20.0, *[5.0] * 10), recall=scores(*[0.5] * 11))
+    assert [found.is_certain for found in examine(later).diagnoses if found.symptom.key == "blur"] == [True]

@@ -230,6 +230,8 @@ class Trace:
         return apart * min(ROWS_OF_A_MEDIAN, len(losses) // PARTS)
 
 
+OF_PICTURES: Final = "contrast"
+"""A measure that is taken of samples of a run of ours, unless they are points."""
 NO_SAMPLES: Final = "no measure of samples"
 """How a gap begins that samples would fill."""
 OF_DATA: Final = "data:"

@@ -54,7 +54,9 @@ class TotalCollapse(Symptom):
         ALIKE.words,
         f"`recall` below {LOST_HALF:.0%} of its best in {FEW_MODES} evaluations in a row",
     )
-    explained_by: ClassVar[tuple[str, ...]] = ("not-finite", "saturated-flip", "critic-wins", "dark-retreat", "flat")
+    explained_by: ClassVar[tuple[str, ...]] = (
+        *("not-finite", "saturated-flip", "critic-wins", "dark-retreat", "flat", "average-lags"),
+    )
     sources: ClassVar[tuple[str, ...]] = (
         "Lin et al. 2018 (PacGAN), arXiv:1712.04086",
         "notes on sprites, section 4.1",
@@ -100,7 +102,7 @@ class PartialCollapse(Symptom):
     )
     explained_by: ClassVar[tuple[str, ...]] = (
         *("total-collapse", "comes-and-goes", "one-class", "not-finite", "saturated-flip", "critic-wins"),
-        *("dark-retreat", "flat", "memorisation"),
+        *("dark-retreat", "flat", "memorisation", "average-lags"),
     )
     sources: ClassVar[tuple[str, ...]] = (
         "Odena et al. 2017, arXiv:1610.09585",

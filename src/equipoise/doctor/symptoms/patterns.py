@@ -206,7 +206,7 @@ class Blur(Symptom):
     )
     explained_by: ClassVar[tuple[str, ...]] = (
         *("cross-blur", "flat", "dark-retreat", "perceptual-too-heavy", "auxiliary-dominates", "posterior-collapse"),
-        *("total-collapse", "not-finite"),
+        *("total-collapse", "not-finite", "average-lags"),
     )
     sources: ClassVar[tuple[str, ...]] = (
         "notes on terrain, attempt 5: blurry and generic",
@@ -262,7 +262,7 @@ class TooMuchDetail(Symptom):
 
 def _unless_young(trace: Trace, seen: Evidence | None) -> tuple[Evidence, ...]:
     """Fine detail comes last: while samples improve nothing is certain, and only what would be a proof is suspected."""
-    if seen is None or not samples_improve(trace):
+    if seen is None or samples_improve(trace) is False:
         return () if seen is None else (seen,)
     return (replace(seen, weight=MODERATE),) if seen.weight >= PROOF else ()
 

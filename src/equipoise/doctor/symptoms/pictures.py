@@ -68,7 +68,7 @@ class Flat(Symptom):
         "healthy": "some data are flat: water, sky.  Their share is taken off",
     }
     reads: ClassVar[tuple[str, ...]] = (FLAT.words,)
-    explained_by: ClassVar[tuple[str, ...]] = ("dark-retreat", "not-finite", "critic-wins")
+    explained_by: ClassVar[tuple[str, ...]] = ("dark-retreat", "not-finite", "critic-wins", "average-lags")
     sources: ClassVar[tuple[str, ...]] = (
         "notes on terrain, attempt 8: a lot are fairly flat",
         "notes on landscapes: grey pictures, the critic is too strong",
@@ -125,7 +125,7 @@ class WrongScale(Symptom):
         "dark-retreat": "there structure is lost",
     }
     reads: ClassVar[tuple[str, ...]] = (SPIKY.words, FAINT.words, BRIGHT.words)
-    explained_by: ClassVar[tuple[str, ...]] = ("dark-retreat", "flat", "saturation", "not-finite")
+    explained_by: ClassVar[tuple[str, ...]] = ("dark-retreat", "flat", "saturation", "not-finite", "average-lags")
     sources: ClassVar[tuple[str, ...]] = ("notes on terrain, attempts 6 and 11: eps of 0.8, crazy spikiness",)
 
     def seen(self, trace: Trace) -> tuple[Evidence, ...]:
@@ -181,7 +181,7 @@ class ColourDrift(Symptom):
     )
     confused_with: ClassVar[Mapping[str, str]] = {"flat": "there shapes are gone as well"}
     reads: ClassVar[tuple[str, ...]] = (GREY.words, GARISH.words)
-    explained_by: ClassVar[tuple[str, ...]] = ("dark-retreat", "flat", "saturation", "not-finite")
+    explained_by: ClassVar[tuple[str, ...]] = ("dark-retreat", "flat", "saturation", "not-finite", "average-lags")
     sources: ClassVar[tuple[str, ...]] = (
         "notes on landscapes: grey pictures",
         "notes on sprites, section 3: reduce jitter where colours are off",

@@ -12,7 +12,7 @@ from equipoise.doctor import remedies
 from equipoise.doctor.limits import MODERATE, WARM_UP
 from equipoise.doctor.quality import CLOSE_FID, EARLY, NEARER, at_first, best_so_far, samples_improve
 from equipoise.doctor.symptom import PROOF, Evidence, Remedy, Symptom, agreeing
-from equipoise.doctor.trace import Series, Trace
+from equipoise.doctor.trace import OF_PICTURES, Series, Trace
 
 WORSE: Final = 1.5
 """Times the best, in three evaluations: it has collapsed (SG2-ADA and BigGAN logs)."""
@@ -226,7 +226,7 @@ def _has_gained_variety(trace: Trace, last_good: float) -> bool:
 
 def _chance(trace: Trace, name: str) -> float:
     """Up to here two distances differ by nothing but who was drawn; 0 where the floor is not known."""
-    is_points = str(trace.settings.get("source")).startswith("equipoise.data.points.")
+    is_points = bool(trace.settings) and OF_PICTURES not in trace.signals
     return (NOISE_OF_POINTS if is_points else NOISE) * trace.floors.get(name, 0.0)
 
 
