@@ -367,6 +367,7 @@ NEAR: Mapping[str, list[Trace]] = {
     "average-lags": [
         samples(distance=ending(8.0, 4.0), distance_raw=ending(8.0, 3.0)),
         samples(distance=ending(8.0, 2.9), distance_raw=ending(8.0, 0.5)),
+        well(distance=scores(*ending(8.0, 6.0, 5)), distance_raw=Series.of([1000, 3000, LAST], [8.0, 8.0, 3.0])),
         replace(samples(distance=ending(9.0, 7.9), distance_raw=ending(8.0, 0.5)), settings=ON_POINTS),
     ],
     "starved": [well(waiting=rows(0.25))],

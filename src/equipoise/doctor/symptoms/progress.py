@@ -12,7 +12,7 @@ from equipoise.doctor import remedies
 from equipoise.doctor.limits import MODERATE, WARM_UP
 from equipoise.doctor.quality import CLOSE_FID, EARLY, NEARER, at_first, best_so_far, samples_improve
 from equipoise.doctor.symptom import PROOF, Evidence, Remedy, Symptom, agreeing
-from equipoise.doctor.trace import OF_PICTURES, Series, Trace
+from equipoise.doctor.trace import OF_PICTURES, Trace
 
 WORSE: Final = 1.5
 """Times the best, in three evaluations: it has collapsed (SG2-ADA and BigGAN logs)."""
@@ -165,7 +165,7 @@ class AverageLags(Symptom):
     }
     reads: ClassVar[tuple[str, ...]] = (
         f"`distance` above {AHEAD:g} times `distance_raw`, and {NOISE:g} times its floor, of points "
-        f"{NOISE_OF_POINTS:g} times, in two evaluations in a row",
+        f"{NOISE_OF_POINTS:g} times, in two of the evaluations in a row that measure both",
     )
     sources: ClassVar[tuple[str, ...]] = (
         "a public issue of BigGAN: standing statistics",
@@ -270,15 +270,13 @@ def _plateau(trace: Trace, name: str) -> Evidence | None:
 
 
 def _lag(trace: Trace) -> Evidence | None:
+    """By the last two measurings of the raw generator, which come more rarely: one alone may be luck."""
     averaged, raw = trace.get("distance"), trace.get("distance_raw")
-    if averaged is None or raw is None:
+    if averaged is None or raw is None or len(raw) < 2 or raw.steps[-1] < WARM_UP:
         return None
-    late = averaged.after(max(WARM_UP, float(raw.steps[0])))
-    if len(late) < 2:
-        return None
-    others = np.interp(late.steps, raw.steps, raw.values)
-    bad = (others > 0) & (late.values > np.maximum(AHEAD * others, _chance(trace, "distance")))
+    ours = np.interp(raw.steps, averaged.steps, averaged.values)
+    bad = (raw.values > 0) & (ours > np.maximum(AHEAD * raw.values, _chance(trace, "distance")))
     if not bad[-2:].all():
         return None
-    said = f"distance is {late.values[-1]:.3g} of the average and {others[-1]:.3g} of the raw generator"
-    return Evidence("samples", said, "distance", Series(late.steps, late.values).lasting(bad, 0.0), PROOF)
+    said = f"distance is {ours[-1]:.3g} of the average and {raw.values[-1]:.3g} of the raw generator"
+    return Evidence("samples", said, "distance", raw.lasting(bad, 0.0), PROOF)
