@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from equipoise import pictures
+from equipoise import course, pictures
 from equipoise.advising import Adviser
 from equipoise.attending import Attendant, last_word
 from equipoise.data.corpus import Corpus
@@ -36,7 +36,7 @@ from equipoise.engine.state import Counters, State
 from equipoise.engine.step import step
 from equipoise.errors import Fault
 from equipoise.folder import RunFolder
-from equipoise.goal import Goal, GoalUnit
+from equipoise.goal import Goal
 from equipoise.interrupt import StopRequest
 from equipoise.journal import (
     Checkpointed,
@@ -61,7 +61,6 @@ from equipoise.spec import Json, encode
 from equipoise.view import Batch
 
 STOPPED, PAUSED = "stopped as asked", "paused by the autopilot"
-UNFINISHED = "time is up before phase "
 ORIGINS_KEPT = 3
 """Checkpoints of the best generators that are kept where the autopilot may go back to one (guess)."""
 
@@ -130,23 +129,12 @@ class Session:
     @property
     def done(self) -> dict[str, float]:
         """How far the run has come, in every unit."""
-        progress = self.state.counters.progress(self.plan.epoch_images)
-        units: dict[str, float] = {"steps": progress.steps, "images": progress.images, "epochs": progress.epochs}
-        return {**units, "seconds": self.seconds}
+        return course.done(self.plan, self.state.counters, self.seconds)
 
     @property
     def length_steps(self) -> float:
         """From the run's beginning to its goal, as far as that can be foreseen."""
-        if self.goal.unit == "recipe":
-            phases = self.plan.recipe.phases.values()
-            return sum(self._in_steps(phase.length.amount, phase.length.unit) for phase in phases)
-        return self._in_steps(self.goal.amount, self.goal.unit)
-
-    def _in_steps(self, amount: float, unit: GoalUnit) -> float:
-        """At the pace of the steps so far; 0 where there were none."""
-        if unit == "steps" or not self.step:
-            return amount if unit == "steps" else 0.0
-        return amount * self.step / self.done[unit]
+        return course.length_steps(self.goal, self.plan, self.done)
 
     def restore(self, snapshot: dict[str, Any]) -> None:
         """Take over everything a checkpoint holds.  Raises `RuntimeError` when the weights do not fit."""
@@ -260,7 +248,7 @@ class Session:
 
     def _next_phase(self) -> None:
         counters = self.state.counters
-        if counters.phase + 1 < len(self.plan.recipe.phases) and self._phase_is_over():
+        if not course.is_last_phase(self.plan, counters) and course.phase_is_over(self.plan, counters):
             self._end_phase()
             counters.phase += 1
             counters.phase_steps, counters.phase_images = counters.steps, counters.images
@@ -275,12 +263,7 @@ class Session:
 
     @property
     def _phase_name(self) -> str:
-        names = list(self.plan.recipe.phases)
-        return names[min(self.state.counters.phase, len(names) - 1)]
-
-    @property
-    def _is_last_phase(self) -> bool:
-        return self.state.counters.phase >= len(self.plan.recipe.phases) - 1
+        return course.phase_name(self.plan, self.state.counters)
 
     @property
     def _best_by(self) -> BestBy:
@@ -293,11 +276,6 @@ class Session:
         kept = Sampler(state.average, plan.recipe, plan.space, self.step, score, typical, encoder, self._corpus.digest)
         save_generator(path, kept)
 
-    def _phase_is_over(self) -> bool:
-        counters = self.state.counters
-        length = self.plan.phase(counters.phase).length
-        return counters.progress_in_phase(self.plan.epoch_images).measured_in(length.unit) >= length.amount
-
     def _reason_to_end(self, stop: StopRequest) -> str | None:
         """Why the run ends now, if it does.  What only one process knows, all agree on at ticks."""
         world, device = self.plan.world, self.plan.device
@@ -308,23 +286,11 @@ class Session:
         if world.size > 1 and self._is_between_ticks():
             return None
         if self.goal.unit == "seconds" and world.any(self.seconds >= self.goal.amount, device):
-            return self._time_is_up()
+            return course.time_is_up(self.plan, self.state.counters)
         return STOPPED if world.any(stop.asked, device) else None
 
-    def _time_is_up(self) -> str:
-        """In words, with the phases that have not begun."""
-        missing = list(self.plan.recipe.phases)[self.state.counters.phase + 1 :]
-        if not missing:
-            return "time is up"
-        return f"{UNFINISHED}{' and '.join(missing)}"
-
     def _is_at_length(self) -> bool:
-        counters, unit = self.state.counters, self.goal.unit
-        if unit == "seconds":
-            return False
-        if unit == "recipe":
-            return counters.phase == len(self.plan.recipe.phases) - 1 and self._phase_is_over()
-        return counters.progress(self.plan.epoch_images).measured_in(unit) >= self.goal.amount
+        return course.is_at_length(self.goal, self.plan, self.state.counters)
 
     def _is_between_ticks(self) -> bool:
         return self.step % self.plan.recipe.cadence.tick_steps != 0
@@ -415,7 +381,7 @@ class Session:
         self._announce(measured)
         if measured.is_best:
             self.keep_best(measured.value)
-            if not self._is_last_phase:
+            if not course.is_last_phase(self.plan, self.state.counters):
                 self._keep_generator(self.folder.generator_of(self._phase_name, "best"), measured.value)
         return measured
 

@@ -299,9 +299,10 @@ def _told(flight: Flight, pilot: Pilot, use: str = "sample {}") -> int:
     """The last lines; `use` is the verb for a run that has come to its end."""
     from equipoise import showing
     from equipoise.attending import ending, last_word
+    from equipoise.course import UNFINISHED
     from equipoise.piloting import GAVE_UP
     from equipoise.report.writing import write_report
-    from equipoise.session import STOPPED, UNFINISHED
+    from equipoise.session import STOPPED
 
     folder = pilot.run.path
     lines = [f"{flight.reason} at step {flight.step}; the run is in {folder}", *pilot.account(flight.step)]
