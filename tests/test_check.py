@@ -204,8 +204,9 @@ def test_noise_over_all_pictures_is_told(share: float, is_told: bool) -> None:
     samples = pictures().astype(float)
     samples[:, :2] += share * 255 * np.random.default_rng(1).standard_normal(samples[:, :2].shape)
     told = [one for one in examine(corpus_of(samples.clip(0, 255).astype(np.uint8))) if "fine noise" in one.title]
-    assert [one.title.split()[1] for one in told] == (["red", "green"] if is_told else [])
-    assert all(one.severity == "warning" and one.misleads for one in told)
+    assert [one.title.partition(",")[0] for one in told] == (["fine noise covers red"] if is_told else [])
+    assert all("red, green, even" in one.title and one.severity == "warning" and one.misleads for one in told)
+    assert all(float(line.split()[3].rstrip("%")) / 100 > 0.5 * share for one in told for line in one.evidence)
 
 
 def test_pure_noise_is_not_told_twice() -> None:

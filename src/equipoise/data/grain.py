@@ -35,22 +35,29 @@ Floats = NDArray[np.float32]
 
 
 def grain(corpus: Corpus) -> Iterator[Finding]:
-    """Noise in pieces where nothing is to be seen, channel by channel; nothing for points and for small samples."""
+    """Noise in pieces where nothing is to be seen; nothing for points and for small samples."""
     if min(corpus.space.height, corpus.space.width) < NOISE_SIDE:
         return
+    levels = dict(_grainy(corpus))
+    if levels:
+        evidence = tuple(f"{name}: at least {level:.1%} of its range" for name, level in levels.items())
+        advice = (
+            f"clean pictures have less than {MOST:.0%}; the generator has to draw the noise too, and measures see "
+            "little else: look at what wrote the files, or clean them; leave it if the noise is what you want"
+        )
+        title = f"fine noise covers {', '.join(levels)}, even where nothing is to be seen"
+        yield Finding(title, "warning", evidence, advice, misleads=True)
+
+
+def _grainy(corpus: Corpus) -> Iterator[tuple[str, float]]:
+    """Channels by name, and how strong the noise is."""
     places = np.linspace(0, len(corpus) - 1, min(LOOKED_AT, len(corpus))).round().astype(np.intp)
     for at, channel in enumerate(corpus.space.channels):
         if channel.kind != "continuous" or channel.name == "alpha" or channel.low >= channel.high:
             continue
         level, spread = noise_of(_middles(corpus.samples[places, at]), channel)
         if MOST < level < ALL * spread:
-            evidence = (f"{level:.1%} of its range; clean pictures have less than {MOST:.0%}",)
-            advice = (
-                "the generator has to draw the noise too, and measures see little else: look at what wrote the files, "
-                "or clean them; leave it if the noise is what you want"
-            )
-            title = f"channel {channel.name} is covered with fine noise, even where nothing is to be seen"
-            yield Finding(title, "warning", evidence, advice, misleads=True)
+            yield channel.name, level
 
 
 def noise_of(stored: NDArray[Any], channel: Channel) -> tuple[float, float]:
