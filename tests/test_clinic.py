@@ -16,6 +16,7 @@ from clinic.base import Base
 from clinic.bases import BASES
 from clinic.cases import Case
 from clinic.fresh_sources import Bursts, InkedLetters, LetterPairs, Letters
+from clinic.healthy_sources import Bars, BlobPairs, Blobs, Spectra
 from clinic.kept import Kept, controls_of, failed_from, labelled, until
 from clinic.list_of_faults import FAULTS
 from clinic.outcome import truth_of
@@ -35,8 +36,9 @@ from equipoise.doctor.trace import Series, Trace
 MADE = (
     *(Shapes(count=24), Textures(count=24), InkDigits(), ShapePairs(count=24)),
     *(Letters(count=24), InkedLetters(count=24), Bursts(count=24), LetterPairs(count=24)),
+    *(Bars(count=24), Blobs(count=24), Spectra(count=24), BlobPairs(count=24)),
 )
-PARTS = ("dev", "test", "fresh")
+PARTS = ("dev", "test", "fresh", "healthy")
 
 
 def test_the_list_of_cases_is_frozen() -> None:
@@ -44,6 +46,7 @@ def test_the_list_of_cases_is_frozen() -> None:
         "dev": "106fbd37c84e",
         "test": "066ec62c5880",
         "fresh": "18f90a5f30b5",
+        "healthy": "5a75120a9b25",
     }, "scores of other cases cannot be compared with those before: say so where they stand"
 
 
@@ -52,15 +55,18 @@ def test_cases_are_as_many_and_as_mixed_as_was_decided(part: str) -> None:
     found = cases(part)
     assert len({case.id for case in found}) == len(found)
     assert sum(not case.faults for case in found) >= 0.4 * len(found)
-    assert 0.13 < sum(len(case.faults) == 2 for case in found) / len(found) < 0.17
+    assert part == "healthy" or 0.13 < sum(len(case.faults) == 2 for case in found) / len(found) < 0.17
     assert all(case.is_control for case in found[: len({case.base for case in found})]), "controls come first"
 
 
 def test_parts_share_no_case_and_what_is_held_out_is() -> None:
-    dev, test, fresh = (cases(part) for part in PARTS)
+    dev, test, fresh, healthy = (cases(part) for part in PARTS)
     assert not {case.id for case in dev} & {case.id for case in test}
     assert {BASES[case.base].part for case in fresh} == {"fresh"}
     assert not {case.seed for case in fresh} & {case.seed for case in (*dev, *test)}
+    assert {BASES[case.base].part for case in healthy} == {"healthy"}
+    assert not {case.seed for case in healthy} & {case.seed for case in (*dev, *test, *fresh)}
+    assert not any(case.faults for case in healthy)
     assert all(BASES[case.base].part == "dev" for case in dev)
     assert all(FAULTS[key].part == "dev" for case in dev for key, _ in case.faults)
     assert not {case.seed for case in dev} & {case.seed for case in test}

@@ -1,12 +1,12 @@
 """GAN-Clinic: how good the doctor is, and whether the autopilot rescues.
 
     cd benchmarks
-    python -m clinic run --work FOLDER [--part dev|test|fresh] [--shared FOLDER] [--only TEXT ...] [--limit N]
+    python -m clinic run --work FOLDER [--part dev|test|fresh|healthy] [--shared FOLDER] [--only TEXT ...] [--limit N]
                          [--share 1/2]
-    python -m clinic score --work FOLDER [--part dev|test|fresh]
+    python -m clinic score --work FOLDER [--part dev|test|fresh|healthy]
     python -m clinic logs --shared FOLDER
     python -m clinic rescue --work FOLDER [--part ...] [--shared FOLDER] [--only TEXT ...] [--limit N] [--share 1/2]
-    python -m clinic rescued --work FOLDER [--part dev|test|fresh]
+    python -m clinic rescued --work FOLDER [--part dev|test|fresh|healthy]
 
 `run` trains what has not been trained yet, one case after another on one core, and keeps journals and outcomes; two
 calls at once with ``--share 1/2`` and ``--share 2/2`` take half of the cases each.  `score` trains nothing: it reads
@@ -92,7 +92,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("run", "score", "logs", "rescue", "rescued"))
     parser.add_argument("--work", type=Path, help="folder for what is trained")
-    parser.add_argument("--part", choices=("dev", "test", "fresh"), default="dev")
+    parser.add_argument("--part", choices=("dev", "test", "fresh", "healthy"), default="dev")
     parser.add_argument("--shared", type=Path, help="folder of the real data")
     parser.add_argument("--only", nargs="+", help="ids that contain one of these, * for anything")
     parser.add_argument("--limit", type=int, help="at most so many runs in this call")

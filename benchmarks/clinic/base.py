@@ -23,7 +23,7 @@ from equipoise.recipe import (
     Term,
 )
 
-Part = Literal["dev", "test", "fresh"]
+Part = Literal["dev", "test", "fresh", "healthy"]
 Truth = Literal["modes", "features", "channels", "asked", "pairs"]
 """How the outcome is known; see `outcome`."""
 EVALUATIONS = 10

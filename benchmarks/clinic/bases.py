@@ -1,5 +1,5 @@
-"""All bases: data, networks and a game that learn in seconds on one core.  Those of the third part are in
-`fresh_bases`."""
+"""All bases: data, networks and a game that learn in seconds on one core.  Those of the third and fourth part are in
+`fresh_bases` and `healthy_bases`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from clinic.base import CADENCE, GRID_STEPS, Base, Part, Truth, large, pictures, points, whole
 from clinic.broken import AlteredCritic
 from clinic.fresh_bases import FRESH
+from clinic.healthy_bases import HEALTHY
 from clinic.sources import InkDigits, ShapePairs, Shapes, Textures
 from equipoise.data import Digits, Grid, Images, Ring, StackedDigits
 from equipoise.networks import (
@@ -124,6 +125,8 @@ TRUTHS: Mapping[str, Truth] = {
     "spiral": "modes",
     "inked": "asked",
     "enlarged": "pairs",
+    "cross": "modes",
+    "soft": "pairs",
 }
 """By the first word of a base; features for all others."""
 SHARED = {"eurosat-bce": "sentinel2/eurosat", "sprites-bce": "sprites/crawl_tiles"}
@@ -138,6 +141,7 @@ BASES: Mapping[str, Base] = {
     **{key: _base(key, make(), "dev") for key, make in {**_of_points(), **_of_pictures()}.items()},
     **{key: _base(key, make(), "test") for key, make in _held_out().items()},
     **{key: _base(key, make(), "fresh") for key, make in FRESH.items()},
+    **{key: _base(key, make(), "healthy") for key, make in HEALTHY.items()},
 }
 
 

@@ -47,7 +47,12 @@ SLOW: Final = (
 """First words of bases that take a minute and more of a core."""
 FAULTY: Final = 16
 """Cases with a fault, of a part, at most; the third has 11 that are quick."""
-SEEDS: Final[Mapping[Part, Sequence[int]]] = {"dev": range(5), "test": range(100, 105), "fresh": range(200, 205)}
+SEEDS: Final[Mapping[Part, Sequence[int]]] = {
+    "dev": range(5),
+    "test": range(100, 105),
+    "fresh": range(200, 205),
+    "healthy": range(300, 305),
+}
 RECORD: Final = "rescue.json"
 
 Record = dict[str, Any]

@@ -6,6 +6,7 @@
     test    held-out bases with any fault;  dev bases with held-out faults;  dev bases with dev faults, and held-out
             seeds throughout
     fresh   bases of their own with any fault, and seeds of their own: trained once, and scored when all rules stood
+    healthy as those, with no fault: for how often a healthy run is alarmed
 
 The list follows from the code alone: candidates are put in the order of a hash of their ids and taken in turns over
 faults, those that fit the fewest bases first, so that each comes up about as often.  Its digest is printed beside
@@ -25,9 +26,24 @@ from clinic.cases import AS_IS, VARIETIES, Case
 from clinic.faults import Fault
 from clinic.list_of_faults import FAULTS
 
-CONTROL_SEEDS: Final[Mapping[Part, tuple[int, ...]]] = {"dev": (0, 1, 2), "test": (100, 101), "fresh": (200, 201)}
-SEEDS: Final[Mapping[Part, tuple[int, ...]]] = {"dev": (0, 1), "test": (100, 101), "fresh": (200, 201)}
-SIZES: Final[Mapping[Part, tuple[int, int, int]]] = {"dev": (72, 26, 46), "test": (78, 26, 46), "fresh": (56, 18, 32)}
+CONTROL_SEEDS: Final[Mapping[Part, tuple[int, ...]]] = {
+    "dev": (0, 1, 2),
+    "test": (100, 101),
+    "fresh": (200, 201),
+    "healthy": (300, 301),
+}
+SEEDS: Final[Mapping[Part, tuple[int, ...]]] = {
+    "dev": (0, 1),
+    "test": (100, 101),
+    "fresh": (200, 201),
+    "healthy": (300, 301),
+}
+SIZES: Final[Mapping[Part, tuple[int, int, int]]] = {
+    "dev": (72, 26, 46),
+    "test": (78, 26, 46),
+    "fresh": (56, 18, 32),
+    "healthy": (0, 0, 42),
+}
 """Cases of a part: with one fault, with two, and healthy ones beside the controls."""
 HELD_OUT: Final = (38, 20, 20)
 """Of the test's single faults: on held-out bases, of held-out kinds on dev bases, with held-out seeds alone."""
