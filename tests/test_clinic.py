@@ -46,7 +46,7 @@ def test_the_list_of_cases_is_frozen() -> None:
         "dev": "106fbd37c84e",
         "test": "066ec62c5880",
         "fresh": "18f90a5f30b5",
-        "healthy": "5a75120a9b25",
+        "healthy": "4c325650020e",
     }, "scores of other cases cannot be compared with those before: say so where they stand"
 
 

@@ -19,8 +19,6 @@ from equipoise.networks import (
     MlpGenerator,
     PatchCritic,
     RrdbGenerator,
-    StyleCritic,
-    StyleGenerator,
 )
 from equipoise.recipe import Critic, Phase, Recipe, Source, Span, Term
 from equipoise.terms import (
@@ -52,13 +50,6 @@ def small(source: Source, terms: Mapping[str, Term], critic: Critic, d_updates: 
     return whole(source, generator, critic, {"main": phase}, 1e-3, 28)
 
 
-def styled(source: Source) -> Recipe:
-    terms: dict[str, Term] = {"game": BCE(), "r1": R1(weight=0.8, every=4)}
-    generator = StyleGenerator(latent=28, width=8, widest=32)
-    phase = Phase(Span(800), terms, share_fakes=True)
-    return whole(source, generator, StyleCritic(width=8, widest=32, group=4), {"main": phase}, 1e-3, 16)
-
-
 def enlarged() -> Recipe:
     phases = {
         "pixels": Phase(Span(200), {"l1": L1()}, best_by="psnr"),
@@ -71,13 +62,13 @@ def enlarged() -> Recipe:
 HEALTHY: Final[Mapping[str, Callable[[], Recipe]]] = {
     "cross-hinge": lambda: on_a_cross({"game": Hinge(), "r1": R1(weight=0.05)}),
     "cross-wgan-gp": lambda: on_a_cross({"game": Wasserstein(), "gp": GradientPenalty(weight=0.7)}, 3.0),
-    "bars-lsgan": lambda: small(Bars(), {"game": LeastSquares(), "r1": R1(weight=0.4)}, PLAIN),
+    "bars-wgan-gp": lambda: small(Bars(), {"game": Wasserstein(), "gp": GradientPenalty(weight=2.0)}, PLAIN, 2.0),
     "bars-hinge": lambda: small(Bars(), {"game": Hinge()}, SPECTRAL),
     "spectra-bce": lambda: small(Spectra(), {"game": BCE(), "r1": R1(weight=0.3)}, PLAIN),
-    "spectra-style": lambda: styled(Spectra()),
+    "spectra-lsgan": lambda: small(Spectra(), {"game": LeastSquares()}, SPECTRAL),
     "blobs-relativistic": lambda: large(
         Blobs(), {"game": RelativisticAverage(), "r1": R1(weight=0.4), "r2": R2(weight=0.4)}, PLAIN
     ),
-    "blobs-hinge": lambda: large(Blobs(), {"game": Hinge()}, SPECTRAL),
+    "blobs-bce": lambda: large(Blobs(), {"game": BCE(), "r1": R1(weight=0.6)}, PLAIN),
     "soft-hinge": enlarged,
 }
