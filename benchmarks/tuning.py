@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=45.0)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--horizon", type=int, help="steps of a trial; default what fits into the time")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=3, help="new ones, by which what was found is judged again")
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "equipoise-tuning")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
@@ -93,7 +93,7 @@ def main() -> None:
         Result("recommended", found["recommended"] or "nothing: none that was decided is better by more than the noise")
     )
     rows.append(Result("not decided in the time", ", ".join(found["undecided"]) or "none"))
-    if found["edits"]:
+    if found["edits"] and options.seeds:
         better = edited(recipe, [Edit(edit["path"], edit["op"], edit["value"]) for edit in found["edits"]])
         steps = found["warm_up_steps"] + found["horizon_steps"]
         pairs = [
