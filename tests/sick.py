@@ -216,8 +216,6 @@ SICK: Mapping[str, list[Trace]] = {
 }
 """The first of each has it by one kind of evidence, later ones in other ways."""
 
-ON_POINTS: Mapping[str, Json] = {"source": "mine.Spiral"}
-"""With no measure of pictures."""
 NEAR: Mapping[str, list[Trace]] = {
     "data-bug": [faulty("measure: b")],
     "plumbing-bug": [
@@ -297,7 +295,7 @@ NEAR: Mapping[str, list[Trace]] = {
         samples(distance=(20.0, 3.0, 5.0, 3.0, 5.0)),
     ],
     "late-collapse": [
-        replace(samples(distance=(20.0, *ending(1.5, 9.5, 3))), settings=ON_POINTS),
+        replace(samples(distance=(20.0, *ending(1.5, 9.5, 3))), of_points=True),
         samples(fid=(200.0, *ending(20.0, 23.0, 3))),
         samples(fid=(200.0, *ending(20.0, 40.0))),
         samples(distance=(20.0, *ending(1.5, 3.5, 3))),
@@ -368,7 +366,11 @@ NEAR: Mapping[str, list[Trace]] = {
         samples(distance=ending(8.0, 4.0), distance_raw=ending(8.0, 3.0)),
         samples(distance=ending(8.0, 2.9), distance_raw=ending(8.0, 0.5)),
         well(distance=scores(*ending(8.0, 6.0, 5)), distance_raw=Series.of([1000, 3000, LAST], [8.0, 8.0, 3.0])),
-        replace(samples(distance=ending(9.0, 7.9), distance_raw=ending(8.0, 0.5)), settings=ON_POINTS),
+        well(
+            distance=scores(20, 18, 16, 14, 12, 10, 8, 8, 3, 2.2, 2), distance_raw=Series.of([1500, 3500], [5.0, 3.0])
+        ),
+        well(distance=Series.of([0, 200, 400, 600], [20, 16, 10, 8]), distance_raw=Series.of([200, 600], [3.0, 2.0])),
+        replace(samples(distance=ending(9.0, 7.9), distance_raw=ending(8.0, 0.5)), of_points=True),
     ],
     "starved": [well(waiting=rows(0.25))],
 }

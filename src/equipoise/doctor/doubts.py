@@ -24,7 +24,7 @@ from equipoise.doctor.suspects import (
     slower,
 )
 from equipoise.doctor.symptom import Doubt
-from equipoise.doctor.trace import OF_PICTURES, Trace
+from equipoise.doctor.trace import Trace
 
 HIGHEST_RATE: Final = 0.005
 """Of Adam in a game: twice the highest of StyleGAN2-ADA, 0.0025 (a guess)."""
@@ -46,6 +46,8 @@ that runs of the clinic learn with as well as with more (`benchmarks/clinic/case
 USUAL_BATCH: Final = 16
 CALMER: Final = 0.1
 """Times a rate that is too high."""
+OF_PICTURES: Final = "contrast"
+"""A measure that points do not have."""
 PAIRED: Final = ("reconstruction.", "perceptual.")
 """Terms that compare a fake with the sample that it should be."""
 

@@ -172,6 +172,8 @@ class Trace:
     pair: str = ""
     """Of networks, of the several that its log tells of; empty where there is one."""
     other_pairs: tuple[str, ...] = ()
+    of_points: bool = False
+    """Whether samples are a few numbers each, and no pictures, as far as that is known."""
     at_once: frozenset[str] = frozenset()
     """Signals that were measured once, on samples of which nobody says when they were made: their steps mean nothing,
     and their values are those of parts of the samples."""
@@ -230,8 +232,6 @@ class Trace:
         return apart * min(ROWS_OF_A_MEDIAN, len(losses) // PARTS)
 
 
-OF_PICTURES: Final = "contrast"
-"""A measure that is taken of samples of a run of ours, unless they are points."""
 NO_SAMPLES: Final = "no measure of samples"
 """How a gap begins that samples would fill."""
 OF_DATA: Final = "data:"

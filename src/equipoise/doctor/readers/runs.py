@@ -34,6 +34,8 @@ from equipoise.spec import Json, did_you_mean
 RECIPE: Final = "recipe.json"
 NOT_WATCHED: Final = frozenset({"waiting", "not_finite"})
 """What a loop that is not ours does not tell."""
+OF_POINTS: Final = " of 1x1"
+"""How a space of points ends in words (`equipoise.space.Space`)."""
 LARGEST_COUNT: Final = 2**63
 """What is larger was not counted by a run."""
 _PENALTIES: Final = "equipoise.terms.penalties."
@@ -87,7 +89,13 @@ def read_run(folder: Path, loss: str | None = None, phase: str | None = None) ->
         unknown=tuple(unknown),
         faults=_faults(events, tested),
         untrained=_untrained(tested, measured) if stretch.begin == 0 else {},
+        of_points=_is_of_points(events),
     )
+
+
+def _is_of_points(events: Sequence[Event]) -> bool:
+    begun = next(_all(events, Started), None)
+    return begun is not None and str(begun.data.get("space", "")).endswith(OF_POINTS)
 
 
 def _chosen(

@@ -28,7 +28,10 @@ BLURRED: Final = Limit("detail", 0.5, "below", evaluations=3, kind="samples")
 pictures that lack it may be good."""
 ROUGH: Final = Limit("detail", 3.0, plain=6.0, evaluations=3, kind="samples")
 """A CycleGAN's diary: 0.003 to 0.004 of the energy is usual, 0.010 rises, 0.038 exploded."""
-WHILE_YOUNG: Final = "short of a proof nothing is said while `distance`, `precision` or `recall` still improves"
+WHILE_YOUNG: Final = (
+    "short of a proof nothing is said while `distance`, `precision` or `recall` still improves, or was measured too "
+    "rarely to know; a proof is suspected then"
+)
 BILINEAR: Final = "bilinear"
 GAMMA: Final = 2.0
 """Beyond it bands come from the modulation (notes on landscapes)."""
@@ -202,7 +205,8 @@ class Blur(Symptom):
     }
     reads: ClassVar[tuple[str, ...]] = (
         BLURRED.words,
-        "it is never more than suspected, and nothing is said while `distance`, `precision` or `recall` still improves",
+        "it is never more than suspected, and nothing is said while `distance`, `precision` or `recall` still "
+        "improves, or was measured too rarely to know",
     )
     explained_by: ClassVar[tuple[str, ...]] = (
         *("cross-blur", "flat", "dark-retreat", "perceptual-too-heavy", "auxiliary-dominates", "posterior-collapse"),
@@ -260,7 +264,8 @@ class TooMuchDetail(Symptom):
 
 
 def _unless_young(trace: Trace, seen: Evidence | None) -> tuple[Evidence, ...]:
-    """Fine detail comes last: while samples improve nothing is certain, and only what would be a proof is suspected."""
+    """Fine detail comes last: while samples improve, or nobody knows yet, nothing is certain, and only what would be a
+    proof is suspected."""
     if seen is None or samples_improve(trace) is False:
         return () if seen is None else (seen,)
     return (replace(seen, weight=MODERATE),) if seen.weight >= PROOF else ()

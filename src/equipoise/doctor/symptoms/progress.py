@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from equipoise.doctor import remedies
 from equipoise.doctor.limits import MODERATE, WARM_UP
 from equipoise.doctor.quality import CLOSE_FID, EARLY, NEARER, at_first, best_so_far, samples_improve
 from equipoise.doctor.symptom import PROOF, Evidence, Remedy, Symptom, agreeing
-from equipoise.doctor.trace import OF_PICTURES, Trace
+from equipoise.doctor.trace import Series, Trace
 
 WORSE: Final = 1.5
 """Times the best, in three evaluations: it has collapsed (SG2-ADA and BigGAN logs)."""
@@ -165,7 +166,7 @@ class AverageLags(Symptom):
     }
     reads: ClassVar[tuple[str, ...]] = (
         f"`distance` above {AHEAD:g} times `distance_raw`, and {NOISE:g} times its floor, of points "
-        f"{NOISE_OF_POINTS:g} times, in two of the evaluations in a row that measure both",
+        f"{NOISE_OF_POINTS:g} times, in the last two evaluations and in the last two that measure both",
     )
     sources: ClassVar[tuple[str, ...]] = (
         "a public issue of BigGAN: standing statistics",
@@ -226,8 +227,7 @@ def _has_gained_variety(trace: Trace, last_good: float) -> bool:
 
 def _chance(trace: Trace, name: str) -> float:
     """Up to here two distances differ by nothing but who was drawn; 0 where the floor is not known."""
-    is_points = bool(trace.settings) and OF_PICTURES not in trace.signals
-    return (NOISE_OF_POINTS if is_points else NOISE) * trace.floors.get(name, 0.0)
+    return (NOISE_OF_POINTS if trace.of_points else NOISE) * trace.floors.get(name, 0.0)
 
 
 def _never(trace: Trace, name: str) -> Evidence | None:
@@ -270,13 +270,21 @@ def _plateau(trace: Trace, name: str) -> Evidence | None:
 
 
 def _lag(trace: Trace) -> Evidence | None:
-    """By the last two measurings of the raw generator, which come more rarely: one alone may be luck."""
+    """By the last two evaluations, and by the last two measurings of the raw generator: one alone may be luck."""
     averaged, raw = trace.get("distance"), trace.get("distance_raw")
-    if averaged is None or raw is None or len(raw) < 2 or raw.steps[-1] < WARM_UP:
+    if averaged is None or raw is None or len(raw) < 2:
         return None
-    ours = np.interp(raw.steps, averaged.steps, averaged.values)
-    bad = (raw.values > 0) & (ours > np.maximum(AHEAD * raw.values, _chance(trace, "distance")))
-    if not bad[-2:].all():
+    late = averaged.after(max(WARM_UP, float(raw.steps[0])))
+    now = _is_ahead(trace, raw, late)
+    then = _is_ahead(trace, raw, Series(raw.steps, np.interp(raw.steps, averaged.steps, averaged.values)))
+    if len(late) < 2 or not now[-2:].all() or not then[-2:].all():
         return None
-    said = f"distance is {ours[-1]:.3g} of the average and {raw.values[-1]:.3g} of the raw generator"
-    return Evidence("samples", said, "distance", raw.lasting(bad, 0.0), PROOF)
+    last = np.interp(late.steps[-1], raw.steps, raw.values)
+    said = f"distance is {late.values[-1]:.3g} of the average and {last:.3g} of the raw generator"
+    return Evidence("samples", said, "distance", late.lasting(now, 0.0), PROOF)
+
+
+def _is_ahead(trace: Trace, raw: Series, averaged: Series) -> NDArray[np.bool_]:
+    """At each averaged distance, whether the raw generator's is plainly smaller."""
+    others = np.interp(averaged.steps, raw.steps, raw.values)
+    return (others > 0) & (averaged.values > np.maximum(AHEAD * others, _chance(trace, "distance")))
