@@ -6,7 +6,7 @@
     test    held-out bases with any fault;  dev bases with held-out faults;  dev bases with dev faults, and held-out
             seeds throughout
     fresh   bases of their own with any fault, and seeds of their own: trained once, and scored when all rules stood
-    healthy as those, with no fault: for how often a healthy run is alarmed
+    healthy bases and seeds of their own with no fault, trained and scored likewise: how often is a healthy run alarmed?
 
 The list follows from the code alone: candidates are put in the order of a hash of their ids and taken in turns over
 faults, those that fit the fewest bases first, so that each comes up about as often.  Its digest is printed beside
