@@ -119,11 +119,14 @@ def look(
     scores = [event for event in scores if since <= event.step <= step]
     now = _examined(trace, step, prescriber)
     is_sick = any(found.is_certain for found in now.diagnoses)
+    earlier = now if is_over else NOTHING_YET
+    if is_sick and not is_over:
+        earlier = _examined_earlier(trace, scores, prescriber)
     return Now(
         step=step,
         begin=trace.begin,
         examination=now,
-        earlier=now if is_over else _examined_earlier(trace, scores, prescriber) if is_sick else NOTHING_YET,
+        earlier=earlier,
         scores=scores,
         origins=_origins(folder, step) if is_sick else (),
         is_over=is_over,
