@@ -68,6 +68,11 @@ def raised(at: float, to: float = 0.1) -> Series:
     return Series.of(ROWS, np.where(at > ROWS, 0.001, to))
 
 
+IDLE_R1: dict[str, Json] = {
+    "phases.main.terms.gp": "equipoise.terms.penalties.R1",
+    "phases.main.terms.gp.weight": 0.0,
+    "critic.spectral_norm": False,
+}
 DOUBTED: dict[str, tuple[Trace, Trace, str, str]] = {
     "momentum": (of({"g_optim.beta1": 0.9}), of({"g_optim.beta1": 0.5}), "g_optim.beta1 is 0.9", "oscillation"),
     "a fast critic": (
@@ -86,13 +91,26 @@ DOUBTED: dict[str, tuple[Trace, Trace, str, str]] = {
         of({"phases.main.terms.gp.weight": 100.0}), of({"phases.main.terms.gp.weight": 99.0}),
         "phases.main.terms.gp.weight is 100", "critic-blind",
     ),
+    "a light penalty": (
+        of({"phases.main.terms.gp.weight": 0.09}), of({"phases.main.terms.gp.weight": 0.1}),
+        "phases.main.terms.gp.weight is 0.09; 10 is usual", "steep-critic",
+    ),
+    "a norm that does not normalise": (
+        of({"generator.eps": 0.8}), of({"generator.eps": 0.01}), "generator.eps is 0.8", "wrong-scale",
+    ),
+    "hard classes": (
+        of({"generator.hard": True}), of({"generator.hard": False}), "generator.hard is true", "one-class",
+    ),
+    "classes around zero": (
+        of({"categories.span": "-1 to 1"}), of({"categories.span": "0 to 1"}),
+        "categories.span is -1 to 1", "one-class",
+    ),
     "few latents": (
         of({"generator.latent": 6}), of({"generator.latent": 7}), "generator.latent is 6", "partial-collapse",
     ),
     "few samples": (of({}, samples=960), of({}, samples=1024), "there are about 960 samples", "overfitting"),
     "a critic without bounds": (
-        of({"phases.main.terms.gp.weight": 0}), of({"phases.main.terms.gp.weight": 0, "critic.spectral_norm": True}),
-        "nothing bounds", "late-collapse",
+        of(IDLE_R1), of({**IDLE_R1, "critic.spectral_norm": True}), "nothing bounds", "late-collapse",
     ),
     "labels that hardly differ": (
         labelled(0.7, 0.3), labelled(0.8, 0.3),

@@ -87,6 +87,10 @@ TOLD: dict[str, tuple[Callable[[], Recipe], str]] = {
         lambda: with_terms(gp=GradientPenalty(weight=100.0)),
         "phases.main.terms.gp.weight is 100",
     ),
+    "a light penalty": (
+        lambda: with_terms(gp=GradientPenalty(weight=0.0)),
+        "phases.main.terms.gp.weight is 0",
+    ),
     "small critic": (lambda: with_("generator.width=64"), "the generator has "),
     "weights": (
         lambda: with_terms(other=Diversity(weight=2000.0)),

@@ -18,7 +18,7 @@ from equipoise.doctor.symptoms import SYMPTOMS
 from equipoise.doctor.trace import Trace
 from equipoise.edit import Edit
 from equipoise.recipe import edited
-from equipoise.spec import flatten
+from equipoise.spec import Json, flatten
 from traces import rows, well
 
 Change = Callable[[Settings], Remedy]
@@ -128,6 +128,18 @@ def test_a_critic_that_nothing_bounds_gets_r1_and_keeps_its_weights() -> None:
     pictures = edited(tiny.images(), [Edit("phases.main.terms.gp", "drop")])
     (edit,) = remedies.bound_the_slope(flatten(pictures)).edits
     assert edit.value == {"part": "equipoise.terms.penalties.R1", "weight": max(0.01, 2e-4 * 16**2 / 8)}
+
+
+def test_a_gradient_penalty_that_weighs_next_to_nothing_gets_its_usual_weight() -> None:
+    def bound(weight: float, **more: Json) -> list[str]:
+        recipe = edited(recipes.load("sprites_small"), [Edit("phases.main.terms.gp.weight", value=weight)])
+        return [str(edit) for edit in remedies.bound_the_slope({**flatten(recipe), **more}).edits]
+
+    assert bound(0.0) == bound(0.09) == ["phases.main.terms.gp.weight = 10.0"]
+    assert bound(0.1) == ["phases.main.terms.gp.weight *= 4.0"]
+    assert bound(0.0, **{"critic.spectral_norm": True}) == []
+    r1 = {"phases.main.terms.r1": "equipoise.terms.penalties.R1", "phases.main.terms.r1.weight": 1.0}
+    assert bound(0.0, **r1) == ["phases.main.terms.r1.weight *= 4.0"]
 
 
 def test_a_schedule_is_scaled_at_all_its_places() -> None:

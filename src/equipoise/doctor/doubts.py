@@ -34,9 +34,7 @@ FEWEST_LATENTS: Final = 7
 """Of a generator of pictures: the intrinsic dimension of MNIST, the plainest of pictures, by its three nearest
 neighbours (Pope et al. 2021, arXiv:2104.08894, table 1)."""
 ENOUGH_LATENTS: Final = 64
-USUAL_GP: Final = 10.0
-"""Gulrajani et al. 2017, section 4."""
-HEAVIEST_GP: Final = 10 * USUAL_GP
+HEAVIEST_GP: Final = 10 * remedies.USUAL_GP
 """From there on (guess)."""
 FEW_SAMPLES: Final = 1000
 """That the critic sees as they are: on 200 scenes a DCGAN reached a recall of 0.26, augmented 0.49 (LAB.md)."""
@@ -115,10 +113,20 @@ def _heavy_penalty(trace: Trace) -> Iterator[Doubt]:
     for path in terms_of(trace.settings, "penalties.GradientPenalty"):
         weight = trace.settings.get(f"{path}.weight")
         if isinstance(weight, int | float) and weight >= HEAVIEST_GP:
-            said = f"{path}.weight is {weight:g}; {USUAL_GP:g} is usual, and the critic may learn little else"
-            usual = put(trace.settings, f"{path}.weight", USUAL_GP)
-            remedy = replace(remedies.less_bound(trace.settings), words=f"a weight of {USUAL_GP:g}", edits=usual)
-            yield Doubt(said, ("critic-blind", "dead-critic"), remedy)
+            said = f"{path}.weight is {weight:g}; {remedies.USUAL_GP:g} is usual, and the critic may learn little else"
+            usual = put(trace.settings, f"{path}.weight", remedies.USUAL_GP)
+            words = f"a weight of {remedies.USUAL_GP:g}"
+            yield Doubt(
+                said,
+                ("critic-blind", "dead-critic"),
+                replace(remedies.less_bound(trace.settings), words=words, edits=usual),
+            )
+
+
+def _light_penalty(trace: Trace) -> Iterator[Doubt]:
+    for term, weight in remedies.light_penalties(trace.settings).items():
+        said = f"{term}.weight is {weight:g}; {remedies.USUAL_GP:g} is usual, and nothing else bounds the critic"
+        yield Doubt(said, ("steep-critic", "critic-wins"), remedies.usual_penalty(trace.settings))
 
 
 def _few_latents(trace: Trace) -> Iterator[Doubt]:
@@ -166,6 +174,26 @@ def _loud_noise(trace: Trace) -> Iterator[Doubt]:
         yield Doubt(said, ("critic-blind", "too-much-detail"), remedies.less_noise(trace.settings))
 
 
+def _drowned_norms(trace: Trace) -> Iterator[Doubt]:
+    remedy = remedies.finer_eps(trace.settings)
+    for edit in remedy.edits:
+        eps = trace.settings[edit.path]
+        said = f"{edit.path} is {eps:g}, beside variances of about 1; {remedies.USUAL_EPS:g} is usual"
+        yield Doubt(said, ("wrong-scale",), remedy)
+
+
+def _hard_classes(trace: Trace) -> Iterator[Doubt]:
+    if trace.settings.get("generator.hard") is True:
+        said = "generator.hard is true; the gradient of hard classes is not that of what the critic saw"
+        yield Doubt(said, ("one-class", "partial-collapse"), remedies.classes_by_degrees(trace.settings))
+
+
+def _classes_around_zero(trace: Trace) -> Iterator[Doubt]:
+    if trace.settings.get("categories.span") == "-1 to 1":
+        said = "categories.span is -1 to 1; shares of classes, from 0 to 1, are what a softmax gives"
+        yield Doubt(said, ("one-class", "partial-collapse"), remedies.classes_as_shares(trace.settings))
+
+
 def _small_batch(trace: Trace) -> Iterator[Doubt]:
     if trace.batch is not None and trace.batch < FEWEST_IN_A_BATCH and trace.settings:
         said = f"batch is {trace.batch}; so few samples say next to nothing of a distribution"
@@ -180,10 +208,14 @@ ASKED: Final[tuple[Callable[[Trace], Iterator[Doubt]], ...]] = (
     _rates,
     _high_rates,
     _heavy_penalty,
+    _light_penalty,
     _few_latents,
     _few_samples,
     _unbounded,
     _small_batch,
     _near_labels,
     _loud_noise,
+    _drowned_norms,
+    _hard_classes,
+    _classes_around_zero,
 )

@@ -19,6 +19,7 @@ from equipoise.doctor.lint.harm import (
     hard_classes,
     heavy_penalty,
     learned_by_heart,
+    light_penalty,
     ranges_of_held_out,
     unbounded_critic,
 )
@@ -49,6 +50,7 @@ RULES: tuple[Rule, ...] = (
     learned_by_heart,
     few_latents,
     heavy_penalty,
+    light_penalty,
     momentum,
     uneven_rates,
     high_rates,

@@ -10,9 +10,10 @@ from equipoise.doctor.doubts import (
     FEWEST_IN_A_BATCH,
     FEWEST_LATENTS,
     HEAVIEST_GP,
-    USUAL_GP,
 )
 from equipoise.doctor.lint.played import is_told, played
+from equipoise.doctor.remedies import USUAL_EPS, USUAL_GP, light_penalties, usual_penalty
+from equipoise.doctor.remedies.generator import HIGHEST_EPS
 from equipoise.doctor.remedies.paths import terms_of
 from equipoise.edit import Edit
 from equipoise.finding import Finding
@@ -20,9 +21,6 @@ from equipoise.recipe import Recipe, Term
 from equipoise.space import Space
 from equipoise.spec import flatten
 
-HIGHEST_EPS = 1e-2
-"""Variances of features are around 1; the defaults of PyTorch and Keras are 1e-5 and 1e-3."""
-USUAL_EPS = 1e-5
 FEWEST_STEPS = 20
 """Of an epoch without augmentation (collected from public runs; a guess)."""
 
@@ -73,6 +71,8 @@ def unbounded_critic(recipe: Recipe, space: Space, num_samples: int) -> Iterator
     penalised = [any(map(_penalises, phase.terms.values())) for phase in played]
     if all(penalised) or recipe.critic.bounds_slope or rows.get("critic.spectral_norm") is True:
         return
+    if light_penalties(rows):
+        return
     edits = (Edit("critic.spectral_norm", value=True),) if "critic.spectral_norm" in rows else ()
     yield Finding(
         "nothing bounds the slope of the critic",
@@ -83,6 +83,19 @@ def unbounded_critic(recipe: Recipe, space: Space, num_samples: int) -> Iterator
         else "a recipe with R1, such as auto",
         edits,
     )
+
+
+def light_penalty(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Finding]:
+    """The only thing that bounds the critic, and it weighs next to nothing."""
+    rows = flatten(recipe)
+    for term, weight in light_penalties(rows).items() if played(recipe) and not recipe.critic.bounds_slope else ():
+        yield Finding(
+            f"{term}.weight is {weight:g}",
+            "warning",
+            (f"nothing else bounds the slope of the critic; {USUAL_GP:g} is usual (Gulrajani et al. 2017)",),
+            f"--set {term}.weight={USUAL_GP:g}",
+            usual_penalty(rows).edits,
+        )
 
 
 def heavy_penalty(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Finding]:

@@ -13,18 +13,24 @@ from equipoise.doctor.remedies.by_hand import (
     wait,
 )
 from equipoise.doctor.remedies.critic import (
+    USUAL_GP,
     bigger_critic,
     bound_the_slope,
     fewer_critic_updates,
     less_bound,
+    light_penalties,
     more_critic_updates,
     norm_free_of_batches,
     see_batches,
     smaller_critic,
     smooth_labels,
+    usual_penalty,
 )
 from equipoise.doctor.remedies.generator import (
+    USUAL_EPS,
     bigger_generator,
+    classes_as_shares,
+    classes_by_degrees,
     finer_eps,
     more_latents,
     nearest_upsampling,
@@ -68,11 +74,15 @@ from equipoise.doctor.remedies.terms import (
 )
 
 __all__ = [
+    "USUAL_EPS",
+    "USUAL_GP",
     "adapt_augmentation",
     "apart",
     "bigger_critic",
     "bigger_generator",
     "bound_the_slope",
+    "classes_as_shares",
+    "classes_by_degrees",
     "clip",
     "drop_common",
     "drop_term",
@@ -91,6 +101,7 @@ __all__ = [
     "less_bound",
     "less_momentum",
     "less_noise",
+    "light_penalties",
     "lighter",
     "lighter_pixels",
     "longer_before_the_game",
@@ -119,6 +130,7 @@ __all__ = [
     "softer_classes",
     "surer_labels",
     "tighter_modulation",
+    "usual_penalty",
     "wait",
     "weaker_game",
     "what_hides_samples",

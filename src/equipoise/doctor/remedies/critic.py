@@ -14,6 +14,10 @@ GAMMA: Final = 2e-4
 """Of R1, times pixels, over the batch (Karras et al. 2020, arXiv:2006.06676, the automatic settings of their code)."""
 LEAST_GAMMA: Final = 0.01
 """For samples without pixels (recipe ring: 0.0128)."""
+USUAL_GP: Final = 10.0
+"""Gulrajani et al. 2017, section 4."""
+LIGHTEST_GP: Final = USUAL_GP / 100
+"""What their authors' code gives toy points; below, a critic is as good as unbounded."""
 REAL_LABEL: Final = 0.9
 """One-sided smoothing (Salimans et al. 2016, section 3.4; notes on radio bursts)."""
 TRAINED_MORE: Final = 2
@@ -25,13 +29,16 @@ MOST_PACKED: Final = 4
 def bound_the_slope(settings: Settings) -> Remedy:
     """Spectral norm where the critic can have it, else more of the penalty that there is.
 
-    Where there is none, R1, whatever the critic: it needs no new weights, so a run can go on with it.
+    Where there is none, R1, whatever the critic: it needs no new weights, so a run can go on with it.  A gradient
+    penalty that weighs next to nothing gets its usual weight.
     """
     remedy = Remedy(
         "bound the critic's slope: spectral norm on all its layers, or an R1 penalty (gamma of about 2e-4 x pixels / "
         "batch, Karras et al. 2020)",
         "the critic can no longer become sure of everything, so the generator has a gradient to follow",
     )
+    if light_penalties(settings):
+        return usual_penalty(settings)
     if not terms_of(settings, "penalties."):
         return replace(remedy, edits=_r1(settings))
     if settings.get("critic.spectral_norm") is False:
@@ -39,6 +46,23 @@ def bound_the_slope(settings: Settings) -> Remedy:
     more = _penalties(settings, 4.0)
     words = "bound the critic's slope more: four times the weight of its penalty"
     return replace(remedy, words=words, edits=more) if more else remedy
+
+
+def usual_penalty(settings: Settings) -> Remedy:
+    return Remedy(
+        f"if the weight of the gradient penalty is below {LIGHTEST_GP:g}, {USUAL_GP:g}",
+        "the critic's slope comes down to 1, and its lead with it",
+        edits=tuple(edit for term in light_penalties(settings) for edit in put(settings, f"{term}.weight", USUAL_GP)),
+    )
+
+
+def light_penalties(settings: Settings) -> dict[str, float]:
+    """By path of the term, the weight of gradient penalties that bind nobody; none where something else binds."""
+    gradient = {term: settings.get(f"{term}.weight") for term in terms_of(settings, "penalties.GradientPenalty")}
+    light = {term: float(w) for term, w in gradient.items() if isinstance(w, int | float) and w < LIGHTEST_GP}
+    others = [term for term in terms_of(settings, "penalties.") if term not in light]
+    is_bound = any(settings.get(f"{term}.weight") != 0 for term in others)
+    return {} if is_bound or settings.get("critic.spectral_norm") is True else light
 
 
 def less_bound(settings: Settings) -> Remedy:

@@ -88,3 +88,21 @@ def softer_classes(settings: Settings) -> Remedy:
         + scaled(settings, "categories.noise", 2.0)
         + scaled(settings, "generator.temperature", 1.5),
     )
+
+
+def classes_by_degrees(settings: Settings) -> Remedy:
+    return Remedy(
+        "classes that are drawn by degrees, and not hard",
+        "each class has the gradient of what the critic saw",
+        edits=put(settings, "generator.hard", False),
+        anew=True,
+    )
+
+
+def classes_as_shares(settings: Settings) -> Remedy:
+    return Remedy(
+        "classes shown as shares from 0 to 1",
+        "they sum to 1, as those of a softmax do, and most planes of most pixels are no longer at one far end",
+        edits=put(settings, "categories.span", "0 to 1"),
+        anew=True,
+    )
