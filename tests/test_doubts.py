@@ -17,6 +17,7 @@ from equipoise.doctor.symptom import Doubt
 from equipoise.doctor.symptoms import SYMPTOMS
 from equipoise.doctor.trace import Series, Trace
 from equipoise.edit import Edit
+from equipoise.folder import RunFolder
 from equipoise.recipe import edited
 from equipoise.recipes import NAMES, load
 from equipoise.run import train
@@ -68,11 +69,22 @@ def raised(at: float, to: float = 0.1) -> Series:
     return Series.of(ROWS, np.where(at > ROWS, 0.001, to))
 
 
-IDLE_R1: dict[str, Json] = {
-    "phases.main.terms.gp": "equipoise.terms.penalties.R1",
-    "phases.main.terms.gp.weight": 0.0,
-    "critic.spectral_norm": False,
-}
+UNBOUNDED: dict[str, Json] = {"phases.main.terms.gp": None, "critic.spectral_norm": False}
+
+
+def r1_of(weight: float, **more: Json) -> Trace:
+    r1: dict[str, Json] = {
+        "phases.main.terms.gp": "equipoise.terms.penalties.R1",
+        "phases.main.terms.gp.weight": weight,
+        "critic.spectral_norm": False,
+    }
+    return of({**r1, **more})
+
+
+def sized(**sizes: int) -> Trace:
+    return replace(of({}), sizes=sizes)
+
+
 DOUBTED: dict[str, tuple[Trace, Trace, str, str]] = {
     "momentum": (of({"g_optim.beta1": 0.9}), of({"g_optim.beta1": 0.5}), "g_optim.beta1 is 0.9", "oscillation"),
     "a fast critic": (
@@ -95,6 +107,9 @@ DOUBTED: dict[str, tuple[Trace, Trace, str, str]] = {
         of({"phases.main.terms.gp.weight": 0.09}), of({"phases.main.terms.gp.weight": 0.1}),
         "phases.main.terms.gp.weight is 0.09; 10 is usual", "steep-critic",
     ),
+    "a light gamma": (
+        r1_of(0.0009), r1_of(0.001), "phases.main.terms.gp.weight is 0.0009; 0.01 is usual", "steep-critic",
+    ),
     "a norm that does not normalise": (
         of({"generator.eps": 0.8}), of({"generator.eps": 0.01}), "generator.eps is 0.8", "wrong-scale",
     ),
@@ -105,12 +120,20 @@ DOUBTED: dict[str, tuple[Trace, Trace, str, str]] = {
         of({"categories.span": "-1 to 1"}), of({"categories.span": "0 to 1"}),
         "categories.span is -1 to 1", "one-class",
     ),
+    "a small critic": (
+        sized(generator=1001, critic=100), sized(generator=1000, critic=100),
+        "the generator has 10 times the parameters of the critic", "critic-blind",
+    ),
+    "a small generator": (
+        sized(generator=100, critic=6400), sized(generator=100, critic=999),
+        "the critic has 64 times the parameters of the generator", "critic-wins",
+    ),
     "few latents": (
         of({"generator.latent": 6}), of({"generator.latent": 7}), "generator.latent is 6", "partial-collapse",
     ),
     "few samples": (of({}, samples=960), of({}, samples=1024), "there are about 960 samples", "overfitting"),
     "a critic without bounds": (
-        of(IDLE_R1), of({**IDLE_R1, "critic.spectral_norm": True}), "nothing bounds", "late-collapse",
+        of(UNBOUNDED), of({**UNBOUNDED, "critic.spectral_norm": True}), "nothing bounds", "late-collapse",
     ),
     "labels that hardly differ": (
         labelled(0.7, 0.3), labelled(0.8, 0.3),
@@ -227,6 +250,21 @@ def test_the_command_tells_of_it_and_its_edit_goes_into_train(
     assert "settings that often do harm, whether or not it shows:\n - d_optim.beta1 is 0.9; in a game 0 is usual" in out
     assert "may bring oscillation; try: no momentum" in out
     assert "--set 'd_optim.beta1=0.0'" in out
+
+
+def test_the_command_tells_of_a_critic_that_is_too_small_and_makes_it_as_large(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = edited(tiny.points(2), [Edit("generator.width", value=64), Edit("critic.width", value=8)])
+    run = train(recipe, out=tmp_path / "run", device="cpu")
+    capsys.readouterr()
+    assert run_command(["doctor", str(run)]) == 0
+    out = capsys.readouterr().out
+    assert " times the parameters of the critic; up to 10 times is usual" in out
+    assert "--set 'critic.width*=4.0'" in out
+    RunFolder(run).write_recipe(edited(recipe, [Edit("critic.width", "scale", 4.0)]))
+    run_command(["doctor", str(run)])
+    assert "times the parameters" not in capsys.readouterr().out, "of other networks than those of the beginning"
 
 
 def test_noise_that_fades_or_is_added_only_at_need_is_left_alone() -> None:

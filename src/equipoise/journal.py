@@ -49,6 +49,8 @@ class Started(Event):
     """The recipe as it was asked for: a name, a file, file:function; empty from Python."""
     why: str = ""
     """A person's words."""
+    parameters: Mapping[str, int] = field(default_factory=dict)
+    """How many each of the networks has, by ``generator`` and ``critic``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -156,6 +156,7 @@ def start(
                 begun_from=origin,
                 asked=said.asked,
                 why=said.why,
+                parameters={"generator": built.generator_parameters, "critic": built.critic_parameters},
             )
         )
         _refuse_unsound(session)

@@ -17,6 +17,7 @@ from equipoise.doctor.suspects import (
     HIGHEST_BETA1,
     NETWORKS,
     TWO_SCALES,
+    WIDEST_SIZES,
     hold,
     less_apart,
     raised_still,
@@ -125,7 +126,8 @@ def _heavy_penalty(trace: Trace) -> Iterator[Doubt]:
 
 def _light_penalty(trace: Trace) -> Iterator[Doubt]:
     for term, weight in remedies.light_penalties(trace.settings).items():
-        said = f"{term}.weight is {weight:g}; {remedies.USUAL_GP:g} is usual, and nothing else bounds the critic"
+        usual = remedies.usual_weight(trace.settings, term)
+        said = f"{term}.weight is {weight:g}; {usual:.2g} is usual, and nothing else bounds the critic"
         yield Doubt(said, ("steep-critic", "critic-wins"), remedies.usual_penalty(trace.settings))
 
 
@@ -160,6 +162,18 @@ def _unbounded(trace: Trace) -> Iterator[Doubt]:
             "nothing bounds the slope of the critic; ten of ten public runs with BCE, least squares or hinge collapsed"
         )
         yield Doubt(said, ("late-collapse", "critic-wins"), remedies.bound_the_slope(settings))
+
+
+def _uneven_sizes(trace: Trace) -> Iterator[Doubt]:
+    """Of a run of ours, which writes them down."""
+    if set(trace.sizes) != {"generator", "critic"}:
+        return
+    small, large = sorted(trace.sizes, key=trace.sizes.__getitem__)
+    ratio = trace.sizes[large] / max(1, trace.sizes[small])
+    if ratio > WIDEST_SIZES:
+        brings = ("critic-blind", "generator-wins") if small == "critic" else ("critic-wins", "partial-collapse")
+        said = f"the {large} has {ratio:.0f} times the parameters of the {small}; up to {WIDEST_SIZES:g} times is usual"
+        yield Doubt(said, brings, remedies.wider(trace.settings, small, ratio))
 
 
 def _near_labels(trace: Trace) -> Iterator[Doubt]:
@@ -212,6 +226,7 @@ ASKED: Final[tuple[Callable[[Trace], Iterator[Doubt]], ...]] = (
     _few_latents,
     _few_samples,
     _unbounded,
+    _uneven_sizes,
     _small_batch,
     _near_labels,
     _loud_noise,

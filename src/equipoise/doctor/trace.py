@@ -174,6 +174,8 @@ class Trace:
     other_pairs: tuple[str, ...] = ()
     of_points: bool = False
     """Whether samples are a few numbers each, and no pictures, as far as that is known."""
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """Numbers of parameters, by ``generator`` and ``critic``, where they are known."""
     at_once: frozenset[str] = frozenset()
     """Signals that were measured once, on samples of which nobody says when they were made: their steps mean nothing,
     and their values are those of parts of the samples."""

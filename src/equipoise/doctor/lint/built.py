@@ -6,15 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from equipoise.doctor.lint.played import played
+from equipoise.doctor.remedies import wider
+from equipoise.doctor.suspects import WIDEST_SIZES
 from equipoise.edit import Edit
 from equipoise.finding import Finding
 from equipoise.recipe import Recipe
 from equipoise.space import Space
 from equipoise.spec import flatten
 
-WIDEST_SIZES = 10.0
-"""Between the numbers of parameters.  A critic of a quarter of the generator found half of the modes of stacked MNIST
-(Lin et al. 2018, table 3); a tenth is a guess."""
 FEWEST_OF_BATCH_NORM = 8
 """Samples: below, a batch's mean and variance are mostly chance."""
 
@@ -89,11 +88,12 @@ def uneven_sizes(recipe: Recipe, space: Space, built: Anatomy) -> Iterator[Findi
     small, large = sorted(sizes, key=sizes.__getitem__)
     if not played(recipe) or sizes[large] <= WIDEST_SIZES * sizes[small]:
         return
-    settable = f"{small}.width" in flatten(recipe)
+    ratio = sizes[large] / max(1, sizes[small])
+    edits = wider(flatten(recipe), small, ratio).edits
     yield Finding(
-        f"the {large} has {sizes[large] / max(1, sizes[small]):.0f} times the parameters of the {small}",
+        f"the {large} has {ratio:.0f} times the parameters of the {small}",
         "warning",
         (f"{sizes[large]:,} and {sizes[small]:,}; the smaller one cannot follow (Lin et al. 2018, table 3)",),
-        f"--set {small}.width*=2" if settable else f"a larger {small}",
-        (Edit(f"{small}.width", "scale", 2.0),) if settable else (),
+        f"--set {small}.width*={edits[0].value:g}" if edits else f"a larger {small}",
+        edits,
     )

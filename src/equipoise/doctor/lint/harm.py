@@ -12,7 +12,7 @@ from equipoise.doctor.doubts import (
     HEAVIEST_GP,
 )
 from equipoise.doctor.lint.played import is_told, played
-from equipoise.doctor.remedies import USUAL_EPS, USUAL_GP, light_penalties, usual_penalty
+from equipoise.doctor.remedies import USUAL_EPS, USUAL_GP, light_penalties, usual_penalty, usual_weight
 from equipoise.doctor.remedies.generator import HIGHEST_EPS
 from equipoise.doctor.remedies.paths import terms_of
 from equipoise.edit import Edit
@@ -86,14 +86,14 @@ def unbounded_critic(recipe: Recipe, space: Space, num_samples: int) -> Iterator
 
 
 def light_penalty(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Finding]:
-    """The only thing that bounds the critic, and it weighs next to nothing."""
+    """What alone bounds the critic weighs next to nothing."""
     rows = flatten(recipe)
     for term, weight in light_penalties(rows).items() if played(recipe) and not recipe.critic.bounds_slope else ():
         yield Finding(
             f"{term}.weight is {weight:g}",
             "warning",
-            (f"nothing else bounds the slope of the critic; {USUAL_GP:g} is usual (Gulrajani et al. 2017)",),
-            f"--set {term}.weight={USUAL_GP:g}",
+            (f"nothing else bounds the slope of the critic; {usual_weight(rows, term):.2g} is usual",),
+            f"--set {term}.weight={usual_weight(rows, term):.2g}",
             usual_penalty(rows).edits,
         )
 

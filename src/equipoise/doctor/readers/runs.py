@@ -90,7 +90,17 @@ def read_run(folder: Path, loss: str | None = None, phase: str | None = None) ->
         faults=_faults(events, tested),
         untrained=_untrained(tested, measured) if stretch.begin == 0 else {},
         of_points=_is_of_points(events),
+        sizes=_sizes(events, recipe),
     )
+
+
+def _sizes(events: Sequence[Event], recipe: Mapping[str, Any]) -> Mapping[str, int]:
+    """Of the networks that the run began with, unless it has others now."""
+    begun = next(_all(events, Started), None)
+    if begun is None or not isinstance(begun.recipe, Mapping):
+        return {}
+    are_others = any(begun.recipe.get(network) != recipe.get(network) for network in begun.parameters)
+    return {} if are_others else begun.parameters
 
 
 def _is_of_points(events: Sequence[Event]) -> bool:

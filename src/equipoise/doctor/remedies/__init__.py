@@ -25,6 +25,7 @@ from equipoise.doctor.remedies.critic import (
     smaller_critic,
     smooth_labels,
     usual_penalty,
+    usual_weight,
 )
 from equipoise.doctor.remedies.generator import (
     USUAL_EPS,
@@ -36,6 +37,7 @@ from equipoise.doctor.remedies.generator import (
     nearest_upsampling,
     softer_classes,
     tighter_modulation,
+    wider,
 )
 from equipoise.doctor.remedies.held import (
     apart,
@@ -131,8 +133,10 @@ __all__ = [
     "surer_labels",
     "tighter_modulation",
     "usual_penalty",
+    "usual_weight",
     "wait",
     "weaker_game",
     "what_hides_samples",
     "what_holds_the_critic",
+    "wider",
 ]

@@ -18,6 +18,8 @@ USUAL_GP: Final = 10.0
 """Gulrajani et al. 2017, section 4."""
 LIGHTEST_GP: Final = USUAL_GP / 100
 """What their authors' code gives toy points; below, a critic is as good as unbounded."""
+LIGHTEST_GAMMA: Final = 0.1
+"""Of the usual gamma of R1 and R2 (a guess)."""
 REAL_LABEL: Final = 0.9
 """One-sided smoothing (Salimans et al. 2016, section 3.4; notes on radio bursts)."""
 TRAINED_MORE: Final = 2
@@ -29,8 +31,8 @@ MOST_PACKED: Final = 4
 def bound_the_slope(settings: Settings) -> Remedy:
     """Spectral norm where the critic can have it, else more of the penalty that there is.
 
-    Where there is none, R1, whatever the critic: it needs no new weights, so a run can go on with it.  A gradient
-    penalty that weighs next to nothing gets its usual weight.
+    Where there is none, R1, whatever the critic: it needs no new weights, so a run can go on with it.  A penalty
+    that weighs next to nothing gets its usual weight.
     """
     remedy = Remedy(
         "bound the critic's slope: spectral norm on all its layers, or an R1 penalty (gamma of about 2e-4 x pixels / "
@@ -50,19 +52,31 @@ def bound_the_slope(settings: Settings) -> Remedy:
 
 def usual_penalty(settings: Settings) -> Remedy:
     return Remedy(
-        f"if the weight of the gradient penalty is below {LIGHTEST_GP:g}, {USUAL_GP:g}",
-        "the critic's slope comes down to 1, and its lead with it",
-        edits=tuple(edit for term in light_penalties(settings) for edit in put(settings, f"{term}.weight", USUAL_GP)),
+        f"if the critic's penalty weighs next to nothing, its usual weight: {USUAL_GP:g} of a gradient penalty, of R1 "
+        "a gamma of about 2e-4 x pixels / batch (Karras et al. 2020)",
+        "the critic's slope comes down, and its lead with it",
+        edits=tuple(
+            edit
+            for term in light_penalties(settings)
+            for edit in put(settings, f"{term}.weight", usual_weight(settings, term))
+        ),
     )
 
 
 def light_penalties(settings: Settings) -> dict[str, float]:
-    """By path of the term, the weight of gradient penalties that bind nobody; none where something else binds."""
-    gradient = {term: settings.get(f"{term}.weight") for term in terms_of(settings, "penalties.GradientPenalty")}
-    light = {term: float(w) for term, w in gradient.items() if isinstance(w, int | float) and w < LIGHTEST_GP}
-    others = [term for term in terms_of(settings, "penalties.") if term not in light]
-    is_bound = any(settings.get(f"{term}.weight") != 0 for term in others)
-    return {} if is_bound or settings.get("critic.spectral_norm") is True else light
+    """By path of the term, the weights of penalties that bind nobody; none where something else binds."""
+    weights = {term: settings.get(f"{term}.weight") for term in terms_of(settings, "penalties.")}
+    light = {
+        term: float(weight)
+        for term, weight in weights.items()
+        if isinstance(weight, int | float) and weight < _lightest(settings, term)
+    }
+    return {} if len(light) < len(weights) or settings.get("critic.spectral_norm") is True else light
+
+
+def usual_weight(settings: Settings, term: str) -> float:
+    """Of a penalty on the critic's slope, given by path."""
+    return USUAL_GP if _asks_for_one(settings, term) else _gamma(settings)
 
 
 def less_bound(settings: Settings) -> Remedy:
@@ -148,10 +162,23 @@ def see_batches(settings: Settings) -> Remedy:
     )
 
 
-def _r1(settings: Settings) -> tuple[Edit, ...]:
+def _lightest(settings: Settings, term: str) -> float:
+    return LIGHTEST_GP if _asks_for_one(settings, term) else LIGHTEST_GAMMA * _gamma(settings)
+
+
+def _asks_for_one(settings: Settings, term: str) -> bool:
+    """Whether the slope is held to 1, and not to 0."""
+    return term in terms_of(settings, "penalties.GradientPenalty")
+
+
+def _gamma(settings: Settings) -> float:
     pixels, batch = settings.get("source.size"), settings.get("batch")
     gamma = GAMMA * pixels**2 / batch if isinstance(pixels, int) and isinstance(batch, int) else LEAST_GAMMA
-    term: dict[str, Json] = {TAG: "equipoise.terms.penalties.R1", "weight": max(gamma, LEAST_GAMMA)}
+    return max(gamma, LEAST_GAMMA)
+
+
+def _r1(settings: Settings) -> tuple[Edit, ...]:
+    term: dict[str, Json] = {TAG: "equipoise.terms.penalties.R1", "weight": _gamma(settings)}
     return tuple(Edit(f"phases.{phase}.terms.r1", "add", term) for phase, _ in games(settings))
 
 

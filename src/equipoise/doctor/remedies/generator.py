@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from equipoise.doctor.remedies.paths import is_number, put, replaced, scaled
@@ -87,6 +88,17 @@ def softer_classes(settings: Settings) -> Remedy:
         edits=scaled(settings, "categories.pull", 2.0)
         + scaled(settings, "categories.noise", 2.0)
         + scaled(settings, "generator.temperature", 1.5),
+    )
+
+
+def wider(settings: Settings, network: str, ratio: float) -> Remedy:
+    """For the smaller of two networks; its parameters go as the square of its width.  By a power of two."""
+    factor = 2.0 ** max(1, round(math.log2(ratio) / 2))
+    return Remedy(
+        f"a {network} that is {factor:g} times as wide, so that the two are about as large",
+        "the smaller network follows the larger one again",
+        edits=scaled(settings, f"{network}.width", factor),
+        anew=True,
     )
 
 
