@@ -155,17 +155,18 @@ def number(verdict: Verdict, name: str) -> float:
     return float(measured["value"]["mean"]) if "value" in measured else float("nan")
 
 
-def rows_of(name: str, pairs: list[tuple[Verdict, Verdict]]) -> Iterator[Result]:
-    what = FAILURES[name].what
+def rows_of(pairs: list[tuple[Verdict, Verdict]]) -> Iterator[Result]:
     for measure in SHOWN:
         left, right = (over_seeds([number(verdict, measure) for verdict in side]) for side in zip(*pairs, strict=True))
-        yield Result(f"{what}: {measure}, left alone", left)
-        yield Result(f"{what}: {measure}, with the autopilot", right)
-    spent = "; ".join(f"{right['steps']} of {right['spent']}, {left['spent']}" for left, right in pairs)
-    yield Result(f"{what}: steps of the repaired run, of those spent; of the other", spent)
-    done = "; ".join(", ".join(right["interventions"]) or "nothing" for _, right in pairs)
-    yield Result(f"{what}: done", done)
-    yield Result(f"{what}: ended", "; ".join(f"{left['ended']} / {right['ended']}" for left, right in pairs))
+        yield Result(f"{measure}, left alone", left)
+        yield Result(f"{measure}, with the autopilot", right)
+    fell = [number(left, "kernel") - number(right, "kernel") for left, right in pairs]
+    yield Result("kernel, fell by, pair by pair", over_seeds(fell))
+    yield Result("steps left alone", "; ".join(str(left["spent"]) for left, _ in pairs))
+    spent = "; ".join(f"{right['steps']} of {right['spent']}" for _, right in pairs)
+    yield Result("steps of the repaired run, of those spent", spent)
+    yield Result("done", "; ".join(", ".join(right["interventions"]) or "nothing" for _, right in pairs))
+    yield Result("ended", "; ".join(f"{left['ended']} / {right['ended']}" for left, right in pairs))
 
 
 def main() -> None:
@@ -177,7 +178,6 @@ def main() -> None:
     parser.add_argument("--only", choices=FAILURES, nargs="+", default=list(FAILURES))
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "equipoise-rescues")
     options = parser.parse_args()
-    rows = []
     for name in options.only:
         pairs = []
         for seed in range(options.seeds):
@@ -187,8 +187,8 @@ def main() -> None:
             pairs.append((left, right))
             kernels = f"kernel {number(left, 'kernel'):.3g} -> {number(right, 'kernel'):.3g}"
             print(f"{name} seed {seed}: {kernels}; {right['interventions'] or 'nothing done'}", flush=True)
-        rows += list(rows_of(name, pairs))
-    report(f"Rescue of the notes' failures, {options.minutes:g} minutes each, {options.seeds} seeds", rows)
+        made = f"{options.minutes:g} minutes, {options.seeds} seeds"
+        report(f"A failure of the notes: {FAILURES[name].what}, {made}", list(rows_of(pairs)))
 
 
 if __name__ == "__main__":
