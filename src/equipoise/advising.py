@@ -19,7 +19,7 @@ from equipoise.doctor.trace import Trace
 from equipoise.edit import Edit
 from equipoise.engine import checkpoint
 from equipoise.folder import RunFolder
-from equipoise.journal import PILOTED, Event, Measured, Reviewed, history
+from equipoise.journal import PILOTED, Event, Measured, Reading, Reviewed, history
 from equipoise.recipe import Recipe, edited
 from equipoise.spec import SpecError
 
@@ -53,11 +53,11 @@ class Adviser:
     prescriber: Prescriber = as_named
 
     def __call__(self, step: int, length_steps: float) -> Advice:
-        events = self.folder.read_journal().events
-        if not _is_to_be_decided(events, step):
+        reading = self.folder.read_journal()
+        if not _is_to_be_decided(reading.events, step):
             return Advice()
-        so_far = past(events)
-        now = look(self.folder, so_far, step, self.prescriber)
+        so_far = past(reading.events)
+        now = look(self.folder, reading, step, self.prescriber)
         under_review = so_far.current
         if self.acts and under_review is not None and under_review.stage == "review":
             is_due = step >= under_review.prescribed.review_at
@@ -107,14 +107,15 @@ def adviser(
 
 
 def look(
-    folder: RunFolder, so_far: Past, step: int, prescriber: Prescriber = as_named, *, is_over: bool = False
+    folder: RunFolder, reading: Reading, step: int, prescriber: Prescriber = as_named, *, is_over: bool = False
 ) -> Now:
     """What there is to decide by at a step; of a run that `is_over`, by a fault, there will be no second look.
 
     Where nothing certain is seen nobody looks further back, and no checkpoint is read.
     """
-    trace = _since_the_last_change(read_run(folder.path).without(OF_THE_CLOCK), so_far)
-    scores = [event for event in history(folder.read_journal().events) if isinstance(event, Measured)]
+    so_far = past(reading.events)
+    trace = _since_the_last_change(read_run(folder.path, reading=reading).without(OF_THE_CLOCK), so_far)
+    scores = [event for event in history(reading.events) if isinstance(event, Measured)]
     since = so_far.standing.prescribed.origin if so_far.standing is not None else 0
     scores = [event for event in scores if since <= event.step <= step]
     now = _examined(trace, step, prescriber)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
 from equipoise.edit import Change
 from equipoise.spec import Json
@@ -324,6 +324,9 @@ _FREEZE: Mapping[str, Callable[[Any], object]] = {
 }
 
 
+_NAMES: Final = {name: frozenset(item.name for item in dataclasses.fields(kind)) for name, kind in EVENTS.items()}
+
+
 def to_line(event: Event) -> str:
     """One line of a journal, with its newline.  Raises `TypeError` for what has no JSON form."""
     record = {"event": type(event).__name__, **dataclasses.asdict(event)}
@@ -336,7 +339,7 @@ def from_line(line: str) -> Event:
     kind = EVENTS.get(str(record.get("event"))) if isinstance(record, dict) else None
     if kind is None:
         raise ValueError("not an event of this version")
-    known = {item.name for item in dataclasses.fields(kind)}
+    known = _NAMES[kind.__name__]
     values: dict[str, Any] = {name: value for name, value in record.items() if name in known}
     try:
         frozen = {name: freeze(values[name]) for name, freeze in _FREEZE.items() if name in values}

@@ -190,9 +190,10 @@ class Pilot:
 
     def _can_help(self, session: Session, fault: Fault) -> bool:
         """Whether a run that broke off is one for a remedy; what is to be done is then in its journal."""
-        so_far, asked = self._past, session.adviser
+        reading, asked = self.run.read_journal(), session.adviser
         assert asked is not None
-        now = look(self.run, so_far, session.step, self.prescriber, is_over=True)
+        so_far = past(reading.events)
+        now = look(self.run, reading, session.step, self.prescriber, is_over=True)
         current = so_far.current
         if current is not None:
             number = current.prescribed.number

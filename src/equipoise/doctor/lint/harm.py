@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from equipoise.doctor.doubts import (
-    ENOUGH_LATENTS,
-    FEW_SAMPLES,
-    FEWEST_IN_A_BATCH,
-    FEWEST_LATENTS,
-    HEAVIEST_GP,
-)
+from equipoise.doctor.doubts.critic import HEAVIEST_GP
+from equipoise.doctor.doubts.rates import FEWEST_IN_A_BATCH
+from equipoise.doctor.doubts.samples import ENOUGH_LATENTS, FEW_SAMPLES, FEWEST_LATENTS
 from equipoise.doctor.lint.played import is_told, played
 from equipoise.doctor.remedies import USUAL_EPS, USUAL_GP, light_penalties, usual_penalty, usual_weight
 from equipoise.doctor.remedies.generator import HIGHEST_EPS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from equipoise.doctor.doubts import FEWEST_IN_A_BATCH, HIGHEST_RATE, USUAL_RATES
+from equipoise.doctor.doubts.rates import FEWEST_IN_A_BATCH, HIGHEST_RATE, USUAL_RATES
 from equipoise.doctor.lint.played import played
 from equipoise.doctor.suspects import HIGHEST_BETA1, JUST, TWO_SCALES, WIDEST_RATES
 from equipoise.edit import Edit

@@ -51,12 +51,15 @@ def is_run(folder: Path) -> bool:
     return (folder / journal.Journal.name).is_file()
 
 
-def read_run(folder: Path, loss: str | None = None, phase: str | None = None) -> Trace:
+def read_run(
+    folder: Path, loss: str | None = None, phase: str | None = None, reading: journal.Reading | None = None
+) -> Trace:
     """The last phase of a run in which a game is played, or another one by name.
 
-    Steps are counted from the beginning of the phase.  Raises `RequestError` when the folder cannot be read.
+    Steps are counted from the beginning of the phase.  `reading` is the run's journal where it has been read already.
+    Raises `RequestError` when the folder cannot be read.
     """
-    reading = _journal(folder)
+    reading = reading or _journal(folder)
     sound = [event for event in reading.events if _is_sound(event)]
     events = journal.history(sound)
     tested = next((event for event in reversed(events) if isinstance(event, SelfTested)), None)

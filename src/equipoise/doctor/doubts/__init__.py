@@ -1,0 +1,69 @@
+"""Settings that often do harm, as they are while a run trains: told beside whatever is seen, and never as an alarm.
+
+Some faults leave no trace of their own: samples are a little worse than they could be, and nobody knows how good they
+could be.  Momentum is such a one, or two latents.  Then the settings are all there is to go by.  Most of these are
+`equipoise.doctor.lint`'s, which has the whole recipe before the first step; here there is what a trace knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from equipoise.doctor.doubts.critic import (
+    heavy_penalty,
+    light_penalty,
+    loud_noise,
+    near_labels,
+    unbounded,
+    uneven_sizes,
+)
+from equipoise.doctor.doubts.rates import high_rates, momentum, raised_rates, small_batch, uneven_rates
+from equipoise.doctor.doubts.samples import classes_around_zero, drowned_norms, few_latents, few_samples, hard_classes
+from equipoise.doctor.remedies.paths import terms_of
+from equipoise.doctor.symptom import Doubt
+from equipoise.doctor.trace import Trace
+
+PAIRED: Final = ("reconstruction.", "perceptual.")
+"""Terms that compare a fake with the sample that it should be."""
+
+ASKED: Final[tuple[Callable[[Trace], Iterator[Doubt]], ...]] = (
+    raised_rates,
+    momentum,
+    uneven_rates,
+    high_rates,
+    heavy_penalty,
+    light_penalty,
+    few_latents,
+    few_samples,
+    unbounded,
+    uneven_sizes,
+    small_batch,
+    near_labels,
+    loud_noise,
+    drowned_norms,
+    hard_classes,
+    classes_around_zero,
+)
+
+
+def doubts(trace: Trace) -> tuple[Doubt, ...]:
+    """Of a run in whose phase a game is played, and in which nothing tells the generator what to make.
+
+    Of several that one change would undo, the first.
+    """
+    if trace.game is None or _is_told(trace):
+        return ()
+    found: list[Doubt] = []
+    for ask in ASKED:
+        for doubt in ask(trace):
+            if not doubt.remedy.edits or all(doubt.remedy.edits != one.remedy.edits for one in found):
+                found.append(doubt)
+    return tuple(found)
+
+
+def _is_told(trace: Trace) -> bool:
+    """Whether pairs say what to make; where there is an encoder they say what to rebuild, and the game is a game."""
+    in_phase = f"phases.{trace.phase}."
+    paired = any(path.startswith(in_phase) for path in terms_of(trace.settings, *PAIRED))
+    return trace.get("psnr") is not None or (paired and trace.settings.get("encoder") is None)
