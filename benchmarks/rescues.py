@@ -1,12 +1,14 @@
 """The notes' own failures on real data: left alone, and with the autopilot, at equal compute.
 
-    python benchmarks/rescues.py --shared FOLDER [--minutes 5] [--seeds 3] [--extra 0.25] [--only bursts squares ...]
+    python benchmarks/rescues.py --shared FOLDER [--length 1] [--seeds 3] [--extra 0.25] [--only bursts squares ...]
         [--work FOLDER]
 
-FOLDER is the folder of real data.  Each failure is started as its author started it.  Left alone, it trains for the
-given minutes; the autopilot may then spend as many steps as that run made, those of forks and of courses that it leaves
-included.  Both best generators are measured against the run's own data, held-out samples first, and their last sheets
-are put side by side into the folder of ``--work``.  Stopped and started again, it goes on with what is missing.
+FOLDER is the folder of real data.  Each failure is started as its author started it, once with nobody looking and once
+with the autopilot, which may spend as many steps as the other one makes, those of forks and of courses that it leaves
+included: so many as take about five minutes of a quiet core, times ``--length``.  Both are scored as often, and are the
+same up to the first intervention.  Both best generators are measured against the run's own data, held-out samples
+first, and their last sheets are put side by side into the folder of ``--work``.  Stopped and started again, it goes on
+with what is missing.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 
@@ -40,9 +43,10 @@ from results import Result, report
 from trials import Verdict, kept
 
 SCORES = 12
-"""In a run of the autopilot, which decides at scores: as many as one looks at in some minutes."""
+"""In a run; the autopilot decides at them."""
 SHOWN = ("kernel", "coverage", "diversity")
 MOMENTUM: dict[str, Json] = {"g_optim__beta1": 0.9, "d_optim__beta1": 0.9}
+Mode = Literal["off", "act"]
 GAP = 8
 """Pixels between two sheets."""
 
@@ -54,15 +58,19 @@ class Failure:
     what: str
     recipe: Callable[[], Recipe]
     data: Callable[[argparse.Namespace], Path]
+    steps: int
+    """That take about five minutes of a core."""
 
 
 def _of_terrain(attempt: str, meaning: str, recipe: Callable[[], Recipe]) -> Failure:
-    return Failure(f"terrain, attempt {attempt}: {meaning}", recipe, lambda options: options.shared / terrain.PLACE)
+    return Failure(
+        f"terrain, attempt {attempt}: {meaning}", recipe, lambda options: options.shared / terrain.PLACE, 600
+    )
 
 
 def _of_landscapes(name: str) -> Failure:
     what = f"landscapes, {landscapes.MEANING[name]}"
-    return Failure(what, landscapes.CONTENDERS[name], lambda options: options.shared / landscapes.PLACE)
+    return Failure(what, landscapes.CONTENDERS[name], lambda options: options.shared / landscapes.PLACE, 600)
 
 
 def without_penalty() -> Recipe:
@@ -75,6 +83,7 @@ FAILURES = {
         "radio bursts, the failing start",
         bursts.start,
         lambda options: bursts.windows(options.shared, options.work / "windows")[0],
+        1500,
     ),
     "squares": _of_terrain("5", terrain.MEANING["squares"], terrain.CONTENDERS["squares"]),
     "eps": _of_terrain("6", terrain.MEANING["eps"], terrain.CONTENDERS["eps"]),
@@ -83,39 +92,31 @@ FAILURES = {
     "notes": _of_terrain("8", terrain.MEANING["notes"], terrain.CONTENDERS["notes"]),
     "faster": _of_terrain("9", "the same with 3e-4 for the generator", terrain.of_notes(g_optim__lr=3e-4)),
     "momentum": _of_terrain("10 and 11", "the same with beta1 0.9", terrain.of_notes(**MOMENTUM)),
-    "lambda": Failure("sprites with lambda 0", without_penalty, lambda options: options.shared / tuning.PICTURES),
+    "lambda": Failure("sprites with lambda 0", without_penalty, lambda options: options.shared / tuning.PICTURES, 1200),
     "perceptual": _of_landscapes("perceptual"),
     "unclamped": _of_landscapes("unclamped"),
 }
 
 
-def alone(name: str, seed: int, options: argparse.Namespace) -> Verdict:
-    """As its author left it."""
-    recipe = replace(FAILURES[name].recipe(), seed=seed, autopilot=Autopilot("off"))
-    budget = Budget(seconds=60.0 * options.minutes)
-    folder = options.work / f"{name}-{seed}-alone"
-    return kept(folder, recipe, budget, lambda: _flown(recipe, name, folder, budget, options))
-
-
-def repaired(name: str, seed: int, left: Verdict, options: argparse.Namespace) -> Verdict:
-    """By the autopilot, from the recipe as that run had been fitted to the time."""
-    recipe = RunFolder(Path(left["run"])).read_recipe()
-    each = max(1, left["spent"] // SCORES)
-    cadence = replace(recipe.cadence, sheet_steps=each, measuring_share=1.0)
-    recipe = replace(recipe, tailor=None, cadence=cadence, autopilot=Autopilot("act", extra=options.extra))
-    budget = Budget(Span(left["spent"]))
-    folder = options.work / f"{name}-{seed}-repaired"
+def flown(name: str, seed: int, mode: Mode, options: argparse.Namespace) -> Verdict:
+    """A failure left alone, or repaired."""
+    steps = round(options.length * FAILURES[name].steps)
+    recipe = FAILURES[name].recipe()
+    cadence = replace(recipe.cadence, sheet_steps=steps // SCORES, measuring_share=1.0)
+    recipe = replace(recipe, seed=seed, cadence=cadence, autopilot=Autopilot(mode, extra=options.extra))
+    budget = Budget(Span(steps))
+    folder = options.work / f"{name}-{seed}-{mode}"
     return kept(folder, recipe, budget, lambda: _flown(recipe, name, folder, budget, options))
 
 
 def _flown(recipe: Recipe, name: str, folder: Path, budget: Budget, options: argparse.Namespace) -> Verdict:
+    assert budget.span is not None
     out = folder / f"run-{sum(1 for _ in folder.glob('run-*'))}"
-    spending = Spending(round(budget.span.amount) if budget.span is not None else 0)
+    spending = Spending(round(budget.span.amount))
     where = Where(FAILURES[name].data(options), device="cpu")
     session = start(recipe, where, out, budget, [spending])
-    watch = spending.narrow if budget.span is not None else lambda session: None
     try:
-        ended = Pilot(RunFolder(out), where, [spending], watch=watch).fly(session).reason
+        ended = Pilot(RunFolder(out), where, [spending], watch=spending.narrow).fly(session).reason
     except Fault as fault:
         ended = str(fault)
     if ended == STOPPED:
@@ -172,7 +173,7 @@ def rows_of(pairs: list[tuple[Verdict, Verdict]]) -> Iterator[Result]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, required=True, help="folder of the real data")
-    parser.add_argument("--minutes", type=float, default=5.0, help="of training for each run that is left alone")
+    parser.add_argument("--length", type=float, default=1.0, help="times about five minutes of a core")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--extra", type=float, default=Autopilot().extra, help="the autopilot's setting of that name")
     parser.add_argument("--only", choices=FAILURES, nargs="+", default=list(FAILURES))
@@ -181,13 +182,12 @@ def main() -> None:
     for name in options.only:
         pairs = []
         for seed in range(options.seeds):
-            left = alone(name, seed, options)
-            right = repaired(name, seed, left, options)
+            left, right = flown(name, seed, "off", options), flown(name, seed, "act", options)
             side_by_side(left, right, options.work / f"{name}-{seed}.png")
             pairs.append((left, right))
             kernels = f"kernel {number(left, 'kernel'):.3g} -> {number(right, 'kernel'):.3g}"
             print(f"{name} seed {seed}: {kernels}; {right['interventions'] or 'nothing done'}", flush=True)
-        made = f"{options.minutes:g} minutes, {options.seeds} seeds"
+        made = f"{round(options.length * FAILURES[name].steps)} steps, {options.seeds} seeds"
         report(f"A failure of the notes: {FAILURES[name].what}, {made}", list(rows_of(pairs)))
 
 

@@ -63,7 +63,7 @@ def test_a_critic_without_bounds_is_told() -> None:
     assert finding.title == "nothing bounds the slope of the critic"
     assert titles(edited(bare, finding.remedies)) == []
     off = edited(recipe, [Edit("phases.main.terms.gp.weight", value=0.0)])
-    assert titles(off) == [finding.title], "a penalty of no weight bounds nothing"
+    assert titles(off) == ["phases.main.terms.gp.weight is 0"], "a penalty of no weight bounds nothing"
     half = replace(recipe, phases={"first": phase, "then": bare.phases["main"]})
     assert titles(half) == [finding.title], "one phase of two"
 

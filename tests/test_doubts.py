@@ -22,6 +22,7 @@ from equipoise.recipe import edited
 from equipoise.recipes import NAMES, load
 from equipoise.run import train
 from equipoise.spec import Json, flatten
+from sick import SICK
 from traces import ROWS, faulty, rows, scores, well
 
 SETTINGS: dict[str, Json] = {
@@ -272,3 +273,28 @@ def test_noise_that_fades_or_is_added_only_at_need_is_left_alone() -> None:
     assert doubts_of(replace(noisy(1.0), settings={**settings, "augment.adaptive": "equipoise.recipe.Adaptive"})) == ()
     fading = {**settings, "augment.operations.0.sigma": "equipoise.schedule.Linear"}
     assert doubts_of(replace(noisy(1.0), settings=fading)) == ()
+
+
+def late_collapse(changes: Mapping[str, Json]) -> list[str]:
+    """What is offered first where good samples became worse."""
+    worse = scores(20.0, 9.0, 5.0, 4.0, 3.2, 2.8, 3.0, 9.1, 9.2, 9.1, 9.2)
+    found = examine(of(changes, distance=worse)).diagnoses[0]
+    assert found.symptom.key == "late-collapse"
+    return [str(edit) for edit in found.remedies[0].edits]
+
+
+def test_what_is_under_suspicion_comes_before_a_symptoms_own_remedies() -> None:
+    assert late_collapse({"batch": 2}) == ["batch = 16"]
+    assert late_collapse({"phases.main.terms.gp.weight": 0.0}) == ["phases.main.terms.gp.weight = 10.0"]
+    assert late_collapse({}) not in (["batch = 16"], ["phases.main.terms.gp.weight = 10.0"])
+
+
+def test_where_a_network_leads_only_what_may_bring_that_comes_first() -> None:
+    blind = SICK["critic-blind"][0]
+    offered = {}
+    for changes in ({"generator.latent": 2}, {"phases.main.terms.gp.weight": 100.0}):
+        found = examine(replace(of(changes), signals={**of({}).signals, **blind.signals})).diagnoses
+        (remedies,) = (one.remedies for one in found if one.symptom.key == "critic-blind")
+        offered[next(iter(changes))] = [str(edit) for edit in remedies[0].edits]
+    assert offered["generator.latent"] != ["generator.latent = 64"]
+    assert offered["phases.main.terms.gp.weight"] == ["phases.main.terms.gp.weight = 10.0"]

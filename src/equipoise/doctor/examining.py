@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
@@ -12,7 +12,7 @@ import numpy as np
 
 from equipoise.doctor.doubts import doubts
 from equipoise.doctor.quality import NEAR, still_as_far
-from equipoise.doctor.suspects import UNSETTLED, first_remedies, raised
+from equipoise.doctor.suspects import CRITIC_LEADS, CRITIC_LOSES, UNSETTLED, first_remedies, raised
 from equipoise.doctor.symptom import Diagnosis, Doubt, Evidence, Examination, Remedy, Symptom, Verdict
 from equipoise.doctor.symptoms import SYMPTOMS
 from equipoise.doctor.trace import Series, Trace
@@ -118,8 +118,21 @@ def _diagnosis(symptom: Symptom, evidence: tuple[Evidence, ...], trace: Trace) -
         return found
     raises = raised(trace, found.onset)
     evidence = (*evidence, *(one.evidence for one in raises))
-    offered = (*first_remedies(symptom.key, trace, raises), *found.remedies)
+    first = (*first_remedies(symptom.key, trace, raises), *_suspected(symptom.key, trace))
+    offered = (*first, *found.remedies)
     return Diagnosis(symptom, evidence, _without_twins(offered), min((one.step for one in raises), default=None))
+
+
+def _suspected(key: str, trace: Trace) -> Iterator[Remedy]:
+    """Changes of settings that often do harm, which come before the symptom's own remedies.
+
+    Where one of the networks leads, only of such as are known to bring that; elsewhere of all that unsettle a game.
+    """
+    is_told_who_leads = key in CRITIC_LOSES | CRITIC_LEADS
+    for doubt in doubts(trace):
+        may_bring_it = key in doubt.brings or (not is_told_who_leads and not UNSETTLED.isdisjoint(doubt.brings))
+        if may_bring_it and doubt.since is None and doubt.remedy.edits:
+            yield doubt.remedy
 
 
 def _without_twins(offered: Sequence[Remedy]) -> tuple[Remedy, ...]:
