@@ -12,6 +12,7 @@ from equipoise.edit import Change
 from equipoise.journal import (
     Adopted,
     Adopting,
+    Applying,
     Checkpointed,
     Diagnosed,
     Event,
@@ -102,6 +103,7 @@ ONE_OF_EACH: list[Event] = [
     ),
     Forked(step=9, number=1, name="001-1-x", score=None, fault="it broke off"),
     Judged(step=9, number=1, scores={"001-0-no-change": 0.5}, chosen="001-0-no-change", why="alone", lost_steps=4),
+    Applying(step=5, number=1, name="001-applied", came_to=30),
     Adopting(step=5, number=1, name="001-0-no-change", why="alone", changes=(Change("course", 0, 1),)),
     Adopted(step=9, number=1, name="001-0-no-change", lost_steps=6),
     Reviewed(step=20, number=1, kept=False, why="still there", score=0.5, score_before=0.25),

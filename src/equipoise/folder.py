@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,6 +12,7 @@ from typing import Literal
 from equipoise import journal
 from equipoise.errors import RequestError
 from equipoise.files import write_whole
+from equipoise.holding import held
 from equipoise.recipe import Recipe
 from equipoise.spec import SpecError, decode, encode
 
@@ -72,6 +75,14 @@ class RunFolder:
         if not self.recipe_file.is_file():
             raise RequestError(f"{self.path} is not a run folder: it has no recipe.json")
         return read_recipe_file(self.recipe_file)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """While it is trained, or changed: nobody else does either.  Raises `RequestError` where somebody does."""
+        with held(self.path / journal.Journal.name) as is_ours:
+            if not is_ours:
+                raise RequestError(f"{self.path} is being trained by another process; wait for its end, or stop it")
+            yield
 
     def read_journal(self) -> journal.Reading:
         try:

@@ -82,7 +82,7 @@ def keep_apart(run: RunFolder, name: str, origin: int, where: Where) -> RunFolde
         entry = next((one for one in checkpoint.entries(run.checkpoints) if one.step == origin), None)
         if entry is None:
             raise RequestError(f"{run.path} has no checkpoint of step {origin} any more")
-        _begun(run, kept, entry, Trial(name, (), ""), Goal("steps", origin), where).close()
+        _begun(run, run, kept, entry, Trial(name, (), ""), Goal("steps", origin), where).close()
     return kept
 
 
@@ -119,7 +119,7 @@ def train_fork(run: RunFolder, kept: RunFolder, trial: Trial, end: int, where: W
 def begin_fork(run: RunFolder, kept: RunFolder, trial: Trial, end: int, where: Where) -> Session:
     """A fork that has not been trained yet."""
     entry = checkpoint.entries(kept.checkpoints)[0]
-    return _begun(run, fork_of(run, trial.name), entry, trial, Goal("steps", end), where)
+    return _begun(run, kept, fork_of(run, trial.name), entry, trial, Goal("steps", end), where)
 
 
 def score_of(run: RunFolder, name: str) -> tuple[Scored, str]:
@@ -173,11 +173,16 @@ def append(run: RunFolder, events: Sequence[Event]) -> None:
             writer.append(event)
 
 
-def _begun(run: RunFolder, out: RunFolder, entry: checkpoint.Entry, trial: Trial, goal: Goal, where: Where) -> Session:
-    """A run in `out` that begins with a checkpoint, or anew with its arithmetic, and with a changed recipe."""
+def _begun(
+    run: RunFolder, like: RunFolder, out: RunFolder, entry: checkpoint.Entry, trial: Trial, goal: Goal, where: Where
+) -> Session:
+    """A run in `out` that begins with a checkpoint, or anew with its arithmetic, and with a changed recipe of `like`.
+
+    The run's own recipe may be another one by now.
+    """
     shutil.rmtree(out.path, ignore_errors=True)  # what was cut short before its first checkpoint
     snapshot = checkpoint.load(entry.path)
-    recipe = edited(run.read_recipe(), map(Edit.parse, trial.edits), "the autopilot")
+    recipe = edited(like.read_recipe(), map(Edit.parse, trial.edits), "the autopilot")
     data = where.data or data_of(run)
     corpus, plan = prepare(recipe, replace(where, data=data))
     plan = replace(plan, arithmetic=Arithmetic(**snapshot["arithmetic"]).overridden(recipe.precision))

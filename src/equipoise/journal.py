@@ -234,6 +234,18 @@ class Judged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Applying(Event):
+    """A person's word: the run, which had come to step `came_to`, is about to become what an advice says.
+
+    Cut short after this, it is done again.
+    """
+
+    number: int
+    name: str
+    came_to: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Adopting(Event):
     """The run goes back to `step` and takes over what follows from a fork."""
 
@@ -300,7 +312,7 @@ class Finished(Event):
 
 EVENTS: Mapping[str, type[Event]] = {kind.__name__: kind for kind in Event.__subclasses__()}
 
-PILOTED: tuple[type[Event], ...] = (Prescribed, Forked, Judged, Adopting, Adopted, Reviewed, GaveUp)
+PILOTED: tuple[type[Event], ...] = (Prescribed, Forked, Judged, Applying, Adopting, Adopted, Reviewed, GaveUp)
 """What the autopilot did happened, whichever course of the run counts in the end."""
 
 

@@ -40,7 +40,8 @@ from equipoise.forking import (
     train_fork,
 )
 from equipoise.journal import (
-    Adopting,
+    Adopted,
+    Applying,
     Event,
     Forked,
     GaveUp,
@@ -114,6 +115,10 @@ class Pilot:
         if session is not None and session.plan.recipe.autopilot.mode != ACT:
             self.watch(session)
             return Flight(carry_out(session), session.step)
+        with self.run.held():
+            return self._fly(session)
+
+    def _fly(self, session: Session | None) -> Flight:
         while True:
             if session is None:
                 ended = self._settle()
@@ -129,7 +134,10 @@ class Pilot:
 
     def finish_first(self) -> Flight | None:
         """Of a run that was ended while it was being repaired: go on with that, before it is resumed itself."""
-        return self._settle() if self.run.read_recipe().autopilot.mode == ACT else None
+        if self.run.read_recipe().autopilot.mode != ACT:
+            return None
+        with self.run.held():
+            return self._settle()
 
     def account(self, step: int) -> Iterator[str]:
         """Steps that the run has, beside those that were spent; nothing where that is the same."""
@@ -149,18 +157,29 @@ class Pilot:
         if len(what.trials) < 2:
             raise RequestError(f"advice {number} is nothing that a setting does: {'; '.join(what.by_hand)}")
         trial = replace(what.trials[1], name=f"{number:03d}-applied")
-        events = self.run.read_journal().events
-        if any(isinstance(event, Adopting) and event.name == trial.name for event in events):
+        with self.run.held():
+            self._apply(what, trial)
+            return resume(self.run.path, where=self.where, listeners=self.listeners)
+
+    def _apply(self, what: Prescribed, trial: Trial) -> None:
+        """Cut short anywhere, it can be done again, and has to be before the run goes on."""
+        number, events = what.number, self.run.read_journal().events
+        if any(isinstance(event, Adopted) and event.name == trial.name for event in events):
             raise RequestError(f"advice {number} has been applied already; go on by: equipoise resume {self.run.path}")
-        origin = self._nearest(what.origin)
-        left = checkpoint.entries(self.run.checkpoints)[-1].step
-        kept = keep_apart(self.run, before(number), origin, self.where)
-        begin_fork(self.run, kept, trial, origin, self.where).close()
+        begun = past(events).applying
+        if begun is not None and begun.number != number:
+            raise RequestError(f"advice {begun.number} was being applied when that was cut short; apply that one first")
+        if begun is None:
+            came_to = checkpoint.entries(self.run.checkpoints)[-1].step
+            begun = Applying(step=self._nearest(what.origin), number=number, name=trial.name, came_to=came_to)
+            keep_apart(self.run, before(number), begun.step, self.where)
+            append(self.run, (begun,))
+        kept = fork_of(self.run, before(number))
+        begin_fork(self.run, kept, trial, begun.step, self.where).close()
         asked = f"a person applied advice {number}: {' '.join(trial.edits)}"
-        asked += f"; the checkpoint of step {what.origin} is gone" if origin != what.origin else ""
-        self._take(adopt(self.run, kept, fork_of(self.run, trial.name), number, origin, left, asked))
+        asked += f"; the checkpoint of step {what.origin} is gone" if begun.step != what.origin else ""
+        self._take(adopt(self.run, kept, fork_of(self.run, trial.name), number, begun.step, begun.came_to, asked))
         clear(self.run, [trial.name, before(number)])
-        return resume(self.run.path, where=self.where, listeners=self.listeners)
 
     def _nearest(self, origin: int) -> int:
         """The step of the newest checkpoint up to there."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 
 from equipoise.folder import RunFolder
 from equipoise.journal import Event, Journal, Tick
@@ -17,6 +18,9 @@ class Record:
     """What the leading process writes and says: the journal, the table of losses, and whoever listens."""
 
     def __init__(self, folder: RunFolder, recipe: Recipe, listeners: Iterable[Listener]) -> None:
+        """Raises `RequestError` where another process trains this run."""
+        self._hold = ExitStack()
+        self._hold.enter_context(folder.held())
         self._journal = Journal(folder.path)
         self._losses = LossTable(folder.path, columns(recipe))
         self._listeners = tuple(listeners)
@@ -34,6 +38,7 @@ class Record:
             self._journal.close()
         finally:
             self._losses.close()
+            self._hold.close()
 
 
 class Pace:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from equipoise.data.corpus import Corpus
 from equipoise.data.edges import has_hard_edges
 from equipoise.data.octaves import octaves
 from equipoise.describing import describe_data
+from equipoise.doctor.interventions import past
 from equipoise.doctor.lint import lint
 from equipoise.edit import Change, Edit, diff
 from equipoise.engine import checkpoint
@@ -220,6 +222,7 @@ def resume(
     where = where or Where()
     folder = RunFolder(path)
     asked = folder.read_recipe()
+    _refuse_half_applied(folder)
     origin = _origin(folder)
     entry, snapshot, notices = checkpoint.load_newest(folder.checkpoints)
     recorded = _recorded_recipe(entry.path, snapshot)
@@ -249,21 +252,29 @@ def resume(
         raise RequestError(_no_fit(entry.path, diff(recorded, recipe))) from error
     if budget is not None:
         session.goal = Goal.of(recipe, budget, session.done)
-    if plan.world.leads:
-        folder.write_recipe(recipe)
-    session.begin(
-        Resumed(
-            step=entry.step,
-            checkpoint=entry.path.name,
-            data=describe_data(corpus, _absolute(data), recipe),
-            machine=_machine(plan),
-            goal=session.goal.to_json(),
-            changes=tuple(diff(recorded, recipe)),
-            notices=(*notices, *_new_warnings(recorded, recipe, session)),
-            why=why,
-        )
+    resumed = Resumed(
+        step=entry.step,
+        checkpoint=entry.path.name,
+        data=describe_data(corpus, _absolute(data), recipe),
+        machine=_machine(plan),
+        goal=session.goal.to_json(),
+        changes=tuple(diff(recorded, recipe)),
+        notices=(*notices, *_new_warnings(recorded, recipe, session)),
+        why=why,
     )
+    with folder.held() if plan.world.leads else nullcontext():
+        if plan.world.leads:
+            folder.write_recipe(recipe)
+        session.begin(resumed)
     return session
+
+
+def _refuse_half_applied(folder: RunFolder) -> None:
+    """Its checkpoints may be those of the change already, and its journal knows nothing of that."""
+    cut_short = past(folder.read_journal().events).applying
+    if cut_short is not None:
+        command = f"equipoise apply {folder.path} {cut_short.number}"
+        raise RequestError(f"advice {cut_short.number} was being applied when that was cut short; go on by: {command}")
 
 
 def _new_warnings(before: Recipe, after: Recipe, session: Session) -> Iterator[str]:

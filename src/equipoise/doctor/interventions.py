@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from equipoise.edit import Edit
-from equipoise.journal import Adopted, Event, GaveUp, Judged, Prescribed, Resumed, Reviewed, Trial
+from equipoise.journal import Adopted, Applying, Event, GaveUp, Judged, Prescribed, Resumed, Reviewed, Trial
 
 Stage = Literal["trial", "adopt", "review", "revert", "done"]
 ACT, ADVISE = "act", "advise"
@@ -83,6 +83,8 @@ class Past:
     advised: tuple[Prescribed, ...] = ()
     gave_up: bool = False
     """Whether the last thing that was done was to give up."""
+    applying: Applying | None = None
+    """Advice that a person began to apply, and that has not been applied wholly."""
     fork_steps: int = 0
     """Of forks that were not adopted, cures alone."""
     lost_steps: int = 0
@@ -147,6 +149,10 @@ def _after(found: Past, event: Event) -> Past:
         return replace(found, interventions=(*found.interventions, Intervention(event)), gave_up=False)
     if isinstance(event, GaveUp):
         return replace(found, gave_up=True)
+    if isinstance(event, Applying):
+        return replace(found, applying=event)
+    if isinstance(event, Adopted) and found.applying is not None and event.name == found.applying.name:
+        return replace(found, applying=None, lost_steps=found.lost_steps + event.lost_steps)
     if not found.interventions:
         return found
     *others, last = found.interventions
