@@ -362,3 +362,13 @@ def test_kill_minus_nine(tmp_path: Path, digits_folder: Path, seed: int) -> None
     process.wait()
     subprocess.run([sys.executable, "-m", "equipoise", "resume", str(out)], check=True, capture_output=True)
     assert_same_run(out, reference)
+
+
+def test_a_run_that_has_nothing_left_to_train_gets_no_other_row(tmp_path: Path) -> None:
+    """Its last state was saved at a score, between two rows; a rate that nothing was trained by must not be told."""
+    recipe = apply(tiny.points(7), [Edit("cadence.sheet_steps", value=7)])
+    run = whole_run(tmp_path / "run", recipe)
+    before = (run / "losses.csv").read_bytes()
+    assert read_losses(run)["step"][-1] == 7
+    carry_out(resume(run, where=Where(device="cpu")))
+    assert (run / "losses.csv").read_bytes() == before

@@ -103,7 +103,8 @@ class Session:
         """Who is asked at each score."""
         self._pauses = False
         """Whether the adviser asked for it."""
-        self._is_read_back = False
+        self._has_trained = False
+        """Whether a step of this sitting is done, after the first of which what is in force is read back."""
         self.lost_steps = 0
         """Of forks and courses that were given up."""
         self._seconds_before = 0.0
@@ -187,7 +188,7 @@ class Session:
             if self.adviser is not None and self.adviser.acts and self.step:
                 self._ask(self.adviser)  # again, if the run was ended between a score and what follows from it
             while (reason := self._reason_to_end(stop)) is None:
-                counted = replace(self.state.counters) if not self._is_read_back else None
+                counted = replace(self.state.counters) if not self._has_trained else None
                 step(self.plan, self.state, self._next_batch, self._meter, held_out, self._probes)
                 if counted is not None:
                     self._read_back(counted)
@@ -210,7 +211,7 @@ class Session:
 
     def _read_back(self, before: Counters) -> None:
         """Once a sitting, after its first step: whether what is in force is what the recipe says."""
-        self._is_read_back = True
+        self._has_trained = True
         found = list(differences(self.plan, self.state, before))
         if found:
             raise Fault(f"step {self.step}: settings were not taken over: {'; '.join(found)}")
@@ -328,7 +329,7 @@ class Session:
     def _conclude(self, reason: str) -> None:
         """The last row, sheet and score, unless the run will go on; and the whole state."""
         will_go_on = reason in (STOPPED, PAUSED)
-        if self._is_between_ticks() and not will_go_on and not self._meter.is_empty:
+        if self._has_trained and self._is_between_ticks() and not will_go_on and not self._meter.is_empty:
             self._tick()
         if self._record is not None and not will_go_on and self._marker.step != self.step:
             if self.step % self.plan.recipe.cadence.sheet_steps != 0:
