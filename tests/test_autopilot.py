@@ -136,7 +136,7 @@ def test_forks_go_beyond_the_step_at_which_a_rate_is_raised() -> None:
     assert len(found.left) == 3
     short = prescribed(decide(now(RAISED), Past(), replace(LAW, extra=0.1), admits))
     assert (short.origin, short.end) == (2000, 3000)
-    assert isinstance(decide(now(RAISED), Past(), replace(LAW, extra=0.09), admits), GaveUp)
+    assert prescribed(decide(now(RAISED), Past(), replace(LAW, extra=0.09), admits)).mode == "advise"
     assert prescribed(decide(now(seen), Past(), replace(LAW, mode="advise", extra=0.0), admits)).end == 3200
 
 
@@ -269,12 +269,26 @@ def test_what_the_recipe_does_not_admit_is_no_remedy() -> None:
     assert isinstance(decide(now(), Past(), LAW, lambda edits: False), Wait)
 
 
-def test_forks_are_shorter_or_fewer_where_steps_are_few_and_then_none() -> None:
+def test_forks_are_shorter_or_fewer_where_steps_are_few() -> None:
     assert prescribed(decide(now(), Past(), replace(LAW, extra=0.12), admits)).end == 2400
     fewer = prescribed(decide(now(), Past(), replace(LAW, extra=0.06), admits))
     assert (len(fewer.trials), fewer.end) == (3, 2300)
-    none = decide(now(), Past(), replace(LAW, extra=0.02), admits)
-    assert isinstance(none, GaveUp) and "used up" in none.why and none.left == tuple(cure.words for cure in CURES)
+
+
+def test_where_no_fork_fits_a_run_of_which_nothing_was_tried_is_advised_once_and_goes_on() -> None:
+    law = replace(LAW, extra=0.02)
+    advice = prescribed(decide(now(), Past(), law, admits))
+    assert advice.mode == "advise" and edits(advice)[0] == "a *= 0.5"
+    waiting = decide(now(), Past(advised=(advice,)), law, admits)
+    assert isinstance(waiting, Wait)
+    assert (
+        waiting.why
+        == "a fork takes 250 steps at least, and 200 are left of those that forks may cost (autopilot.extra)"
+    )
+    tried = replace(told(judged("")), fork_steps=2400)
+    ended = decide(now(), tried, LAW, admits)
+    assert isinstance(ended, GaveUp) and "and 100 are left of those" in ended.why
+    assert isinstance(decide(replace(now(), is_over=True), Past(), law, admits), GaveUp)
 
 
 def test_a_fork_is_as_long_as_the_remedies_need_that_are_tried_in_it() -> None:
@@ -372,6 +386,7 @@ def test_where_nothing_is_left_it_is_given_up_with_what_a_person_could_do() -> N
 def test_interventions_are_counted(law: Mapping[str, int], why: str) -> None:
     found = decide(now(), told(judged(A), adopted(A), RESUMED, KEPT), replace(LAW, **law), admits)  # type: ignore[arg-type]
     assert isinstance(found, GaveUp) and why in found.why
+    assert found.left == tuple(cure.words for cure in CURES if not cure.edits or cure.edits[0].path in "ad")
 
 
 def test_what_a_person_went_on_from_is_abandoned_and_counts_for_nothing() -> None:

@@ -200,6 +200,8 @@ def test_where_nothing_helps_it_gives_up_and_says_what_was_tried(
     assert checkpoint.entries(out / "checkpoints")[-1].step == 5
     page = (out / "report.html").read_text()
     assert "look at it" in page and "taken back" in page
+    assert f"<title>{out.name}: the autopilot gave up</title>" in page
+    assert f"At step {gave_up.step}, against {gave_up.symptom}: {gave_up.why}." in page
     assert "given up" in capsys.readouterr().out
 
 
@@ -218,6 +220,17 @@ def test_advice_is_written_down_and_touches_nothing_until_a_person_applies_it(tm
     assert rates[1:] == pytest.approx([0.9 * piloted.WILD] * 5)
     assert [event.step for event in history(read(run).events) if isinstance(event, Tick)] == [*range(5, 35, 5)]
     assert run_command(["apply", str(run), "1", *CPU]) == 2, "it would be made twice as strong"
+
+
+def test_a_run_that_has_no_steps_for_forks_is_advised_and_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    words = ["--autopilot", "act", "--set", "autopilot.extra=0.0", "--set", "cadence.measuring_share=1.0"]
+    assert run_command(["train", DOOMED, "--out", str(run), *words, *CPU]) == 0
+    assert [event["mode"] for event in done(run)] == ["advise"]
+    said = capsys.readouterr().out
+    assert "equipoise apply RUN 1" in said and "length reached at step 30" in said
 
 
 def test_advice_reads_checkpoints_while_none_is_written_or_let_go(

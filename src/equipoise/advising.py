@@ -11,7 +11,7 @@ from typing import Final
 
 from equipoise.doctor.autopilot import Law, Now, Wait, decide, review
 from equipoise.doctor.examining import examine
-from equipoise.doctor.interventions import ACT, Past, past
+from equipoise.doctor.interventions import ACT, ADVISE, Past, past
 from equipoise.doctor.mitigations import blinds, settled
 from equipoise.doctor.readers.runs import read_run
 from equipoise.doctor.symptom import Examination
@@ -19,7 +19,7 @@ from equipoise.doctor.trace import Trace
 from equipoise.edit import Edit
 from equipoise.engine import checkpoint
 from equipoise.folder import RunFolder
-from equipoise.journal import PILOTED, Event, Measured, Reading, Reviewed, history
+from equipoise.journal import PILOTED, Event, Measured, Prescribed, Reading, Reviewed, history
 from equipoise.recipe import Recipe, edited
 from equipoise.spec import SpecError
 
@@ -63,7 +63,10 @@ class Adviser:
             is_due = step >= under_review.prescribed.review_at
             return self._reviewed(review(now, under_review)) if is_due else Advice()
         decision = decide(now, so_far, self.law(length_steps), self.admits)
-        return Advice() if isinstance(decision, Wait) else Advice((decision,), self.acts)
+        if isinstance(decision, Wait):
+            return Advice()
+        is_advice = isinstance(decision, Prescribed) and decision.mode == ADVISE
+        return Advice((decision,), pause=self.acts and not is_advice)
 
     def law(self, length_steps: float) -> Law:
         settings = self.recipe.autopilot

@@ -170,8 +170,8 @@ class Pilot:
         if begun is not None and begun.number != number:
             raise RequestError(f"advice {begun.number} was being applied when that was cut short; apply that one first")
         if begun is None:
-            came_to = checkpoint.entries(self.run.checkpoints)[-1].step
-            begun = Applying(step=self._nearest(what.origin), number=number, name=trial.name, came_to=came_to)
+            origin, came_to = self._nearest(what.origin), checkpoint.entries(self.run.checkpoints)[-1].step
+            begun = Applying(step=origin, number=number, name=trial.name, came_to=came_to)
             keep_apart(self.run, before(number), begun.step, self.where)
             append(self.run, (begun,))
         kept = fork_of(self.run, before(number))

@@ -155,7 +155,8 @@ def piloted(event: Event) -> Iterator[str]:
             verdict = "kept" if event.kept else "taken back"
             yield f"step {event.step}: prescription {event.number} {verdict}: {event.why}"
         case GaveUp():
-            yield f"step {event.step}: the autopilot gives up: {event.why}; left: {'; '.join(event.left) or 'nothing'}"
+            left = "; ".join(event.left) or "nothing"
+            yield f"step {event.step}: the autopilot gives up on {event.symptom}: {event.why}; left: {left}"
 
 
 def _lines(found: object) -> list[str]:

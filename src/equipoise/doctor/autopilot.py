@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from equipoise.doctor.interventions import Intervention, Past
+from equipoise.doctor.interventions import ADVISE, Intervention, Past
 from equipoise.doctor.symptom import Diagnosis, Doubt, Examination
 from equipoise.doctor.trying import as_typed, numbered, trial_of
 from equipoise.edit import Edit
@@ -98,15 +98,20 @@ def decide(now: Now, past: Past, law: Law, admits: Admits) -> Decision:
     told = {one.symptom for one in past.advised}
     cures = [(found, _cures(found, past, admits)) for found in lasting]
     diagnosis, trials = next(((found, those) for found, those in cures if those), cures[0])
-    if law.mode == "advise":
-        is_told = diagnosis.symptom.key in told
-        return Wait("that has been said") if is_told else _prescribed(now, diagnosis, trials, past, law)
+    key = diagnosis.symptom.key
+    if law.mode == ADVISE:
+        return Wait("that has been said") if key in told else _prescribed(now, diagnosis, trials, past, law)
     if not trials:
-        had_some = past.count(diagnosis.symptom.key) > 0
-        why = "every remedy has been tried"
-        return _gave_up(now.step, diagnosis, why) if had_some else Wait("no setting of this recipe is known to cure it")
-    over = _budget_is_over(diagnosis.symptom.key, past, law)
-    return _gave_up(now.step, diagnosis, over) if over else _prescribed(now, diagnosis, trials, past, law)
+        is_over = past.count(key) > 0
+        why = "every remedy has been tried" if is_over else "no setting of this recipe is known to cure it"
+        return _gave_up(now.step, diagnosis, why, past) if is_over else Wait(why)
+    if over := _budget_is_over(key, past, law):
+        return _gave_up(now.step, diagnosis, over, past)
+    decision = _prescribed(now, diagnosis, trials, past, law)
+    if isinstance(decision, GaveUp) and not past.count(key) and not now.is_over:  # a run is not ended for want of steps
+        advice = replace(law, mode=ADVISE)
+        return Wait(decision.why) if key in told else _prescribed(now, diagnosis, trials, past, advice)
+    return decision
 
 
 def go_on(failed: Intervention, past: Past, law: Law) -> Prescribed | GaveUp:
@@ -120,7 +125,7 @@ def go_on(failed: Intervention, past: Past, law: Law) -> Prescribed | GaveUp:
         return GaveUp(
             step=before.origin,
             symptom=before.symptom,
-            why=over or _NO_STEPS,
+            why=over or _no_steps(left, before.origin, since, law, past),
             left=(*before.by_hand, *(as_typed(trial) for trial in left)),
         )
     trials, end = plan
@@ -224,7 +229,8 @@ def _prescribed(now: Now, diagnosis: Diagnosis, cures: tuple[Trial, ...], past: 
         own = _end_beside_own_course(now, cures[0], origin, since or origin, law, past)
     plan = (cures[:1], own) if own is not None else _planned(cures, origin, since or origin, law, past)
     if plan is None and law.mode == "act":
-        return _gave_up(now.step, diagnosis, _NO_STEPS)
+        why = _no_steps(cures, origin, since or origin, law, past)
+        return _gave_up(now.step, diagnosis, why, past)
     trials, end = plan if plan is not None else (cures[: law.candidates], (since or origin) + _look_again(cures))
     number = past.next_number
     return Prescribed(
@@ -251,13 +257,10 @@ def _end_beside_own_course(now: Now, cure: Trial, origin: int, since: int, law: 
     Another course of chance would be raised likewise, and tell nothing new.  The fork goes as far as the run has come,
     or as the budget bears; of a run that broke off, until the remedy is due to show.  It has to be long enough for it.
     """
-    due = min(law.horizon or cure.look_again, math.floor(law.length_steps) - since)
-    bearable = origin + math.floor(law.extra * law.length_steps) - past.fork_steps
+    due = _due((cure,), since, law)
+    bearable = origin + math.floor(_steps_left(law, past))
     end = min(since + due if now.is_over else now.step, bearable)
     return end if law.mode == "act" and end >= max(origin + 1, since + LEAST_SHARE * due) else None
-
-
-_NO_STEPS: Final = "the steps that forks may cost are used up"
 
 
 def _origin(now: Now, diagnosis: Diagnosis) -> int:
@@ -310,15 +313,32 @@ def _planned(
     The time after which a remedy is due begins at `since`.  All forks but one are lost.  One that begins anew also
     costs the steps up to the origin.
     """
-    left = law.extra * law.length_steps - past.fork_steps
+    left = _steps_left(law, past)
     for count in range(min(law.candidates, len(cures)), 0, -1):
         for chosen in (tuple(cures[:count]), tuple(trial for trial in cures if not trial.anew)[:count]):
-            due = min(law.horizon or _look_again(chosen), math.floor(law.length_steps) - since)
+            due = _due(chosen, since, law)
             bearable = math.floor((left - origin * sum(trial.anew for trial in chosen)) / count)
             steps = min(since - origin + due, bearable)
             if chosen and steps >= max(1.0, since - origin + LEAST_SHARE * due):
                 return chosen, origin + steps
     return None
+
+
+def _no_steps(cures: Sequence[Trial], origin: int, since: int, law: Law, past: Past) -> str:
+    """Why there is no plan."""
+    each = (since - (0 if cure.anew else origin) + LEAST_SHARE * _due((cure,), since, law) for cure in cures)
+    least, left = math.ceil(max(1.0, min(each, default=1.0))), max(0, math.floor(_steps_left(law, past)))
+    return f"a fork takes {least} steps at least, and {left} are left of those that forks may cost (autopilot.extra)"
+
+
+def _steps_left(law: Law, past: Past) -> float:
+    """Of those that forks may cost."""
+    return law.extra * law.length_steps - past.fork_steps
+
+
+def _due(trials: Sequence[Trial], since: int, law: Law) -> int:
+    """Steps from `since` on after which these remedies should show, before the run's end."""
+    return min(law.horizon or _look_again(trials), math.floor(law.length_steps) - since)
 
 
 def _review_at(end: int, look_again: int, law: Law) -> int:
@@ -368,9 +388,10 @@ def _in_short(doubt: Doubt) -> str:
     return doubt.said.partition(";")[0]
 
 
-def _gave_up(step: int, diagnosis: Diagnosis, why: str) -> GaveUp:
-    left = tuple(remedy.words for remedy in diagnosis.remedies)
-    return GaveUp(step=step, symptom=diagnosis.symptom.key, why=why, left=left)
+def _gave_up(step: int, diagnosis: Diagnosis, why: str, past: Past) -> GaveUp:
+    """What is left is what has not been tried."""
+    left = (remedy for remedy in diagnosis.remedies if tuple(map(str, remedy.edits)) not in past.tried)
+    return GaveUp(step=step, symptom=diagnosis.symptom.key, why=why, left=tuple(remedy.words for remedy in left))
 
 
 def _evidence(diagnosis: Diagnosis) -> str:

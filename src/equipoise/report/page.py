@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -12,6 +12,7 @@ from equipoise.doctor import telling
 from equipoise.doctor.symptom import Diagnosis, Doubt, Examination, Remedy, Verdict
 from equipoise.doctor.trace import SIGNALS, Series, Trace
 from equipoise.edit import show
+from equipoise.journal import GaveUp
 from equipoise.report.html import Html, joined, table, tag
 from equipoise.report.plots import plot
 from equipoise.spec import Json
@@ -23,6 +24,7 @@ VERDICTS: Mapping[Verdict, str] = {
     "young": "too young to tell",
     "unknown": "cannot tell",
 }
+GIVEN_UP = "the autopilot gave up"
 CURVES: Mapping[str, tuple[str, ...]] = {
     "Losses": ("d_loss", "g_loss"),
     "How often a real sample scores above a fake": ("auc", "auc_held_out"),
@@ -57,6 +59,8 @@ class Dossier:
     machine: Mapping[str, Json] = field(default_factory=dict)
     measures: Mapping[str, float] = field(default_factory=dict)
     """Of the best generator."""
+    gave_up: GaveUp | None = None
+    """How the autopilot ended the run, if it did."""
     repairs: Sequence[str] = ()
     """What the autopilot saw, tried and came to, in its order."""
     forks: Sequence[Sheet] = ()
@@ -80,7 +84,8 @@ def page(dossier: Dossier) -> str:
         _section("Settings", _settings(dossier)),
         _section("Machine", _rows(dossier.machine)),
     )
-    return document(f"{dossier.name}: {VERDICTS[dossier.examination.verdict]}", *sections)
+    verdict = GIVEN_UP if dossier.gave_up is not None else VERDICTS[dossier.examination.verdict]
+    return document(f"{dossier.name}: {verdict}", *sections)
 
 
 def document(title: str, *sections: Html) -> str:
@@ -109,11 +114,21 @@ def _verdict(dossier: Dossier) -> Html:
     return tag(
         "header",
         tag("h1", dossier.name),
+        *(_given_up(dossier.gave_up) if dossier.gave_up is not None else ()),
         tag("p", tag("b", VERDICTS[found.verdict]), class_=f"verdict {found.verdict}"),
         tag("p", f"{found.why[:1].upper()}{found.why[1:]}."),
         tag("p", f"{steps}read from {dossier.trace.source}", class_="aside"),
         *unknown,
     )
+
+
+def _given_up(event: GaveUp) -> Iterator[Html]:
+    """Why, and what a person could still do."""
+    yield tag("p", tag("b", GIVEN_UP), class_="verdict ill")
+    yield tag("p", f"At step {event.step}, against {event.symptom}: {event.why}.  What it tried is told below.")
+    if event.left:
+        yield tag("p", "What a person could still do:")
+        yield tag("ul", *(tag("li", words) for words in event.left))
 
 
 def _doubt(doubt: Doubt) -> Html:

@@ -13,7 +13,7 @@ from equipoise.doctor.trying import OWN_COURSE
 from equipoise.errors import RequestError
 from equipoise.files import write_whole
 from equipoise.folder import RunFolder
-from equipoise.journal import Event, Faulted, Forked, Measured, Pictured, Resumed, Skipped, Started
+from equipoise.journal import PILOTED, Event, Faulted, Forked, GaveUp, Measured, Pictured, Resumed, Skipped, Started
 from equipoise.report.page import Dossier, Sheet, page
 from equipoise.spec import Json
 from equipoise.terminal import piloted
@@ -41,6 +41,7 @@ def write_report(run: Path, out: Path | None = None) -> Path:
         data=started.data if started else {},
         machine=_machine(started),
         measures=_best(events),
+        gave_up=_gave_up(events),
         repairs=[line for event in events for line in piloted(event)],
         forks=_forks(folder, events),
         remarks=_remarks(events),
@@ -69,6 +70,12 @@ def _sheets(folder: RunFolder, events: Iterable[Event]) -> list[Sheet]:
         *(Sheet(f"step {step}", folder.path / path) for path, step in chosen),
     ]
     return [sheet for sheet in shown if sheet.path.is_file()]
+
+
+def _gave_up(events: Sequence[Event]) -> GaveUp | None:
+    """Unless something was done since."""
+    last = next((event for event in reversed(events) if isinstance(event, PILOTED)), None)
+    return last if isinstance(last, GaveUp) else None
 
 
 def _forks(folder: RunFolder, events: Iterable[Event]) -> list[Sheet]:
