@@ -15,8 +15,8 @@ if os.name == "nt":
 else:
     import fcntl
 
-FAR_BEHIND: Final = 2**62
-"""A byte beyond every file's end: Windows lets nobody read what is locked."""
+FAR_BEHIND: Final = 2**31 - 2
+"""A byte beyond the end: Windows lets nobody read what is locked, and its C library counts in 32 bits."""
 TAKEN: Final = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
 
 
