@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import random
 import shutil
@@ -218,6 +219,26 @@ def test_advice_is_written_down_and_touches_nothing_until_a_person_applies_it(tm
     assert rates[1:] == pytest.approx([0.9 * piloted.WILD] * 5)
     assert [event.step for event in history(read(run).events) if isinstance(event, Tick)] == [*range(5, 35, 5)]
     assert run_command(["apply", str(run), "1", *CPU]) == 2, "it would be made twice as strong"
+
+
+def journal_of(run: Path, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    capsys.readouterr()
+    assert run_command(["journal", str(run), "--json"]) == 0
+    attempts: list[dict[str, Any]] = json.loads(capsys.readouterr().out)["attempts"]
+    return attempts
+
+
+def test_applied_advice_is_an_attempt_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    assert run_command(["train", DOOMED, "--out", str(run), "--autopilot", "advise", *CPU]) == 0
+    (alone,) = journal_of(run, capsys)
+    assert run_command(["apply", str(run), "1", *CPU]) == 0
+    first, second = journal_of(run, capsys)
+    assert first["measure"] == alone["measure"] and first["last_step"] == 30, "what it came to stays in the log"
+    assert second["before"]["one_setting"] == piloted.RATE and second["before"]["number"] == 1
+    back = one(run, Adopting)
+    assert (second["first_step"], second["last_step"], second["end"]) == (back.step, 30, "length reached")
+    assert second["measure"]["step"] > back.step
 
 
 def test_advice_reads_checkpoints_while_none_is_written_or_let_go(

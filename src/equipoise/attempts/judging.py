@@ -168,10 +168,15 @@ def result_of(before: Attempt, attempt: Attempt, chance: float) -> tuple[Result,
     went_on = attempt.came_from is before
     noise = math.hypot(*(_restlessness(it) if went_on else _noise(it, chance) for it in (first, other)))
     gain = (other.value - first.value) * (1 if other.higher_is_better else -1)
-    remarks = [WENT_ON if went_on else _of_length(before, attempt), _of_floors(first, other)]
+    remarks = [_of_course(before, attempt) if went_on else _of_length(before, attempt), _of_floors(first, other)]
     if abs(gain) <= TELLING * noise:
         return "cannot be told", "; ".join(filter(None, [f"chance alone makes {TELLING * noise:.2g}", *remarks]))
     return ("better" if gain > 0 else "worse"), "; ".join(filter(None, remarks))
+
+
+def _of_course(before: Attempt, attempt: Attempt) -> str:
+    """Of an attempt that went on from another."""
+    return WENT_ON if attempt.first_step >= before.last_step else f"it went back to step {attempt.first_step} of that"
 
 
 def _of_floors(*outcomes: Outcome) -> str:

@@ -7,18 +7,18 @@ import math
 import os
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from equipoise import journal
+from equipoise.attempts.stretches import Beginning, Stretch, stretches_of
 from equipoise.doctor.examining import examine
-from equipoise.doctor.readers.phases import settings_of
 from equipoise.doctor.readers.runs import is_run, read_run
 from equipoise.doctor.symptom import Examination
-from equipoise.edit import ABSENT, Change
 from equipoise.errors import RequestError
 from equipoise.journal import (
+    PILOTED,
     Adopting,
     Diagnosed,
     Event,
@@ -32,9 +32,6 @@ from equipoise.journal import (
     Watched,
 )
 from equipoise.spec import Json
-
-Beginning = Started | Resumed | Watched | Adopting
-"""An event that begins an attempt."""
 
 CHANGED: Final = "then something was changed"
 DEEPEST: Final = 4
@@ -101,7 +98,7 @@ class Attempt:
     found: str = ""
     """Why, in a sentence."""
     examination: Examination | None = None
-    """Of a run's last attempt."""
+    """Of the attempt that the run is in."""
     sheet: Path | None = None
     remarks: tuple[str, ...] = ()
 
@@ -112,16 +109,6 @@ class Unread:
 
     run: Path
     why: str
-
-
-@dataclass(slots=True)
-class _Stretch:
-    """The events of an attempt, while they are gathered."""
-
-    beginning: Beginning
-    settings: dict[str, Json]
-    came_from: int | None = None
-    events: list[Event] = field(default_factory=list)
 
 
 def runs_below(folder: Path) -> Iterator[Path]:
@@ -145,7 +132,7 @@ def attempts_of(run: Path) -> list[Attempt]:
     except (OSError, RecursionError) as error:
         raise RequestError(f"its journal cannot be read: {error}") from error
     sound = [event for event in reading.events if _is_sound(event)]
-    stretches = _stretches(sound)
+    stretches = stretches_of(sound)
     if not stretches:
         raise RequestError("its journal says nothing of a beginning: it was killed at once, or is of another version")
     broken = reading.broken_lines + len(reading.events) - len(sound)
@@ -153,81 +140,18 @@ def attempts_of(run: Path) -> list[Attempt]:
     for at, stretch in enumerate(stretches):
         came_from = found[stretch.came_from] if stretch.came_from is not None else None
         before_s = _spent_s(stretches[:at], stretch.beginning.step)
-        found.append(_attempt(run, stretch, came_from, before_s, is_last=stretch is stretches[-1], broken=broken))
+        found.append(_attempt(run, stretch, came_from, before_s, is_last=stretch.is_live, broken=broken))
     return found
 
 
-def _spent_s(stretches: Iterable[_Stretch], step: int) -> float:
+def _spent_s(stretches: Iterable[Stretch], step: int) -> float:
     """Training time of a run up to a step; near enough, where the step has no row."""
     ticks = [event for stretch in stretches for event in stretch.events if isinstance(event, Tick)]
     return max((tick.seconds for tick in ticks if tick.step <= step), default=0.0)
 
 
-def _stretches(events: Sequence[Event]) -> list[_Stretch]:
-    """One for each beginning; what is resumed as it was belongs to the attempt that it goes on with."""
-    stretches: list[_Stretch] = []
-    live: list[int] = []
-    """Those that the run has come through, by their places."""
-    for event in events:
-        if isinstance(event, Resumed | Adopting):
-            while (
-                len(live) > 1
-                and stretches[live[-1]].beginning.step >= event.step
-                and not _goes_on(stretches[live[-1]], event)
-            ):
-                live.pop()
-        if _begins(event) and not (live and _goes_on(stretches[live[-1]], event)):
-            stretches.append(_opened(event, stretches, live))
-            live.append(len(stretches) - 1)
-        if live:
-            stretches[live[-1]].events.append(event)
-    return stretches
-
-
-def _begins(event: Event) -> bool:
-    match event:
-        case Started() | Watched():
-            return True
-        case Resumed():
-            return bool(event.changes or event.why)
-        case Adopting():
-            return bool(event.changes)
-    return False
-
-
-def _goes_on(stretch: _Stretch, event: Event) -> bool:
-    """Whether a run that was resumed with changes, and killed before it kept any, is resumed with them once more; or
-    whether a fork that was being adopted is so once more."""
-    begun = stretch.beginning
-    if isinstance(event, Adopting) and isinstance(begun, Adopting):
-        return (event.number, event.name) == (begun.number, begun.name)
-    return (
-        isinstance(event, Resumed)
-        and isinstance(begun, Resumed)
-        and (event.checkpoint, event.changes) == (begun.checkpoint, begun.changes)
-    )
-
-
-def _opened(event: Event, stretches: Sequence[_Stretch], live: Sequence[int]) -> _Stretch:
-    assert isinstance(event, Beginning)
-    if isinstance(event, Resumed | Adopting):
-        before = stretches[live[-1]].settings if live else {}
-        return _Stretch(event, _changed(before, event.changes), live[-1] if live else None)
-    return _Stretch(event, settings_of(event.recipe) if isinstance(event, Started) else {})
-
-
-def _changed(settings: Mapping[str, Json], changes: Iterable[Change]) -> dict[str, Json]:
-    after = dict(settings)
-    for change in changes:
-        if change.after == ABSENT:
-            after.pop(change.path, None)
-        else:
-            after[change.path] = change.after
-    return after
-
-
 def _attempt(
-    run: Path, stretch: _Stretch, came_from: Attempt | None, before_s: float, *, is_last: bool, broken: int
+    run: Path, stretch: Stretch, came_from: Attempt | None, before_s: float, *, is_last: bool, broken: int
 ) -> Attempt:
     begun, events = stretch.beginning, journal.history(stretch.events)
     ticks = [event for event in events if isinstance(event, Tick)]
@@ -245,7 +169,7 @@ def _attempt(
         why="" if isinstance(begun, Watched) else " ".join(begun.why.split()),
         parents=_parents(begun),
         came_from=came_from,
-        last_step=max(event.step for event in events),
+        last_step=max((event.step for event in events if not isinstance(event, PILOTED)), default=first_step),
         images=max([tick.images for tick in ticks], default=0),
         seconds=max(spent_s - before_s, 0.0),
         end=_end(events) or ("" if is_last else CHANGED),
