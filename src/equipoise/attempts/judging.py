@@ -67,7 +67,7 @@ class Entry:
     was_found: str = ""
     """What it had found there, where it was not well."""
     fate: str = ""
-    """Whether the next attempt kept what was changed."""
+    """Whether what was changed was kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def _entries(attempts: Sequence[Attempt]) -> list[Entry]:
             continue
         chance = chances[attempt.data]
         beside = _beside(places[id(before)] + 1, before, attempt, chance)
-        closest = _nearest(attempt, earlier) if len(beside.differing.changes) > 1 else None
+        closest = _nearest(attempt, earlier) if beside.differing.is_several else None
         nearest = _beside(places[id(closest)] + 1, closest, attempt, chance) if closest is not None else None
         advised = _advised(before.examination, beside.differing.rows, before.settings)
         was_found = before.found if before.verdict in NOT_WELL else ""
@@ -150,7 +150,9 @@ def _nearest(attempt: Attempt, earlier: Sequence[Attempt]) -> Attempt | None:
 
 def _beside(number: int, before: Attempt, attempt: Attempt, chance: float) -> Beside:
     result, why = result_of(before, attempt, chance)
-    return Beside(number, Differing.between(before.settings, attempt.settings), result, why)
+    differing = Differing.between(before.settings, attempt.settings)
+    is_one_remedy = len(differing.changes) > 1 and attempt.remedied >= {row.path for row in differing.rows}
+    return Beside(number, replace(differing, is_one_remedy=is_one_remedy), result, why)
 
 
 def result_of(before: Attempt, attempt: Attempt, chance: float) -> tuple[Result, str]:
@@ -176,7 +178,7 @@ def result_of(before: Attempt, attempt: Attempt, chance: float) -> tuple[Result,
 
 def _of_course(before: Attempt, attempt: Attempt) -> str:
     """Of an attempt that went on from another."""
-    return WENT_ON if attempt.first_step >= before.last_step else f"it went back to step {attempt.first_step} of that"
+    return WENT_ON if attempt.first_step >= before.last_step else f"it went back to step {attempt.first_step}"
 
 
 def _of_floors(*outcomes: Outcome) -> str:
@@ -258,19 +260,20 @@ def _is_made(edit: Edit, change: Change, settings: Mapping[str, Json]) -> bool:
 
 
 def _fate(at: int, attempts: Sequence[Attempt], befores: Sequence[int | None]) -> str:
-    """What the next attempt did with what was changed in this one.
-
-    The verdict of an autopilot's review would be told here in its stead.
-    """
-    before = befores[at]
+    """What became of what was changed: by the autopilot's review, or else by what the next attempt did with it."""
+    before, repair = befores[at], attempts[at].repair
     if before is None:
         return ""
+    if repair is not None and repair.reviewed is not None:
+        verdict = "kept" if repair.reviewed.kept else "taken back"
+        again = "" if repair.reviewed.kept else f"; the run is attempt {before + 1} again"
+        return f"{verdict} by the autopilot at step {repair.reviewed.step}: {repair.reviewed.why}{again}"
     for place in range(at + 1, len(attempts)):
         if befores[place] == at:
             return _kept(attempts[before], attempts[at], attempts[place], place + 1)
         if befores[place] == before and _is_begun_from(attempts[place], attempts[before]):
             return f"left: attempt {place + 1} went on from attempt {before + 1}"
-    return ""
+    return repair.not_reviewed if repair is not None else ""
 
 
 def _is_begun_from(attempt: Attempt, other: Attempt) -> bool:

@@ -7,11 +7,13 @@ import math
 import os
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from equipoise import journal
+from equipoise.attempts.repairs import Repair, repairs_of
+from equipoise.attempts.soundness import is_sound
 from equipoise.attempts.stretches import Beginning, Stretch, stretches_of
 from equipoise.doctor.examining import examine
 from equipoise.doctor.readers.runs import is_run, read_run
@@ -24,8 +26,10 @@ from equipoise.journal import (
     Event,
     Faulted,
     Finished,
+    GaveUp,
     Measured,
     Pictured,
+    Prescribed,
     Resumed,
     Started,
     Tick,
@@ -34,14 +38,15 @@ from equipoise.journal import (
 from equipoise.spec import Json
 
 CHANGED: Final = "then something was changed"
+TAKEN_BACK: Final = "then it was taken back"
+ENDINGS: Final = (Finished, Faulted, GaveUp, Started, Resumed)
+"""The last of these says whether an attempt has ended, and why."""
 DEEPEST: Final = 4
 """Folders below the one asked for in which runs are looked for."""
 HIGHER_IS_BETTER: Final = frozenset({"psnr", "ssim"})
 """Measures of pairs; all others are distances and errors."""
 JITTERING: Final = 5
 """The last so many scores say how restless a run is."""
-LATEST_S: Final = 1e11
-"""Seconds since the epoch; no clock says more."""
 TO_STANDARD: Final = 1.4826 / math.sqrt(2)
 """Of the median absolute difference of two draws of a normal distribution, to its standard deviation."""
 
@@ -81,7 +86,15 @@ class Attempt:
     data_path: str = ""
     num_samples: Json = None
     why: str = ""
-    """A person's words."""
+    """A person's words; of what the autopilot did or advised, what it had seen."""
+    chosen: str = ""
+    """By whom and by what, where it is a remedy that the autopilot tried or advised."""
+    repair: Repair | None = None
+    """To which that remedy belongs."""
+    remedied: frozenset[str] = frozenset()
+    """Paths of the settings that are one remedy."""
+    tried: tuple[Repair, ...] = ()
+    """What was tried or advised meanwhile, without becoming an attempt."""
     parents: tuple[Path, ...] = ()
     """Runs or files that its recipe or weights came from, the recipe's first."""
     came_from: Attempt | None = None
@@ -92,6 +105,8 @@ class Attempt:
     seconds: float = 0.0
     end: str = ""
     """Why it ended; empty where nobody wrote that down."""
+    to_do: tuple[str, ...] = ()
+    """What is left to a person, where the autopilot gave up."""
     outcome: Outcome | None = None
     verdict: str = ""
     """The doctor's, by its key; empty where there is none."""
@@ -131,16 +146,20 @@ def attempts_of(run: Path) -> list[Attempt]:
         reading = journal.read(run)
     except (OSError, RecursionError) as error:
         raise RequestError(f"its journal cannot be read: {error}") from error
-    sound = [event for event in reading.events if _is_sound(event)]
+    sound = [event for event in reading.events if is_sound(event)]
     stretches = stretches_of(sound)
     if not stretches:
         raise RequestError("its journal says nothing of a beginning: it was killed at once, or is of another version")
     broken = reading.broken_lines + len(reading.events) - len(sound)
+    repairs = repairs_of(sound)
+    drawn = {event.path: event for event in sound if isinstance(event, Pictured)}
     found: list[Attempt] = []
     for at, stretch in enumerate(stretches):
         came_from = found[stretch.came_from] if stretch.came_from is not None else None
         before_s = _spent_s(stretches[:at], stretch.beginning.step)
-        found.append(_attempt(run, stretch, came_from, before_s, is_last=stretch.is_live, broken=broken))
+        attempt = _attempt(run, stretch, came_from, before_s, broken=broken)
+        attempt = replace(attempt, sheet=_sheet(run, stretch, drawn), tried=_tried(stretch, stretches, repairs))
+        found.append(_begun_by(stretch, _given_up(stretch, attempt, repairs), repairs))
     return found
 
 
@@ -150,13 +169,43 @@ def _spent_s(stretches: Iterable[Stretch], step: int) -> float:
     return max((tick.seconds for tick in ticks if tick.step <= step), default=0.0)
 
 
-def _attempt(
-    run: Path, stretch: Stretch, came_from: Attempt | None, before_s: float, *, is_last: bool, broken: int
-) -> Attempt:
+def _tried(stretch: Stretch, stretches: Iterable[Stretch], repairs: Mapping[int, Repair]) -> tuple[Repair, ...]:
+    """What was prescribed in it, unless an attempt began by that."""
+    began = {it.beginning.number for it in stretches if isinstance(it.beginning, Adopting)}
+    numbers = dict.fromkeys(event.number for event in stretch.events if isinstance(event, Prescribed))
+    return tuple(repairs[number] for number in numbers if number not in began)
+
+
+def _begun_by(stretch: Stretch, attempt: Attempt, repairs: Mapping[int, Repair]) -> Attempt:
+    """With the remedy that it is, where it is one."""
+    begun = stretch.beginning
+    repair = repairs.get(begun.number) if isinstance(begun, Adopting) else None
+    if repair is None or not isinstance(begun, Adopting):
+        return attempt
+    chosen = begun.why if repair.is_advice else f"by the autopilot at step {repair.prescribed.step}: {begun.why}"
+    remedied = frozenset(change.path for change in begun.changes)
+    end = TAKEN_BACK if repair.is_taken_back else attempt.end
+    return replace(attempt, why=repair.evidence, chosen=chosen, repair=repair, remedied=remedied, end=end)
+
+
+def _given_up(stretch: Stretch, attempt: Attempt, repairs: Mapping[int, Repair]) -> Attempt:
+    """With what the autopilot gave up on: the run is what it was before its last attempt, and may look well by now."""
+    last = _last_of(stretch.events, *ENDINGS)
+    if not isinstance(last, GaveUp):
+        return attempt
+    attempt = replace(attempt, to_do=last.left)
+    failed = [it for it in repairs.values() if it.is_taken_back]
+    if not failed or failed[-1].prescribed.symptom != last.symptom:
+        return attempt
+    return replace(attempt, verdict="ill", found=failed[-1].evidence, examination=None)
+
+
+def _attempt(run: Path, stretch: Stretch, came_from: Attempt | None, before_s: float, *, broken: int) -> Attempt:
     begun, events = stretch.beginning, journal.history(stretch.events)
     ticks = [event for event in events if isinstance(event, Tick)]
     spent_s = max([tick.seconds for tick in ticks] + [end.seconds for end in events if isinstance(end, Finished)] + [0])
     first_step = 0 if isinstance(begun, Watched) else begun.step
+    is_last = stretch.is_live
     verdict, found, examination = _examined(run, events, is_last=is_last)
     data = begun.data if isinstance(begun, Started | Resumed) else {}
     of_parent = came_from if isinstance(begun, Adopting) else None
@@ -177,7 +226,6 @@ def _attempt(
         verdict=verdict,
         found=found,
         examination=examination,
-        sheet=_sheet(run, events),
         remarks=_remarks(broken) if is_last else (),
         data=of_parent.data if of_parent is not None else str(data.get("digest") or ""),
         data_path=of_parent.data_path if of_parent is not None else str(data.get("path") or ""),
@@ -224,63 +272,32 @@ def _examined(run: Path, events: Sequence[Event], *, is_last: bool) -> tuple[str
         except RequestError as error:
             return "", str(error), None
         return found.verdict, found.why, found
-    told = next((event for event in reversed(events) if isinstance(event, Diagnosed)), None)
-    return (told.verdict, told.why, None) if told is not None else ("", "", None)
+    told = _last_of(events, Diagnosed)
+    return (told.verdict, told.why, None) if isinstance(told, Diagnosed) else ("", "", None)
 
 
 def _end(events: Sequence[Event]) -> str:
-    last = next(
-        (event for event in reversed(events) if isinstance(event, Finished | Faulted | Started | Resumed)), None
-    )
-    if isinstance(last, Finished):
-        return last.reason
-    return f"stopped by a fault: {last.message}" if isinstance(last, Faulted) else ""
+    match _last_of(events, *ENDINGS):
+        case Finished(reason=reason):
+            return reason
+        case Faulted(message=message):
+            return f"stopped by a fault: {message}"
+        case GaveUp(why=why):
+            return f"the autopilot gave up: {why}"
+    return ""
 
 
-def _sheet(run: Path, events: Iterable[Event]) -> Path | None:
-    """The last sheet of samples that is still there."""
-    drawn = [run / event.path for event in events if isinstance(event, Pictured) and event.step > 0]
-    fakes = [path for path in drawn if path.name.startswith("step-")]
+def _last_of(events: Sequence[Event], *kinds: type[Event]) -> Event | None:
+    return next((event for event in reversed(events) if isinstance(event, kinds)), None)
+
+
+def _sheet(run: Path, stretch: Stretch, drawn: Mapping[str, Pictured]) -> Path | None:
+    """The last sheet of its samples that is still there; `drawn` says who drew each file last."""
+    kept = [event for event in journal.history(stretch.events) if isinstance(event, Pictured) and event.step > 0]
+    own = [run / event.path for event in kept if drawn[event.path] is event]
+    fakes = [path for path in own if path.name.startswith("step-")]
     return next((path for path in reversed(fakes) if path.is_file()), None)
 
 
 def _remarks(broken: int) -> tuple[str, ...]:
     return (f"lines of its journal that could not be read: {broken}",) if broken else ()
-
-
-def _is_sound(event: Event) -> bool:
-    """Whether what is read of an event is what a run writes."""
-    if not (_are(int, event.step) and _are_numbers(event.time) and 0 <= event.time < LATEST_S):
-        return False
-    match event:
-        case Started():
-            return _are(dict, event.recipe, event.data, event.begun_from) and _are(str, event.asked, event.why)
-        case Resumed():
-            paths = [change.path for change in event.changes]
-            return _are(dict, event.data) and _are(str, event.why, event.checkpoint, *paths)
-        case Adopting():
-            paths = [change.path for change in event.changes]
-            return _are(int, event.number) and _are(str, event.name, event.why, *paths)
-        case Tick():
-            return _are_numbers(event.seconds) and _are(int, event.images)
-        case Measured():
-            floors: object = event.floors
-            numbers = floors.values() if isinstance(floors, dict) else [None]
-            return _are(str, event.name) and _are_numbers(event.value, *numbers)
-        case Finished():
-            return _are_numbers(event.seconds)
-        case Pictured():
-            return _are(str, event.path)
-        case Faulted():
-            return _are(str, event.message)
-        case Diagnosed():
-            return _are(str, event.verdict, event.why)
-    return True
-
-
-def _are(kind: type, *values: object) -> bool:
-    return all(isinstance(value, kind) for value in values)
-
-
-def _are_numbers(*values: object) -> bool:
-    return all(isinstance(value, int | float) and math.isfinite(value) for value in values)

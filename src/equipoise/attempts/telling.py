@@ -12,8 +12,10 @@ from urllib.parse import quote
 
 from equipoise.attempts.judging import Beside, Entry, Log
 from equipoise.attempts.reading import Attempt, Outcome
-from equipoise.differing import shown
+from equipoise.attempts.repairs import Repair
+from equipoise.differing import briefly, shown
 from equipoise.doctor.telling import VERDICTS
+from equipoise.journal import Trial
 from equipoise.spec import Json
 from equipoise.terminal import clock
 
@@ -67,10 +69,14 @@ def facts(entry: Entry) -> list[tuple[str, str]]:
         ("changed", changed(entry)),
         ("but", _nearest(entry.nearest)),
         ("why", why(entry)),
+        ("chosen", attempt.chosen),
+        *(("beside", text) for text in _lost(attempt.repair)),
         ("trained", trained(attempt)),
         ("result", result(entry)),
         ("doctor", doctor(attempt)),
+        *(row for repair in attempt.tried for row in _tried(repair)),
         ("then", entry.fate),
+        *(("to do", text) for text in attempt.to_do),
         ("note", "; ".join(attempt.remarks)),
     ]
     return [(label, text) for label, text in told if text]
@@ -128,6 +134,41 @@ def doctor(attempt: Attempt) -> str:
     if not attempt.verdict:
         return f"cannot tell: {attempt.found}" if attempt.found else ""
     return f"{VERDICTS[attempt.verdict]}: {attempt.found}" if attempt.verdict in VERDICTS else attempt.found
+
+
+def _lost(repair: Repair | None) -> list[str]:
+    """The forks that do not go on, each in a line."""
+    return [_fork(repair, trial) for trial in repair.lost] if repair is not None else []
+
+
+def _fork(repair: Repair, trial: Trial) -> str:
+    ended = repair.forked.get(trial.name)
+    if ended is None:
+        return f"{_words(repair, trial)}: not trained to its end"
+    score = f"{ended.score:.4g}" if ended.score is not None else "broke off"
+    return f"{_words(repair, trial)}: {score}{f', {ended.fault}' if ended.fault else ''}"
+
+
+def _words(repair: Repair, trial: Trial) -> str:
+    if trial == repair.prescribed.trials[0]:
+        return "the run itself" if trial.is_own_course else "no change"
+    return briefly(" ".join(trial.edits))
+
+
+def _tried(repair: Repair) -> Iterator[tuple[str, str]]:
+    """Of what led to no attempt: advice that nobody took, and remedies that were no better."""
+    what = repair.prescribed
+    seen = f"at step {what.step}: {repair.evidence}"
+    if repair.is_advice:
+        to_try = [f"{_words(repair, trial)} (equipoise apply RUN {what.number})" for trial in what.trials[1:2]]
+        yield "advised", f"{seen}; to try: {'; '.join(to_try or what.by_hand)}"
+        return
+    if repair.judged is not None:
+        came_of_it = f"nothing better was found, so it went on as it was: {repair.judged.why}"
+    else:
+        came_of_it = "a person went on before that was judged" if repair.is_abandoned else "this is being tried"
+    yield "tried", f"{seen}; {came_of_it}"
+    yield from (("tried", text) for text in _lost(repair))
 
 
 def unread(log: Log) -> Iterator[str]:
@@ -190,6 +231,8 @@ def _as_json(entry: Entry) -> dict[str, Json]:
         "seconds": round(attempt.seconds, 3),
         "end": attempt.end or None,
         "why": attempt.why or None,
+        "chosen": attempt.chosen or None,
+        "repair": _repair_as_json(attempt.repair),
         "advised_for": entry.advised or None,
         "found_before": entry.was_found or None,
         "before": _beside_as_json(entry.before),
@@ -197,9 +240,40 @@ def _as_json(entry: Entry) -> dict[str, Json]:
         "measure": _outcome_as_json(attempt.outcome),
         "verdict": attempt.verdict or None,
         "found": attempt.found or None,
+        "tried": [_repair_as_json(repair) for repair in attempt.tried],
         "then": entry.fate or None,
+        "to_do": list(attempt.to_do),
         "sheet": str(attempt.sheet) if attempt.sheet is not None else None,
         "remarks": list(attempt.remarks),
+    }
+
+
+def _repair_as_json(repair: Repair | None) -> dict[str, Json] | None:
+    if repair is None:
+        return None
+    what, judged, reviewed = repair.prescribed, repair.judged, repair.reviewed
+    return {
+        "number": what.number,
+        "mode": what.mode,
+        "symptom": what.symptom,
+        "evidence": repair.evidence,
+        "step": what.step,
+        "origin": what.origin,
+        "judged": judged.why if judged is not None else None,
+        "kept": reviewed.kept if reviewed is not None else None,
+        "reviewed": reviewed.why if reviewed is not None else None,
+        "forks": [_fork_as_json(repair, trial) for trial in what.trials],
+    }
+
+
+def _fork_as_json(repair: Repair, trial: Trial) -> dict[str, Json]:
+    ended = repair.forked.get(trial.name)
+    return {
+        "name": trial.name,
+        "edits": list(trial.edits),
+        "score": ended.score if ended is not None else None,
+        "fault": ended.fault or None if ended is not None else None,
+        "goes_on": repair.judged is not None and repair.judged.chosen == trial.name,
     }
 
 
@@ -209,6 +283,7 @@ def _beside_as_json(beside: Beside | None) -> dict[str, Json] | None:
     return {
         "number": beside.number,
         **beside.differing.to_json(),
+        "one_remedy": beside.differing.is_one_remedy,
         "result": beside.result,
         "remark": beside.why or None,
     }
