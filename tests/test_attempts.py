@@ -349,6 +349,18 @@ def test_repeats_say_how_large_chance_is(tmp_path: Path) -> None:
     assert beside is not None and beside.result == "cannot be told", f"unknown chance is {BETWEEN_SEEDS:.0%}"
 
 
+def test_copies_of_a_run_say_nothing_of_chance(tmp_path: Path) -> None:
+    for seed, value in ((0, 0.1), (1, 0.14)):
+        made(tmp_path / f"{seed}", [started(seed, f"seed={seed}"), *trained(seed, value)])
+    made(tmp_path / "other", [started(9, "batch=16"), *trained(9, 0.065)])
+    alone = log_of(tmp_path).entries[-1].before
+    for copy in range(8):
+        made(tmp_path / f"copy-{copy}", [started(0), *trained(0, 0.1)])
+    beside = log_of(tmp_path).entries[-1].before
+    assert alone is not None and beside is not None
+    assert (beside.result, beside.why) == (alone.result, alone.why) and alone.result == "cannot be told"
+
+
 def test_near_the_floor_nothing_can_be_told(tmp_path: Path) -> None:
     made(tmp_path / "a", [started(1), *trained(1, 0.9 * FLOOR)])
     made(tmp_path / "b", [started(2, "batch=16"), *trained(2, -0.1 * FLOOR)])

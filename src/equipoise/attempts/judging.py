@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from equipoise.attempts.reading import Attempt, Outcome, Unread, attempts_of, runs_below
-from equipoise.differing import Differing, material
+from equipoise.differing import CHANCE, Differing, material
 from equipoise.doctor.symptom import Examination
 from equipoise.edit import Change, Edit
 from equipoise.errors import RequestError
@@ -219,7 +219,10 @@ def _chance(attempts: Iterable[Attempt]) -> float:
 
 
 def _repeats(attempts: Iterable[Attempt]) -> list[list[float]]:
-    """Distances of runs from which nothing differs but the seed, and which have trained for as long."""
+    """Distances of runs that differ in their seed and in nothing else, and which have trained for as long.
+
+    Of runs with the same seed, as copies have, only one counts: they would say that there is no chance.
+    """
     alike: dict[str, list[list[Attempt]]] = {}
     for attempt in attempts:
         outcome = attempt.outcome
@@ -229,10 +232,14 @@ def _repeats(attempts: Iterable[Attempt]) -> list[list[float]]:
         as_long = next((repeats for repeats in same if not _of_length(repeats[0], attempt)), None)
         if as_long is None:
             same.append([attempt])
-        else:
+        elif _chance_of(attempt) not in map(_chance_of, as_long):
             as_long.append(attempt)
     found = [repeats for same in alike.values() for repeats in same if len(repeats) > 1]
     return [[it.outcome.value for it in repeats if it.outcome is not None] for repeats in found]
+
+
+def _chance_of(attempt: Attempt) -> tuple[Json, ...]:
+    return tuple(attempt.settings.get(path) or 0 for path in CHANCE)
 
 
 def _advised(examination: Examination | None, rows: Sequence[Change], settings: Mapping[str, Json]) -> str:
