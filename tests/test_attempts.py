@@ -361,6 +361,15 @@ def test_copies_of_a_run_say_nothing_of_chance(tmp_path: Path) -> None:
     assert (beside.result, beside.why) == (alone.result, alone.why) and alone.result == "cannot be told"
 
 
+def test_what_a_copied_run_has_brought_along_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    begun = [started(1), *trained(1, 0.1), resumed(2, 100, *change("batch=16")), *trained(2, 0.1, 100, 200)]
+    made(tmp_path / "a-copy", [*begun, resumed(3, 200, *change("batch=8", after=("batch=16",)))])
+    made(tmp_path / "b", begun)
+    attempts = told(capsys, str(tmp_path))["attempts"]
+    assert [Path(it["run"]).name for it in attempts] == ["a-copy", "b", "a-copy"]
+    assert [it["before"] and it["before"]["number"] for it in attempts] == [None, 1, 2]
+
+
 def test_near_the_floor_nothing_can_be_told(tmp_path: Path) -> None:
     made(tmp_path / "a", [started(1), *trained(1, 0.9 * FLOOR)])
     made(tmp_path / "b", [started(2, "batch=16"), *trained(2, -0.1 * FLOOR)])

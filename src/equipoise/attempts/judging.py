@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
-from equipoise.attempts.reading import Attempt, Outcome, Unread, attempts_of, runs_below
+from equipoise.attempts.copies import without_copies
+from equipoise.attempts.reading import Attempt, Outcome, Unread, attempts_of, found_below
+from equipoise.attempts.studies import Study, is_study, study_of
 from equipoise.differing import CHANCE, Differing, material
 from equipoise.doctor.symptom import Examination
 from equipoise.edit import Change, Edit
@@ -72,11 +74,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """All attempts below a folder, in order of time, and runs of which nothing can be told."""
+    """All attempts below a folder, in order of time, the tuner's studies, and runs of which nothing can be told."""
 
     folder: Path
     entries: tuple[Entry, ...]
     unread: tuple[Unread, ...] = ()
+    studies: tuple[Study, ...] = ()
 
     def by_data(self) -> dict[str, list[Entry]]:
         """By digest, in order of first use."""
@@ -90,16 +93,19 @@ def log_of(folder: Path) -> Log:
     """The attempt log of one run or of a folder of runs.  Raises `RequestError` where there are none."""
     attempts: list[Attempt] = []
     unread: list[Unread] = []
-    for run in runs_below(folder):
+    found = list(found_below(folder))
+    studies = [study_of(place) for place in found if place != folder and is_study(place)]
+    for run in [place for place in found if place == folder or not is_study(place)]:
         try:
             attempts += attempts_of(run)
         except RequestError as error:
             unread.append(Unread(run, str(error)))
-    if not attempts and not unread:
+    if not found:
         raise RequestError(
             f"{folder} holds no runs; name a run, or the folder that yours are in: equipoise journal DIR"
         )
-    return Log(folder, tuple(_entries(sorted(attempts, key=lambda it: it.begun_s))), tuple(unread))
+    in_time = sorted(without_copies(attempts), key=lambda it: (it.begun_s, it.last_step))
+    return Log(folder, tuple(_entries(in_time)), tuple(unread), tuple(studies))
 
 
 def _entries(attempts: Sequence[Attempt]) -> list[Entry]:

@@ -9,6 +9,7 @@ from typing import Final
 
 from equipoise.attempts import telling
 from equipoise.attempts.judging import Entry, Log
+from equipoise.attempts.studies import Study
 from equipoise.doctor.trace import Series
 from equipoise.errors import RequestError
 from equipoise.files import write_whole
@@ -41,9 +42,10 @@ def page(log: Log) -> str:
     """The whole document."""
     header = tag("header", tag("h1", "Attempts"), tag("p", f"{len(log.entries)} below {log.folder}", class_="aside"))
     groups = [_group(digest, entries, log) for digest, entries in log.by_data().items()]
+    studies = [_study(study, log) for study in log.studies]
     rest = [tag("li", text) for text in telling.unread(log)]
     unread = [tag("section", tag("h2", "Not read"), tag("ul", *rest))] if rest else []
-    return document(f"Attempts below {log.folder}", header, *groups, *unread)
+    return document(f"Attempts below {log.folder}", header, *groups, *studies, *unread)
 
 
 def _group(digest: str, entries: Sequence[Entry], log: Log) -> Html:
@@ -53,6 +55,11 @@ def _group(digest: str, entries: Sequence[Entry], log: Log) -> Html:
         _over_attempts(entries),
         *(_attempt(entry, log) for entry in entries),
     )
+
+
+def _study(study: Study, log: Log) -> Html:
+    rows = [tag("p", tag("b", f"{label}: "), text) for label, text in telling.of_study(study)]
+    return tag("section", tag("h2", f"Study {study.folder.relative_to(log.folder)}"), *rows)
 
 
 def _over_attempts(entries: Sequence[Entry]) -> Html:

@@ -15,6 +15,7 @@ from equipoise import journal
 from equipoise.attempts.repairs import Repair, repairs_of
 from equipoise.attempts.soundness import is_sound
 from equipoise.attempts.stretches import Beginning, Stretch, stretches_of
+from equipoise.attempts.studies import is_study
 from equipoise.doctor.examining import examine
 from equipoise.doctor.readers.runs import is_run, read_run
 from equipoise.doctor.symptom import Examination
@@ -126,17 +127,21 @@ class Unread:
     why: str
 
 
-def runs_below(folder: Path) -> Iterator[Path]:
-    """The run in this folder, or else those below it, in the order of their names."""
+def found_below(folder: Path) -> Iterator[Path]:
+    """The run in this folder, or else the runs and the tuner's studies below it, in the order of their names.
+
+    The trials of a study are found only where it is the folder itself.
+    """
     if is_run(folder):
         yield folder
         return
     for here, below, _ in os.walk(folder, followlinks=True):
         below.sort()
         place = Path(here)
-        if is_run(place):
+        is_one = is_run(place) or (place != folder and is_study(place))
+        if is_one:
             yield place
-        if is_run(place) or len(place.relative_to(folder).parts) >= DEEPEST:
+        if is_one or len(place.relative_to(folder).parts) >= DEEPEST:
             below.clear()
 
 

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from equipoise.attempts.judging import Beside, Entry, Log
 from equipoise.attempts.reading import Attempt, Outcome
 from equipoise.attempts.repairs import Repair
+from equipoise.attempts.studies import Study
 from equipoise.differing import briefly, shown
 from equipoise.doctor.telling import VERDICTS
 from equipoise.journal import Trial
@@ -33,6 +34,10 @@ def lines(log: Log) -> Iterator[str]:
             yield f"{entry.number}. {when(entry.attempt)}  {name(entry.attempt, log)}"
             yield from (f"   {label:<9}{text}" for label, text in facts(entry))
         yield ""
+    for study in log.studies:
+        yield f"Study {study.folder.relative_to(log.folder)}"
+        yield from (f"   {label:<9}{text}" for label, text in of_study(study))
+        yield ""
     yield from unread(log)
 
 
@@ -46,6 +51,9 @@ def markdown(log: Log, beside: Path) -> str:
             parts.append("\n".join(f"- {label}: {_marked(entry, label, text)}" for label, text in facts(entry)))
             if entry.attempt.sheet is not None:
                 parts.append(f"![samples of attempt {entry.number}]({_link(entry.attempt.sheet, beside)})")
+    for study in log.studies:
+        parts.append(f"## Study {_plain(str(study.folder.relative_to(log.folder)))}")
+        parts.append("\n".join(f"- {label}: {_plain(text)}" for label, text in of_study(study)))
     if log.unread:
         parts.append("## Not read")
         parts.append("\n".join(f"- {_plain(text)}" for text in unread(log)))
@@ -57,6 +65,7 @@ def to_json(log: Log) -> dict[str, Json]:
     return {
         "folder": str(log.folder),
         "attempts": [_as_json(entry) for entry in log.entries],
+        "studies": [_study_as_json(study) for study in log.studies],
         "unread": [{"run": str(it.run), "why": it.why} for it in log.unread],
     }
 
@@ -171,6 +180,16 @@ def _tried(repair: Repair) -> Iterator[tuple[str, str]]:
     yield from (("tried", text) for text in _lost(repair))
 
 
+def of_study(study: Study) -> list[tuple[str, str]]:
+    """What is told of a study of the tuner's, each under a word."""
+    told = [
+        ("tuned", f"recommended: {study.recommended}" if study.recommended else study.why),
+        *(("kept", text) for text in study.kept),
+        ("open", ", ".join(study.undecided)),
+    ]
+    return [(label, text) for label, text in told if text]
+
+
 def unread(log: Log) -> Iterator[str]:
     return (f"{it.run}: {it.why}" for it in log.unread)
 
@@ -245,6 +264,16 @@ def _as_json(entry: Entry) -> dict[str, Json]:
         "to_do": list(attempt.to_do),
         "sheet": str(attempt.sheet) if attempt.sheet is not None else None,
         "remarks": list(attempt.remarks),
+    }
+
+
+def _study_as_json(study: Study) -> dict[str, Json]:
+    return {
+        "folder": str(study.folder),
+        "recommended": study.recommended or None,
+        "why": study.why or None,
+        "kept": list(study.kept),
+        "undecided": list(study.undecided),
     }
 
 
