@@ -366,7 +366,7 @@ def test_what_a_copied_run_has_brought_along_is_told_once(tmp_path: Path, capsys
     made(tmp_path / "a-copy", [*begun, resumed(3, 200, *change("batch=8", after=("batch=16",)))])
     made(tmp_path / "b", begun)
     attempts = told(capsys, str(tmp_path))["attempts"]
-    assert [Path(it["run"]).name for it in attempts] == ["a-copy", "b", "a-copy"]
+    assert [Path(it["run"]).name for it in attempts] == ["b", "b", "a-copy"], "who went on for longer is the copy"
     assert [it["before"] and it["before"]["number"] for it in attempts] == [None, 1, 2]
 
 
@@ -501,7 +501,9 @@ def test_pages_hold_the_same_and_show_the_sheets(notes: Path, tmp_path: Path) ->
     assert run_command(["journal", str(notes), "--out", str(text), "--out", str(page)]) == 0
 
     written = text.read_text(encoding="utf-8")
-    assert "![samples of attempt 1](../runs/first/samples/step-last.png)" in written
+    assert "![samples of attempt 1](log-sheets/001.jpg)" in written
+    with Image.open(text.parent / "log-sheets" / "001.jpg") as small:
+        assert small.size == (256, 256)
     assert "**g\\_optim.lr: 0.001 -> 0.003**" in written and "\\<script>" in written and "\\*now\\*" in written
 
     root = ET.fromstring(page.read_text(encoding="utf-8").removeprefix("<!doctype html>\n"))
@@ -518,8 +520,10 @@ def test_a_sheet_that_is_torn_is_told(tmp_path: Path) -> None:
     run = made(tmp_path / "run", [started(1), *trained(1, 0.1), picture])
     (run / "samples").mkdir()
     (run / "samples" / "step-00000100.png").write_bytes(b"\x89PNG torn")
-    assert run_command(["journal", str(run), "--out", str(tmp_path / "log.html")]) == 0
-    assert "step-00000100.png cannot be read" in (tmp_path / "log.html").read_text(encoding="utf-8")
+    text, page = tmp_path / "log.md", tmp_path / "log.html"
+    assert run_command(["journal", str(run), "--out", str(text), "--out", str(page)]) == 0
+    assert "step-00000100.png cannot be read" in page.read_text(encoding="utf-8")
+    assert "step-00000100.png cannot be read" in text.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

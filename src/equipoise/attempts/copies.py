@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,11 +13,13 @@ from equipoise.attempts.reading import Attempt
 def without_copies(attempts: Sequence[Attempt]) -> list[Attempt]:
     """The attempts of several runs without those that another run has too; what came after has come from that one's.
 
-    A copy that nothing came after stays: it is all that there is to tell of its run.
+    Who went on for longer is taken for the copy.  A copy that nothing came after stays: there is nothing else to tell
+    of its run.
     """
     went_on = {id(attempt.came_from) for attempt in attempts}
+    lengths = Counter(attempt.run for attempt in attempts)
     firsts: dict[str, Attempt] = {}
-    for attempt in sorted(attempts, key=lambda it: id(it) in went_on):
+    for attempt in sorted(attempts, key=lambda it: lengths[it.run]):
         firsts.setdefault(_identity(attempt), attempt)
     known: dict[int, Attempt] = {}
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 from equipoise.attempts.judging import Beside, Entry, Log
 from equipoise.attempts.reading import Attempt, Outcome
@@ -41,22 +38,22 @@ def lines(log: Log) -> Iterator[str]:
     yield from unread(log)
 
 
-def markdown(log: Log, beside: Path) -> str:
-    """The log as Markdown, for a file in the folder `beside`; sheets are linked from there."""
+def markdown(log: Log, pictures: Mapping[int, str]) -> str:
+    """The log as Markdown; `pictures` are shown by the numbers of their attempts."""
     parts = ["# Attempts"]
     for digest, entries in log.by_data().items():
-        parts.append(f"## {_plain(of_data(digest, entries))}")
+        parts.append(f"## {plain(of_data(digest, entries))}")
         for entry in entries:
-            parts.append(f"### {entry.number}. {_plain(name(entry.attempt, log))}, {when(entry.attempt)}")
+            parts.append(f"### {entry.number}. {plain(name(entry.attempt, log))}, {when(entry.attempt)}")
             parts.append("\n".join(f"- {label}: {_marked(entry, label, text)}" for label, text in facts(entry)))
-            if entry.attempt.sheet is not None:
-                parts.append(f"![samples of attempt {entry.number}]({_link(entry.attempt.sheet, beside)})")
+            if entry.number in pictures:
+                parts.append(pictures[entry.number])
     for study in log.studies:
-        parts.append(f"## Study {_plain(str(study.folder.relative_to(log.folder)))}")
-        parts.append("\n".join(f"- {label}: {_plain(text)}" for label, text in of_study(study)))
+        parts.append(f"## Study {plain(str(study.folder.relative_to(log.folder)))}")
+        parts.append("\n".join(f"- {label}: {plain(text)}" for label, text in of_study(study)))
     if log.unread:
         parts.append("## Not read")
-        parts.append("\n".join(f"- {_plain(text)}" for text in unread(log)))
+        parts.append("\n".join(f"- {plain(text)}" for text in unread(log)))
     return "\n\n".join(parts) + "\n"
 
 
@@ -223,17 +220,12 @@ def setting_apart(entry: Entry, label: str, text: str) -> tuple[str, str]:
 
 def _marked(entry: Entry, label: str, text: str) -> str:
     words, setting = setting_apart(entry, label, text)
-    return _plain(words) + (f"**{_plain(setting)}**" if setting else "")
+    return plain(words) + (f"**{plain(setting)}**" if setting else "")
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """A text in which Markdown finds no markup."""
     return _MARKUP.sub(r"\\\1", text)
-
-
-def _link(path: Path, beside: Path) -> str:
-    """From a folder to a file, as an address."""
-    return quote(Path(os.path.relpath(path.resolve(), beside.resolve())).as_posix())
 
 
 def _as_json(entry: Entry) -> dict[str, Json]:
