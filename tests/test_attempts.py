@@ -274,7 +274,7 @@ def test_the_edits_of_one_remedy_are_one_change(tmp_path: Path, capsys: pytest.C
     shown = said(capsys, str(run))
     assert "changed  against attempt 1, one remedy: " in shown and "laid to any one" not in shown
     assert "why      it runs wild since step 40\n" in shown
-    assert "beside   no change: 0.2\n" in shown
+    assert "beside   no change: 0.2 (this one: 0.1)\n" in shown
     assert "then     not reviewed: the run has not come to step 150" in shown
 
 

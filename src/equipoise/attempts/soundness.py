@@ -71,7 +71,8 @@ def _is_sound_repair(event: Prescribed | Forked | Judged | Adopted | Reviewed | 
             is_scored = event.score is None or _are_numbers(event.score)
             return is_scored and _are(int, event.number) and _are(str, event.name, event.fault)
         case Judged():
-            return _are(int, event.number, event.lost_steps) and _are(str, event.chosen, event.why)
+            is_scored = _are(dict, event.scores) and _are_numbers(*event.scores.values())
+            return is_scored and _are(int, event.number, event.lost_steps) and _are(str, event.chosen, event.why)
         case Adopted():
             return _are(int, event.number, event.lost_steps) and _are(str, event.name)
         case Reviewed():

@@ -143,8 +143,12 @@ def doctor(attempt: Attempt) -> str:
 
 
 def _lost(repair: Repair | None) -> list[str]:
-    """The forks that do not go on, each in a line."""
-    return [_fork(repair, trial) for trial in repair.lost] if repair is not None else []
+    """The forks that do not go on, each in a line, beside the score of the one that does."""
+    if repair is None:
+        return []
+    chosen = repair.judged.scores.get(repair.judged.chosen) if repair.judged is not None else None
+    beside = f" (this one: {chosen:.4g})" if chosen is not None else ""
+    return [f"{_fork(repair, trial)}{beside}" for trial in repair.lost]
 
 
 def _fork(repair: Repair, trial: Trial) -> str:
