@@ -298,6 +298,21 @@ def test_what_was_taken_back_ends_there_and_the_run_goes_on_in_the_attempt_befor
     assert third["then"] == "kept by the autopilot at step 150: wild is gone"
 
 
+@pytest.mark.parametrize(
+    ("written", "came_of_it"),
+    [(1, "this is being tried"), (4, "one was chosen: it is better")],
+    ids=["forks are trained", "killed before the run became the fork"],
+)
+def test_a_repair_that_is_under_way_is_told(
+    tmp_path: Path, written: int, came_of_it: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun = [started(1), *trained(1, 0.5)[:-1], *repaired(2, 1, 50, 100, 0.1, "batch=16")[:written]]
+    run = made(tmp_path / "run", begun)
+    assert f"tried    at step 100: it runs wild since step 40; {came_of_it}\n" in said(capsys, str(run))
+    made(tmp_path / "other", [*begun, resumed(3, 100)])
+    assert "; a person went on with the run before it was over\n" in said(capsys, str(tmp_path / "other"))
+
+
 def test_a_second_repair_from_the_same_step_is_told_beside_the_first(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

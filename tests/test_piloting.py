@@ -275,7 +275,7 @@ def test_what_was_tried_and_brought_nothing_is_a_line_and_no_attempt(
     assert all(isinstance(fork["score"], float) for fork in tried["forks"])
     assert run_command(["journal", str(run)]) == 0
     shown = capsys.readouterr().out
-    assert "nothing better was found, so it went on as it was" in shown and "tried    the run itself: 0." in shown
+    assert "; nothing better was found: no remedy is better" in shown and "tried    the run itself: 0." in shown
 
 
 def test_advice_reads_checkpoints_while_none_is_written_or_let_go(

@@ -173,12 +173,16 @@ def _tried(repair: Repair) -> Iterator[tuple[str, str]]:
         to_try = [f"{_words(repair, trial)} (equipoise apply RUN {what.number})" for trial in what.trials[1:2]]
         yield "advised", f"{seen}; to try: {'; '.join(to_try or what.by_hand)}"
         return
-    if repair.judged is not None:
-        came_of_it = f"nothing better was found, so it went on as it was: {repair.judged.why}"
-    else:
-        came_of_it = "a person went on before that was judged" if repair.is_abandoned else "this is being tried"
-    yield "tried", f"{seen}; {came_of_it}"
+    yield "tried", f"{seen}; {_came_of(repair)}"
     yield from (("tried", text) for text in _lost(repair))
+
+
+def _came_of(repair: Repair) -> str:
+    if repair.is_abandoned:
+        return "a person went on with the run before it was over"
+    if repair.judged is None:
+        return "this is being tried"
+    return f"{'one was chosen' if repair.judged.chosen else 'nothing better was found'}: {repair.judged.why}"
 
 
 def of_study(study: Study) -> list[tuple[str, str]]:
