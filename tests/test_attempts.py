@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +18,24 @@ from equipoise.attempts.judging import BETWEEN_SEEDS, log_of
 from equipoise.cli import run_command
 from equipoise.edit import Change, Edit, diff
 from equipoise.journal import (
+    Adopted,
+    Adopting,
     Checkpointed,
     Diagnosed,
     Event,
     Faulted,
     Finished,
+    Forked,
     Journal,
+    Judged,
     Measured,
     Pictured,
+    Prescribed,
     Resumed,
+    Reviewed,
     Started,
     Tick,
+    Trial,
     read,
     to_line,
 )
@@ -107,6 +115,50 @@ def said(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     return capsys.readouterr().out
 
 
+def repaired(
+    day: float, number: int, origin: int, end: int, value: float, *edits: str, after: tuple[str, ...] = ()
+) -> list[Event]:
+    """A repair by the autopilot, from what it saw to the fork that the run has become."""
+    what = Prescribed(
+        step=end,
+        time=day * DAY,
+        number=number,
+        mode="act",
+        symptom="wild",
+        evidence="it runs wild since step 40",
+        trials=(Trial(f"{number:03d}-0-no-change", ("course = 1",), ""), Trial(f"{number:03d}-1-cure", edits, "")),
+        origin=origin,
+        end=end,
+        review_at=end + 50,
+        length_steps=400,
+    )
+    scores = {what.trials[0].name: 2 * value, what.trials[1].name: value}
+    name, times = what.trials[1].name, {"time": day * DAY}
+    made_of_it: list[Event] = [Forked(step=end, number=number, name=it, score=scores[it], **times) for it in scores]
+    return [
+        what,
+        *made_of_it,
+        Judged(step=end, number=number, scores=scores, chosen=name, why="it is better", lost_steps=9, **times),
+        Adopting(step=origin, number=number, name=name, why="better", changes=change(*edits, after=after), **times),
+        *trained(day, value, origin, end)[:-1],
+        Adopted(step=end, number=number, name=name, lost_steps=9, **times),
+        replace(resumed(day, end), checkpoint=f"fork-{number}.pt"),
+    ]
+
+
+def reviewed(day: float, number: int, step: int, *, kept: bool) -> Reviewed:
+    why = "wild is gone" if kept else "wild is still there"
+    return Reviewed(time=day * DAY, number=number, step=step, kept=kept, why=why)
+
+
+def taken_back(day: float, number: int, origin: int, *changes: Change) -> list[Event]:
+    name, times = f"{number:03d}-before", {"time": day * DAY}
+    return [
+        Adopting(step=origin, number=number, name=name, why="wild is still there", changes=changes, **times),
+        Adopted(step=origin, number=number, name=name, lost_steps=9, **times),
+    ]
+
+
 @pytest.fixture
 def notes(tmp_path: Path) -> Path:
     """Six attempts, as the author of the terrain tiles made them."""
@@ -163,6 +215,7 @@ def test_a_machine_is_told_the_same(notes: Path, capsys: pytest.CaptureFixture[s
         "one_setting": "g_optim.lr",
         "several_at_once": False,
         "another_seed": False,
+        "one_remedy": False,
         "result": "worse",
         "remark": None,
     }
@@ -210,6 +263,83 @@ def test_a_run_that_went_back_has_left_an_attempt(tmp_path: Path, capsys: pytest
     assert taken["seconds"] == 100.0
 
 
+BOTH = ("d_optim.lr *= 0.5", "g_optim.lr *= 0.5")
+
+
+def test_the_edits_of_one_remedy_are_one_change(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = made(tmp_path / "run", [started(1), *trained(1, 0.5), *repaired(2, 1, 50, 100, 0.1, *BOTH)])
+    _, second = told(capsys, str(run))["attempts"]
+    assert second["before"]["one_remedy"] and not second["before"]["several_at_once"]
+    assert len(second["before"]["settings"]) == 2
+    shown = said(capsys, str(run))
+    assert "changed  against attempt 1, one remedy: " in shown and "laid to any one" not in shown
+    assert "why      it runs wild since step 40\n" in shown
+    assert "beside   no change: 0.2 (this one: 0.1)\n" in shown
+    assert "then     not reviewed: the run has not come to step 150" in shown
+
+
+def test_what_was_taken_back_ends_there_and_the_run_goes_on_in_the_attempt_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    back = taken_back(3, 1, 50, *change("g_optim.lr=1e-3", after=("g_optim.lr=5e-4",)))
+    run = made(
+        tmp_path / "run",
+        [
+            *(started(1), *trained(1, 0.5)[:-1], *repaired(2, 1, 50, 100, 0.1, "g_optim.lr *= 0.5")),
+            *(*trained(3, 0.1, 100, 150)[:-1], reviewed(3, 1, 150, kept=False), *back, *back),
+            *(*repaired(4, 2, 50, 100, 0.05, "batch=16"), reviewed(5, 2, 150, kept=True)),
+        ],
+    )
+    first, second, third = told(capsys, str(run))["attempts"]
+    assert first["last_step"] == 100 and first["measure"]["value"] == 0.5, "it was left as it was"
+    assert second["last_step"] == 150
+    assert second["then"] == "taken back by the autopilot at step 150: wild is still there; the run is attempt 1 again"
+    assert (third["before"]["number"], third["before"]["one_setting"]) == (1, "batch")
+    assert third["then"] == "kept by the autopilot at step 150: wild is gone"
+
+
+@pytest.mark.parametrize(
+    ("written", "came_of_it"),
+    [(1, "this is being tried"), (4, "one was chosen: it is better")],
+    ids=["forks are trained", "killed before the run became the fork"],
+)
+def test_a_repair_that_is_under_way_is_told(
+    tmp_path: Path, written: int, came_of_it: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun = [started(1), *trained(1, 0.5)[:-1], *repaired(2, 1, 50, 100, 0.1, "batch=16")[:written]]
+    run = made(tmp_path / "run", begun)
+    assert f"tried    at step 100: it runs wild since step 40; {came_of_it}\n" in said(capsys, str(run))
+    made(tmp_path / "other", [*begun, resumed(3, 100)])
+    assert "; a person went on with the run before it was over\n" in said(capsys, str(tmp_path / "other"))
+
+
+def test_a_second_repair_from_the_same_step_is_told_beside_the_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is a change of what the run was then, though it goes back to where the first one began, or before."""
+    slower = "g_optim.lr *= 0.5"
+    for origin in (50, 40):
+        second = repaired(3, 2, origin, 100, 0.05, "batch=16", after=(slower,))
+        repairs = [*repaired(2, 1, 50, 100, 0.1, slower), reviewed(2, 1, 150, kept=True), *second]
+        run = made(tmp_path / f"{origin}", [started(1), *trained(1, 0.5), *repairs])
+        beside = told(capsys, str(run))["attempts"][2]["before"]
+        paths = [row["path"] for row in beside["settings"]]
+        assert (beside["number"], paths) == ((2, ["batch"]) if origin == 50 else (1, ["g_optim.lr", "batch"]))
+
+
+def test_a_sheet_that_a_later_attempt_has_drawn_again_is_not_shown_as_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sheets = [Pictured(step=step, time=DAY, path=f"samples/step-{step}.png") for step in (40, 100)]
+    repair = repaired(2, 1, 50, 100, 0.1, "batch=16")
+    run = made(tmp_path / "run", [started(1), *sheets, *repair[:-2], sheets[1], *repair[-2:]])
+    (run / "samples").mkdir()
+    for sheet in sheets:
+        Image.new("L", (8, 8)).save(run / sheet.path)
+    shown = [Path(it["sheet"]).name for it in told(capsys, str(run))["attempts"]]
+    assert shown == ["step-40.png", "step-100.png"]
+
+
 def test_a_run_knows_whose_recipe_or_weights_it_has(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first = made(tmp_path / "a", [started(1), *trained(1, 0.1)])
     made(tmp_path / "b", [started(2, "batch=16"), *trained(2, 0.1)])
@@ -232,6 +362,27 @@ def test_repeats_say_how_large_chance_is(tmp_path: Path) -> None:
         (tmp_path / f"{seed}" / Journal.name).unlink()
     beside = log_of(tmp_path).entries[-1].before
     assert beside is not None and beside.result == "cannot be told", f"unknown chance is {BETWEEN_SEEDS:.0%}"
+
+
+def test_copies_of_a_run_say_nothing_of_chance(tmp_path: Path) -> None:
+    for seed, value in ((0, 0.1), (1, 0.14)):
+        made(tmp_path / f"{seed}", [started(seed, f"seed={seed}"), *trained(seed, value)])
+    made(tmp_path / "other", [started(9, "batch=16"), *trained(9, 0.065)])
+    alone = log_of(tmp_path).entries[-1].before
+    for copy in range(8):
+        made(tmp_path / f"copy-{copy}", [started(0), *trained(0, 0.1)])
+    beside = log_of(tmp_path).entries[-1].before
+    assert alone is not None and beside is not None
+    assert (beside.result, beside.why) == (alone.result, alone.why) and alone.result == "cannot be told"
+
+
+def test_what_a_copied_run_has_brought_along_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    begun = [started(1), *trained(1, 0.1), resumed(2, 100, *change("batch=16")), *trained(2, 0.1, 100, 200)]
+    made(tmp_path / "a-copy", [*begun, resumed(3, 200, *change("batch=8", after=("batch=16",)))])
+    made(tmp_path / "b", begun)
+    attempts = told(capsys, str(tmp_path))["attempts"]
+    assert [Path(it["run"]).name for it in attempts] == ["b", "b", "a-copy"], "who went on for longer is the copy"
+    assert [it["before"] and it["before"]["number"] for it in attempts] == [None, 1, 2]
 
 
 def test_near_the_floor_nothing_can_be_told(tmp_path: Path) -> None:
@@ -337,6 +488,11 @@ ODD = [
     '{"event":"Measured","name":"kernel","value":NaN,"seconds":0}',
     '{"event":"Measured","name":"kernel","value":1,"floors":{"kernel":"low"},"seconds":0}',
     '{"event":"Pictured","step":9,"path":["x"]}',
+    '{"event":"Prescribed","number":1,"mode":"act","symptom":"wild","evidence":7,"trials":[{"name":"a","edits":"x",'
+    '"effect":""}],"origin":0,"end":1,"review_at":2,"length_steps":3}',
+    '{"event":"Judged","number":1,"scores":{},"chosen":["a"],"why":"","lost_steps":"none"}',
+    '{"event":"Adopting","number":1,"name":"001-before","why":"","step":7}',
+    '{"event":"GaveUp","symptom":"wild","why":{},"left":[1]}',
 ]
 
 
@@ -360,7 +516,9 @@ def test_pages_hold_the_same_and_show_the_sheets(notes: Path, tmp_path: Path) ->
     assert run_command(["journal", str(notes), "--out", str(text), "--out", str(page)]) == 0
 
     written = text.read_text(encoding="utf-8")
-    assert "![samples of attempt 1](../runs/first/samples/step-last.png)" in written
+    assert "![samples of attempt 1](log-sheets/001.jpg)" in written
+    with Image.open(text.parent / "log-sheets" / "001.jpg") as small:
+        assert small.size == (256, 256)
     assert "**g\\_optim.lr: 0.001 -> 0.003**" in written and "\\<script>" in written and "\\*now\\*" in written
 
     root = ET.fromstring(page.read_text(encoding="utf-8").removeprefix("<!doctype html>\n"))
@@ -377,8 +535,10 @@ def test_a_sheet_that_is_torn_is_told(tmp_path: Path) -> None:
     run = made(tmp_path / "run", [started(1), *trained(1, 0.1), picture])
     (run / "samples").mkdir()
     (run / "samples" / "step-00000100.png").write_bytes(b"\x89PNG torn")
-    assert run_command(["journal", str(run), "--out", str(tmp_path / "log.html")]) == 0
-    assert "step-00000100.png cannot be read" in (tmp_path / "log.html").read_text(encoding="utf-8")
+    text, page = tmp_path / "log.md", tmp_path / "log.html"
+    assert run_command(["journal", str(run), "--out", str(text), "--out", str(page)]) == 0
+    assert "step-00000100.png cannot be read" in page.read_text(encoding="utf-8")
+    assert "step-00000100.png cannot be read" in text.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import random
 import shutil
@@ -91,6 +92,13 @@ def one(run: Path, kind: type[Event]) -> Event:
     return found
 
 
+def journal_of(run: Path, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    capsys.readouterr()
+    assert run_command(["journal", str(run), "--json"]) == 0
+    attempts: list[dict[str, Any]] = json.loads(capsys.readouterr().out)["attempts"]
+    return attempts
+
+
 def test_a_doomed_run_is_rescued_by_the_best_of_its_forks(rescued: Path) -> None:
     judged = one(rescued, Judged)
     assert isinstance(judged, Judged)
@@ -115,7 +123,7 @@ def test_the_attempt_log_tells_of_it_as_of_any_change(rescued: Path) -> None:
     assert second.came_from is first and second.data == first.data != ""
     differ = {path for path, value in second.settings.items() if first.settings[path] != value}
     assert differ == {piloted.RATE}
-    assert second.first_step == 0 and "no change" in second.why
+    assert second.first_step == 0 and "the generator runs wild" in second.why and "no change" in second.chosen
 
 
 def test_forks_that_lost_can_be_read_and_take_no_room(rescued: Path) -> None:
@@ -203,6 +211,14 @@ def test_where_nothing_helps_it_gives_up_and_says_what_was_tried(
     assert f"<title>{out.name}: the autopilot gave up</title>" in page
     assert f"At step {gave_up.step}, against {gave_up.symptom}: {gave_up.why}." in page
     assert "given up" in capsys.readouterr().out
+    attempts = journal_of(out, capsys)
+    assert attempts[0]["end"] == "the autopilot gave up: every remedy has been tried"
+    assert "look at it" in attempts[0]["to_do"] and attempts[0]["verdict"] == "ill"
+    assert len(attempts) == 3, "going back is no attempt"
+    assert [it["before"]["number"] for it in attempts[1:]] == [1, 1]
+    for attempt in attempts[1:]:
+        assert attempt["end"] == "then it was taken back"
+        assert attempt["then"].endswith("wild is still there; the run is attempt 1 again")
 
 
 def test_advice_is_written_down_and_touches_nothing_until_a_person_applies_it(tmp_path: Path) -> None:
@@ -231,6 +247,48 @@ def test_a_run_that_has_no_steps_for_forks_is_advised_and_goes_on(
     assert [event["mode"] for event in done(run)] == ["advise"]
     said = capsys.readouterr().out
     assert "equipoise apply RUN 1" in said and "length reached at step 30" in said
+
+
+def test_applied_advice_is_an_attempt_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    assert run_command(["train", DOOMED, "--out", str(run), "--autopilot", "advise", *CPU]) == 0
+    (alone,) = journal_of(run, capsys)
+    assert run_command(["apply", str(run), "1", *CPU]) == 0
+    first, second = journal_of(run, capsys)
+    assert first["measure"] == alone["measure"] and first["last_step"] == 30, "what it came to stays in the log"
+    assert second["before"]["one_setting"] == piloted.RATE and second["before"]["number"] == 1
+    back = one(run, Adopting)
+    assert (second["first_step"], second["last_step"], second["end"]) == (back.step, 30, "length reached")
+    assert second["measure"]["step"] > back.step
+
+
+def test_the_attempt_log_tells_what_was_seen_tried_and_decided(
+    rescued: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert run_command(["journal", str(rescued)]) == 0
+    shown = capsys.readouterr().out
+    assert "why      the generator runs wild since step 3: the rate is 0.5\n" in shown
+    assert "chosen   by the autopilot at step 15: kernel " in shown
+    assert "beside   no change: 0." in shown and "beside   g_optim.lr *= 0.9: 0." in shown
+    assert "then     kept by the autopilot at step 20: wild is gone" in shown
+
+
+def test_what_was_tried_and_brought_nothing_is_a_line_and_no_attempt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(advising, "examine", piloted.doctor(bound=1.0))
+    monkeypatch.setattr(piloting, "is_clearly_better", lambda *asked: False)
+    run = tmp_path / "run"
+    assert run_command(["train", SUSPECTED, "--out", str(run), *CPU]) == 0
+    (alone,) = journal_of(run, capsys)
+    (tried,) = alone["tried"]
+    assert tried["evidence"].startswith("under suspicion, though nothing is seen")
+    assert [fork["goes_on"] for fork in tried["forks"]] == [False, False, False]
+    assert all(isinstance(fork["score"], float) for fork in tried["forks"])
+    assert run_command(["journal", str(run)]) == 0
+    shown = capsys.readouterr().out
+    assert "; nothing better was found: no remedy is better" in shown and "tried    the run itself: 0." in shown
 
 
 def test_advice_reads_checkpoints_while_none_is_written_or_let_go(

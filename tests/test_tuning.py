@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,47 @@ def test_the_same_command_goes_on_and_a_finished_study_only_tells(
     out = capsys.readouterr().out
     assert "recommended: --set 'g_optim.lr=0.01'" in out
     assert "better, kept" in out and "1 of 1 failed" in out
+
+
+def test_the_attempt_log_tells_of_a_study_and_lists_its_trials_where_it_is_asked_for_itself(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert run_command(["journal", str(study.parent), "--json"]) == 0
+    log = json.loads(capsys.readouterr().out)
+    (entry,) = log["studies"]
+    assert log["attempts"] == [] and entry["recommended"] == "--set 'g_optim.lr=0.01'"
+    (kept,) = entry["kept"]
+    mean, low, high = table(study)["rounds"][1]["tried"][0]["less_is_better"][0]
+    assert kept == f"g_optim.lr = 0.01: kernel better by {-mean:.3g} [{-high:.3g}, {-low:.3g}] (95 %, 3 seeds)"
+    assert run_command(["journal", str(study.parent)]) == 0
+    assert f"Study {study.name}\n   tuned    recommended: --set 'g_optim.lr=0.01'" in capsys.readouterr().out
+
+    assert run_command(["journal", str(study), "--json"]) == 0
+    attempts = json.loads(capsys.readouterr().out)["attempts"]
+    assert Path(attempts[0]["run"]).name == "warm-up", "told once, though each trial has a copy"
+    assert len(attempts) == 1 + len(runs(study))
+    changed = [it["before"] for it in attempts[1:] if it["first_step"] == 10]
+    assert {beside["number"] for beside in changed} == {1}
+    assert all(beside["settings"] or beside["another_seed"] for beside in changed)
+
+
+def test_the_attempt_log_tells_of_a_study_without_a_table_or_with_a_broken_one(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(study, tmp_path / "begun")
+    (tmp_path / "begun" / "tune.json").unlink()
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn" / "tune.json").write_text('{"rounds": [')
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open" / "tune.json").write_text('{"rounds": [], "undecided": ["a.b"], "recommended": null}')
+    pages = [word for name in ("log.md", "log.html") for word in ("--out", str(tmp_path / name))]
+    assert run_command(["journal", str(tmp_path), "--json", *pages]) == 0
+    begun, unfinished, torn = json.loads(capsys.readouterr().out)["studies"]
+    assert begun["why"].startswith("no table yet") and torn["why"].startswith("its tune.json cannot be read")
+    assert (unfinished["why"], unfinished["undecided"]) == ("nothing is decided yet", ["a.b"])
+    for name in ("log.md", "log.html"):
+        assert "no table yet" in (tmp_path / name).read_text()
 
 
 def test_the_page_needs_nothing_but_itself(study: Path) -> None:

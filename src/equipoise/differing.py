@@ -32,6 +32,8 @@ class Differing:
     rows: tuple[Change, ...]
     """The same as single settings."""
     is_reseeded: bool = False
+    is_one_remedy: bool = False
+    """Whether they belong together: none of them was meant to do anything by itself."""
 
     @classmethod
     def between(cls, before: Mapping[str, Json], after: Mapping[str, Json]) -> Differing:
@@ -44,6 +46,11 @@ class Differing:
         """The one setting that differs, where there is just one."""
         return self.changes[0] if len(self.changes) == 1 else None
 
+    @property
+    def is_several(self) -> bool:
+        """Whether more than one thing was changed at once."""
+        return len(self.changes) > 1 and not self.is_one_remedy
+
     def __str__(self) -> str:
         seed = ", and the seed" if self.is_reseeded else ""
         if not self.changes:
@@ -52,13 +59,15 @@ class Differing:
             return f"one setting differs{seed}: {shown(self.one)}"
         more = "; ..." if len(self.changes) > SHOWN_CHANGES else ""
         listed = "; ".join(map(shown, self.changes[:SHOWN_CHANGES])) + more
+        if self.is_one_remedy:
+            return f"one remedy{seed}: {listed}"
         return f"{len(self.changes)} settings differ{seed}, so nothing can be laid to any one of them: {listed}"
 
     def to_json(self) -> dict[str, Json]:
         return {
             "settings": [{"path": it.path, "before": it.before, "after": it.after} for it in self.changes],
             "one_setting": self.one.path if self.one is not None else None,
-            "several_at_once": len(self.changes) > 1,
+            "several_at_once": self.is_several,
             "another_seed": self.is_reseeded,
         }
 
@@ -70,7 +79,12 @@ def material(settings: Mapping[str, Json]) -> dict[str, Json]:
 
 def shown(change: Change) -> str:
     """A change in one line, parts by the last of their names."""
-    return _PACKAGES.sub("", str(change))
+    return briefly(str(change))
+
+
+def briefly(text: str) -> str:
+    """With parts by the last of their names."""
+    return _PACKAGES.sub("", text)
 
 
 def folded(changes: Sequence[Change]) -> list[Change]:

@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
-from equipoise.attempts.reading import Attempt, Outcome, Unread, attempts_of, runs_below
-from equipoise.differing import Differing, material
+from equipoise.attempts.copies import without_copies
+from equipoise.attempts.reading import Attempt, Outcome, Unread, attempts_of, found_below
+from equipoise.attempts.studies import Study, is_study, study_of
+from equipoise.differing import CHANCE, Differing, material
 from equipoise.doctor.symptom import Examination
 from equipoise.edit import Change, Edit
 from equipoise.errors import RequestError
@@ -67,16 +69,17 @@ class Entry:
     was_found: str = ""
     """What it had found there, where it was not well."""
     fate: str = ""
-    """Whether the next attempt kept what was changed."""
+    """Whether what was changed was kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """All attempts below a folder, in order of time, and runs of which nothing can be told."""
+    """All attempts below a folder, in order of time, the tuner's studies, and runs of which nothing can be told."""
 
     folder: Path
     entries: tuple[Entry, ...]
     unread: tuple[Unread, ...] = ()
+    studies: tuple[Study, ...] = ()
 
     def by_data(self) -> dict[str, list[Entry]]:
         """By digest, in order of first use."""
@@ -90,16 +93,19 @@ def log_of(folder: Path) -> Log:
     """The attempt log of one run or of a folder of runs.  Raises `RequestError` where there are none."""
     attempts: list[Attempt] = []
     unread: list[Unread] = []
-    for run in runs_below(folder):
+    found = list(found_below(folder))
+    studies = [study_of(place) for place in found if place != folder and is_study(place)]
+    for run in [place for place in found if place == folder or not is_study(place)]:
         try:
             attempts += attempts_of(run)
         except RequestError as error:
             unread.append(Unread(run, str(error)))
-    if not attempts and not unread:
+    if not found:
         raise RequestError(
             f"{folder} holds no runs; name a run, or the folder that yours are in: equipoise journal DIR"
         )
-    return Log(folder, tuple(_entries(sorted(attempts, key=lambda it: it.begun_s))), tuple(unread))
+    in_time = sorted(without_copies(attempts), key=lambda it: (it.begun_s, it.last_step))
+    return Log(folder, tuple(_entries(in_time)), tuple(unread), tuple(studies))
 
 
 def _entries(attempts: Sequence[Attempt]) -> list[Entry]:
@@ -117,7 +123,7 @@ def _entries(attempts: Sequence[Attempt]) -> list[Entry]:
             continue
         chance = chances[attempt.data]
         beside = _beside(places[id(before)] + 1, before, attempt, chance)
-        closest = _nearest(attempt, earlier) if len(beside.differing.changes) > 1 else None
+        closest = _nearest(attempt, earlier) if beside.differing.is_several else None
         nearest = _beside(places[id(closest)] + 1, closest, attempt, chance) if closest is not None else None
         advised = _advised(before.examination, beside.differing.rows, before.settings)
         was_found = before.found if before.verdict in NOT_WELL else ""
@@ -150,7 +156,9 @@ def _nearest(attempt: Attempt, earlier: Sequence[Attempt]) -> Attempt | None:
 
 def _beside(number: int, before: Attempt, attempt: Attempt, chance: float) -> Beside:
     result, why = result_of(before, attempt, chance)
-    return Beside(number, Differing.between(before.settings, attempt.settings), result, why)
+    differing = Differing.between(before.settings, attempt.settings)
+    is_one_remedy = len(differing.changes) > 1 and attempt.remedied >= {row.path for row in differing.rows}
+    return Beside(number, replace(differing, is_one_remedy=is_one_remedy), result, why)
 
 
 def result_of(before: Attempt, attempt: Attempt, chance: float) -> tuple[Result, str]:
@@ -168,10 +176,15 @@ def result_of(before: Attempt, attempt: Attempt, chance: float) -> tuple[Result,
     went_on = attempt.came_from is before
     noise = math.hypot(*(_restlessness(it) if went_on else _noise(it, chance) for it in (first, other)))
     gain = (other.value - first.value) * (1 if other.higher_is_better else -1)
-    remarks = [WENT_ON if went_on else _of_length(before, attempt), _of_floors(first, other)]
+    remarks = [_of_course(before, attempt) if went_on else _of_length(before, attempt), _of_floors(first, other)]
     if abs(gain) <= TELLING * noise:
         return "cannot be told", "; ".join(filter(None, [f"chance alone makes {TELLING * noise:.2g}", *remarks]))
     return ("better" if gain > 0 else "worse"), "; ".join(filter(None, remarks))
+
+
+def _of_course(before: Attempt, attempt: Attempt) -> str:
+    """Of an attempt that went on from another."""
+    return WENT_ON if attempt.first_step >= before.last_step else f"it went back to step {attempt.first_step}"
 
 
 def _of_floors(*outcomes: Outcome) -> str:
@@ -212,7 +225,10 @@ def _chance(attempts: Iterable[Attempt]) -> float:
 
 
 def _repeats(attempts: Iterable[Attempt]) -> list[list[float]]:
-    """Distances of runs from which nothing differs but the seed, and which have trained for as long."""
+    """Distances of runs that differ in their seed and in nothing else, and which have trained for as long.
+
+    Of runs with the same seed, as copies have, only one counts: they would say that there is no chance.
+    """
     alike: dict[str, list[list[Attempt]]] = {}
     for attempt in attempts:
         outcome = attempt.outcome
@@ -222,10 +238,14 @@ def _repeats(attempts: Iterable[Attempt]) -> list[list[float]]:
         as_long = next((repeats for repeats in same if not _of_length(repeats[0], attempt)), None)
         if as_long is None:
             same.append([attempt])
-        else:
+        elif _chance_of(attempt) not in map(_chance_of, as_long):
             as_long.append(attempt)
     found = [repeats for same in alike.values() for repeats in same if len(repeats) > 1]
     return [[it.outcome.value for it in repeats if it.outcome is not None] for repeats in found]
+
+
+def _chance_of(attempt: Attempt) -> tuple[Json, ...]:
+    return tuple(attempt.settings.get(path) or 0 for path in CHANCE)
 
 
 def _advised(examination: Examination | None, rows: Sequence[Change], settings: Mapping[str, Json]) -> str:
@@ -253,19 +273,20 @@ def _is_made(edit: Edit, change: Change, settings: Mapping[str, Json]) -> bool:
 
 
 def _fate(at: int, attempts: Sequence[Attempt], befores: Sequence[int | None]) -> str:
-    """What the next attempt did with what was changed in this one.
-
-    The verdict of an autopilot's review would be told here in its stead.
-    """
-    before = befores[at]
+    """What became of what was changed: by the autopilot's review, or else by what the next attempt did with it."""
+    before, repair = befores[at], attempts[at].repair
     if before is None:
         return ""
+    if repair is not None and repair.reviewed is not None:
+        verdict = "kept" if repair.reviewed.kept else "taken back"
+        again = "" if repair.reviewed.kept else f"; the run is attempt {before + 1} again"
+        return f"{verdict} by the autopilot at step {repair.reviewed.step}: {repair.reviewed.why}{again}"
     for place in range(at + 1, len(attempts)):
         if befores[place] == at:
             return _kept(attempts[before], attempts[at], attempts[place], place + 1)
         if befores[place] == before and _is_begun_from(attempts[place], attempts[before]):
             return f"left: attempt {place + 1} went on from attempt {before + 1}"
-    return ""
+    return repair.not_reviewed if repair is not None else ""
 
 
 def _is_begun_from(attempt: Attempt, other: Attempt) -> bool:

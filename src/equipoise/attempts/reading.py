@@ -7,25 +7,30 @@ import math
 import os
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from equipoise import journal
+from equipoise.attempts.repairs import Repair, repairs_of
+from equipoise.attempts.soundness import is_sound
+from equipoise.attempts.stretches import Beginning, Stretch, stretches_of
+from equipoise.attempts.studies import is_study
 from equipoise.doctor.examining import examine
-from equipoise.doctor.readers.phases import settings_of
 from equipoise.doctor.readers.runs import is_run, read_run
 from equipoise.doctor.symptom import Examination
-from equipoise.edit import ABSENT, Change
 from equipoise.errors import RequestError
 from equipoise.journal import (
+    PILOTED,
     Adopting,
     Diagnosed,
     Event,
     Faulted,
     Finished,
+    GaveUp,
     Measured,
     Pictured,
+    Prescribed,
     Resumed,
     Started,
     Tick,
@@ -33,18 +38,16 @@ from equipoise.journal import (
 )
 from equipoise.spec import Json
 
-Beginning = Started | Resumed | Watched | Adopting
-"""An event that begins an attempt."""
-
 CHANGED: Final = "then something was changed"
+TAKEN_BACK: Final = "then it was taken back"
+ENDINGS: Final = (Finished, Faulted, GaveUp, Started, Resumed)
+"""The last of these says whether an attempt has ended, and why."""
 DEEPEST: Final = 4
 """Folders below the one asked for in which runs are looked for."""
 HIGHER_IS_BETTER: Final = frozenset({"psnr", "ssim"})
 """Measures of pairs; all others are distances and errors."""
 JITTERING: Final = 5
 """The last so many scores say how restless a run is."""
-LATEST_S: Final = 1e11
-"""Seconds since the epoch; no clock says more."""
 TO_STANDARD: Final = 1.4826 / math.sqrt(2)
 """Of the median absolute difference of two draws of a normal distribution, to its standard deviation."""
 
@@ -84,7 +87,15 @@ class Attempt:
     data_path: str = ""
     num_samples: Json = None
     why: str = ""
-    """A person's words."""
+    """A person's words; of what the autopilot did or advised, what it had seen."""
+    chosen: str = ""
+    """By whom and by what, where it is a remedy that the autopilot tried or advised."""
+    repair: Repair | None = None
+    """To which that remedy belongs."""
+    remedied: frozenset[str] = frozenset()
+    """Paths of the settings that are one remedy."""
+    tried: tuple[Repair, ...] = ()
+    """What was tried or advised meanwhile, without becoming an attempt."""
     parents: tuple[Path, ...] = ()
     """Runs or files that its recipe or weights came from, the recipe's first."""
     came_from: Attempt | None = None
@@ -95,13 +106,15 @@ class Attempt:
     seconds: float = 0.0
     end: str = ""
     """Why it ended; empty where nobody wrote that down."""
+    to_do: tuple[str, ...] = ()
+    """What is left to a person, where the autopilot gave up."""
     outcome: Outcome | None = None
     verdict: str = ""
     """The doctor's, by its key; empty where there is none."""
     found: str = ""
     """Why, in a sentence."""
     examination: Examination | None = None
-    """Of a run's last attempt."""
+    """Of the attempt that the run is in."""
     sheet: Path | None = None
     remarks: tuple[str, ...] = ()
 
@@ -114,27 +127,21 @@ class Unread:
     why: str
 
 
-@dataclass(slots=True)
-class _Stretch:
-    """The events of an attempt, while they are gathered."""
+def found_below(folder: Path) -> Iterator[Path]:
+    """The run in this folder, or else the runs and the tuner's studies below it, in the order of their names.
 
-    beginning: Beginning
-    settings: dict[str, Json]
-    came_from: int | None = None
-    events: list[Event] = field(default_factory=list)
-
-
-def runs_below(folder: Path) -> Iterator[Path]:
-    """The run in this folder, or else those below it, in the order of their names."""
+    The trials of a study are found only where it is the folder itself.
+    """
     if is_run(folder):
         yield folder
         return
     for here, below, _ in os.walk(folder, followlinks=True):
         below.sort()
         place = Path(here)
-        if is_run(place):
+        is_one = is_run(place) or (place != folder and is_study(place))
+        if is_one:
             yield place
-        if is_run(place) or len(place.relative_to(folder).parts) >= DEEPEST:
+        if is_one or len(place.relative_to(folder).parts) >= DEEPEST:
             below.clear()
 
 
@@ -144,95 +151,66 @@ def attempts_of(run: Path) -> list[Attempt]:
         reading = journal.read(run)
     except (OSError, RecursionError) as error:
         raise RequestError(f"its journal cannot be read: {error}") from error
-    sound = [event for event in reading.events if _is_sound(event)]
-    stretches = _stretches(sound)
+    sound = [event for event in reading.events if is_sound(event)]
+    stretches = stretches_of(sound)
     if not stretches:
         raise RequestError("its journal says nothing of a beginning: it was killed at once, or is of another version")
     broken = reading.broken_lines + len(reading.events) - len(sound)
+    repairs = repairs_of(sound)
+    drawn = {event.path: event for event in sound if isinstance(event, Pictured)}
     found: list[Attempt] = []
     for at, stretch in enumerate(stretches):
         came_from = found[stretch.came_from] if stretch.came_from is not None else None
         before_s = _spent_s(stretches[:at], stretch.beginning.step)
-        found.append(_attempt(run, stretch, came_from, before_s, is_last=stretch is stretches[-1], broken=broken))
+        attempt = _attempt(run, stretch, came_from, before_s, broken=broken)
+        attempt = replace(attempt, sheet=_sheet(run, stretch, drawn), tried=_tried(stretch, stretches, repairs))
+        found.append(_begun_by(stretch, _given_up(stretch, attempt, repairs), repairs))
     return found
 
 
-def _spent_s(stretches: Iterable[_Stretch], step: int) -> float:
+def _spent_s(stretches: Iterable[Stretch], step: int) -> float:
     """Training time of a run up to a step; near enough, where the step has no row."""
     ticks = [event for stretch in stretches for event in stretch.events if isinstance(event, Tick)]
     return max((tick.seconds for tick in ticks if tick.step <= step), default=0.0)
 
 
-def _stretches(events: Sequence[Event]) -> list[_Stretch]:
-    """One for each beginning; what is resumed as it was belongs to the attempt that it goes on with."""
-    stretches: list[_Stretch] = []
-    live: list[int] = []
-    """Those that the run has come through, by their places."""
-    for event in events:
-        if isinstance(event, Resumed | Adopting):
-            while (
-                len(live) > 1
-                and stretches[live[-1]].beginning.step >= event.step
-                and not _goes_on(stretches[live[-1]], event)
-            ):
-                live.pop()
-        if _begins(event) and not (live and _goes_on(stretches[live[-1]], event)):
-            stretches.append(_opened(event, stretches, live))
-            live.append(len(stretches) - 1)
-        if live:
-            stretches[live[-1]].events.append(event)
-    return stretches
+def _tried(stretch: Stretch, stretches: Iterable[Stretch], repairs: Mapping[int, Repair]) -> tuple[Repair, ...]:
+    """What was prescribed in it, unless an attempt began by that."""
+    began = {it.beginning.number for it in stretches if isinstance(it.beginning, Adopting)}
+    numbers = dict.fromkeys(event.number for event in stretch.events if isinstance(event, Prescribed))
+    return tuple(repairs[number] for number in numbers if number not in began)
 
 
-def _begins(event: Event) -> bool:
-    match event:
-        case Started() | Watched():
-            return True
-        case Resumed():
-            return bool(event.changes or event.why)
-        case Adopting():
-            return bool(event.changes)
-    return False
-
-
-def _goes_on(stretch: _Stretch, event: Event) -> bool:
-    """Whether a run that was resumed with changes, and killed before it kept any, is resumed with them once more; or
-    whether a fork that was being adopted is so once more."""
+def _begun_by(stretch: Stretch, attempt: Attempt, repairs: Mapping[int, Repair]) -> Attempt:
+    """With the remedy that it is, where it is one."""
     begun = stretch.beginning
-    if isinstance(event, Adopting) and isinstance(begun, Adopting):
-        return (event.number, event.name) == (begun.number, begun.name)
-    return (
-        isinstance(event, Resumed)
-        and isinstance(begun, Resumed)
-        and (event.checkpoint, event.changes) == (begun.checkpoint, begun.changes)
-    )
+    repair = repairs.get(begun.number) if isinstance(begun, Adopting) else None
+    if repair is None or not isinstance(begun, Adopting):
+        return attempt
+    chosen = begun.why if repair.is_advice else f"by the autopilot at step {repair.prescribed.step}: {begun.why}"
+    remedied = frozenset(change.path for change in begun.changes)
+    end = TAKEN_BACK if repair.is_taken_back else attempt.end
+    return replace(attempt, why=repair.evidence, chosen=chosen, repair=repair, remedied=remedied, end=end)
 
 
-def _opened(event: Event, stretches: Sequence[_Stretch], live: Sequence[int]) -> _Stretch:
-    assert isinstance(event, Beginning)
-    if isinstance(event, Resumed | Adopting):
-        before = stretches[live[-1]].settings if live else {}
-        return _Stretch(event, _changed(before, event.changes), live[-1] if live else None)
-    return _Stretch(event, settings_of(event.recipe) if isinstance(event, Started) else {})
+def _given_up(stretch: Stretch, attempt: Attempt, repairs: Mapping[int, Repair]) -> Attempt:
+    """With what the autopilot gave up on: the run is what it was before its last attempt, and may look well by now."""
+    last = _last_of(stretch.events, *ENDINGS)
+    if not isinstance(last, GaveUp):
+        return attempt
+    attempt = replace(attempt, to_do=last.left)
+    failed = [it for it in repairs.values() if it.is_taken_back]
+    if not failed or failed[-1].prescribed.symptom != last.symptom:
+        return attempt
+    return replace(attempt, verdict="ill", found=failed[-1].evidence, examination=None)
 
 
-def _changed(settings: Mapping[str, Json], changes: Iterable[Change]) -> dict[str, Json]:
-    after = dict(settings)
-    for change in changes:
-        if change.after == ABSENT:
-            after.pop(change.path, None)
-        else:
-            after[change.path] = change.after
-    return after
-
-
-def _attempt(
-    run: Path, stretch: _Stretch, came_from: Attempt | None, before_s: float, *, is_last: bool, broken: int
-) -> Attempt:
+def _attempt(run: Path, stretch: Stretch, came_from: Attempt | None, before_s: float, *, broken: int) -> Attempt:
     begun, events = stretch.beginning, journal.history(stretch.events)
     ticks = [event for event in events if isinstance(event, Tick)]
     spent_s = max([tick.seconds for tick in ticks] + [end.seconds for end in events if isinstance(end, Finished)] + [0])
     first_step = 0 if isinstance(begun, Watched) else begun.step
+    is_last = stretch.is_live
     verdict, found, examination = _examined(run, events, is_last=is_last)
     data = begun.data if isinstance(begun, Started | Resumed) else {}
     of_parent = came_from if isinstance(begun, Adopting) else None
@@ -245,7 +223,7 @@ def _attempt(
         why="" if isinstance(begun, Watched) else " ".join(begun.why.split()),
         parents=_parents(begun),
         came_from=came_from,
-        last_step=max(event.step for event in events),
+        last_step=max((event.step for event in events if not isinstance(event, PILOTED)), default=first_step),
         images=max([tick.images for tick in ticks], default=0),
         seconds=max(spent_s - before_s, 0.0),
         end=_end(events) or ("" if is_last else CHANGED),
@@ -253,7 +231,6 @@ def _attempt(
         verdict=verdict,
         found=found,
         examination=examination,
-        sheet=_sheet(run, events),
         remarks=_remarks(broken) if is_last else (),
         data=of_parent.data if of_parent is not None else str(data.get("digest") or ""),
         data_path=of_parent.data_path if of_parent is not None else str(data.get("path") or ""),
@@ -300,63 +277,32 @@ def _examined(run: Path, events: Sequence[Event], *, is_last: bool) -> tuple[str
         except RequestError as error:
             return "", str(error), None
         return found.verdict, found.why, found
-    told = next((event for event in reversed(events) if isinstance(event, Diagnosed)), None)
-    return (told.verdict, told.why, None) if told is not None else ("", "", None)
+    told = _last_of(events, Diagnosed)
+    return (told.verdict, told.why, None) if isinstance(told, Diagnosed) else ("", "", None)
 
 
 def _end(events: Sequence[Event]) -> str:
-    last = next(
-        (event for event in reversed(events) if isinstance(event, Finished | Faulted | Started | Resumed)), None
-    )
-    if isinstance(last, Finished):
-        return last.reason
-    return f"stopped by a fault: {last.message}" if isinstance(last, Faulted) else ""
+    match _last_of(events, *ENDINGS):
+        case Finished(reason=reason):
+            return reason
+        case Faulted(message=message):
+            return f"stopped by a fault: {message}"
+        case GaveUp(why=why):
+            return f"the autopilot gave up: {why}"
+    return ""
 
 
-def _sheet(run: Path, events: Iterable[Event]) -> Path | None:
-    """The last sheet of samples that is still there."""
-    drawn = [run / event.path for event in events if isinstance(event, Pictured) and event.step > 0]
-    fakes = [path for path in drawn if path.name.startswith("step-")]
+def _last_of(events: Sequence[Event], *kinds: type[Event]) -> Event | None:
+    return next((event for event in reversed(events) if isinstance(event, kinds)), None)
+
+
+def _sheet(run: Path, stretch: Stretch, drawn: Mapping[str, Pictured]) -> Path | None:
+    """The last sheet of its samples that is still there; `drawn` says who drew each file last."""
+    kept = [event for event in journal.history(stretch.events) if isinstance(event, Pictured) and event.step > 0]
+    own = [run / event.path for event in kept if drawn[event.path] is event]
+    fakes = [path for path in own if path.name.startswith("step-")]
     return next((path for path in reversed(fakes) if path.is_file()), None)
 
 
 def _remarks(broken: int) -> tuple[str, ...]:
     return (f"lines of its journal that could not be read: {broken}",) if broken else ()
-
-
-def _is_sound(event: Event) -> bool:
-    """Whether what is read of an event is what a run writes."""
-    if not (_are(int, event.step) and _are_numbers(event.time) and 0 <= event.time < LATEST_S):
-        return False
-    match event:
-        case Started():
-            return _are(dict, event.recipe, event.data, event.begun_from) and _are(str, event.asked, event.why)
-        case Resumed():
-            paths = [change.path for change in event.changes]
-            return _are(dict, event.data) and _are(str, event.why, event.checkpoint, *paths)
-        case Adopting():
-            paths = [change.path for change in event.changes]
-            return _are(int, event.number) and _are(str, event.name, event.why, *paths)
-        case Tick():
-            return _are_numbers(event.seconds) and _are(int, event.images)
-        case Measured():
-            floors: object = event.floors
-            numbers = floors.values() if isinstance(floors, dict) else [None]
-            return _are(str, event.name) and _are_numbers(event.value, *numbers)
-        case Finished():
-            return _are_numbers(event.seconds)
-        case Pictured():
-            return _are(str, event.path)
-        case Faulted():
-            return _are(str, event.message)
-        case Diagnosed():
-            return _are(str, event.verdict, event.why)
-    return True
-
-
-def _are(kind: type, *values: object) -> bool:
-    return all(isinstance(value, kind) for value in values)
-
-
-def _are_numbers(*values: object) -> bool:
-    return all(isinstance(value, int | float) and math.isfinite(value) for value in values)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 from equipoise.attempts.judging import Beside, Entry, Log
 from equipoise.attempts.reading import Attempt, Outcome
-from equipoise.differing import shown
+from equipoise.attempts.repairs import Repair
+from equipoise.attempts.studies import Study
+from equipoise.differing import briefly, shown
 from equipoise.doctor.telling import VERDICTS
+from equipoise.journal import Trial
 from equipoise.spec import Json
 from equipoise.terminal import clock
 
@@ -31,22 +31,29 @@ def lines(log: Log) -> Iterator[str]:
             yield f"{entry.number}. {when(entry.attempt)}  {name(entry.attempt, log)}"
             yield from (f"   {label:<9}{text}" for label, text in facts(entry))
         yield ""
+    for study in log.studies:
+        yield f"Study {study.folder.relative_to(log.folder)}"
+        yield from (f"   {label:<9}{text}" for label, text in of_study(study))
+        yield ""
     yield from unread(log)
 
 
-def markdown(log: Log, beside: Path) -> str:
-    """The log as Markdown, for a file in the folder `beside`; sheets are linked from there."""
+def markdown(log: Log, pictures: Mapping[int, str]) -> str:
+    """The log as Markdown; `pictures` are shown by the numbers of their attempts."""
     parts = ["# Attempts"]
     for digest, entries in log.by_data().items():
-        parts.append(f"## {_plain(of_data(digest, entries))}")
+        parts.append(f"## {plain(of_data(digest, entries))}")
         for entry in entries:
-            parts.append(f"### {entry.number}. {_plain(name(entry.attempt, log))}, {when(entry.attempt)}")
+            parts.append(f"### {entry.number}. {plain(name(entry.attempt, log))}, {when(entry.attempt)}")
             parts.append("\n".join(f"- {label}: {_marked(entry, label, text)}" for label, text in facts(entry)))
-            if entry.attempt.sheet is not None:
-                parts.append(f"![samples of attempt {entry.number}]({_link(entry.attempt.sheet, beside)})")
+            if entry.number in pictures:
+                parts.append(pictures[entry.number])
+    for study in log.studies:
+        parts.append(f"## Study {plain(str(study.folder.relative_to(log.folder)))}")
+        parts.append("\n".join(f"- {label}: {plain(text)}" for label, text in of_study(study)))
     if log.unread:
         parts.append("## Not read")
-        parts.append("\n".join(f"- {_plain(text)}" for text in unread(log)))
+        parts.append("\n".join(f"- {plain(text)}" for text in unread(log)))
     return "\n\n".join(parts) + "\n"
 
 
@@ -55,6 +62,7 @@ def to_json(log: Log) -> dict[str, Json]:
     return {
         "folder": str(log.folder),
         "attempts": [_as_json(entry) for entry in log.entries],
+        "studies": [_study_as_json(study) for study in log.studies],
         "unread": [{"run": str(it.run), "why": it.why} for it in log.unread],
     }
 
@@ -67,10 +75,14 @@ def facts(entry: Entry) -> list[tuple[str, str]]:
         ("changed", changed(entry)),
         ("but", _nearest(entry.nearest)),
         ("why", why(entry)),
+        ("chosen", attempt.chosen),
+        *(("beside", text) for text in _lost(attempt.repair)),
         ("trained", trained(attempt)),
         ("result", result(entry)),
         ("doctor", doctor(attempt)),
+        *(row for repair in attempt.tried for row in _tried(repair)),
         ("then", entry.fate),
+        *(("to do", text) for text in attempt.to_do),
         ("note", "; ".join(attempt.remarks)),
     ]
     return [(label, text) for label, text in told if text]
@@ -130,6 +142,59 @@ def doctor(attempt: Attempt) -> str:
     return f"{VERDICTS[attempt.verdict]}: {attempt.found}" if attempt.verdict in VERDICTS else attempt.found
 
 
+def _lost(repair: Repair | None) -> list[str]:
+    """The forks that do not go on, each in a line, beside the score of the one that does."""
+    if repair is None:
+        return []
+    chosen = repair.judged.scores.get(repair.judged.chosen) if repair.judged is not None else None
+    beside = f" (this one: {chosen:.4g})" if chosen is not None else ""
+    return [f"{_fork(repair, trial)}{beside}" for trial in repair.lost]
+
+
+def _fork(repair: Repair, trial: Trial) -> str:
+    ended = repair.forked.get(trial.name)
+    if ended is None:
+        return f"{_words(repair, trial)}: not trained to its end"
+    score = f"{ended.score:.4g}" if ended.score is not None else "broke off"
+    return f"{_words(repair, trial)}: {score}{f', {ended.fault}' if ended.fault else ''}"
+
+
+def _words(repair: Repair, trial: Trial) -> str:
+    if trial == repair.prescribed.trials[0]:
+        return "the run itself" if trial.is_own_course else "no change"
+    return briefly(" ".join(trial.edits))
+
+
+def _tried(repair: Repair) -> Iterator[tuple[str, str]]:
+    """Of what led to no attempt: advice that nobody took, and remedies that were no better."""
+    what = repair.prescribed
+    seen = f"at step {what.step}: {repair.evidence}"
+    if repair.is_advice:
+        to_try = [f"{_words(repair, trial)} (equipoise apply RUN {what.number})" for trial in what.trials[1:2]]
+        yield "advised", f"{seen}; to try: {'; '.join(to_try or what.by_hand)}"
+        return
+    yield "tried", f"{seen}; {_came_of(repair)}"
+    yield from (("tried", text) for text in _lost(repair))
+
+
+def _came_of(repair: Repair) -> str:
+    if repair.is_abandoned:
+        return "a person went on with the run before it was over"
+    if repair.judged is None:
+        return "this is being tried"
+    return f"{'one was chosen' if repair.judged.chosen else 'nothing better was found'}: {repair.judged.why}"
+
+
+def of_study(study: Study) -> list[tuple[str, str]]:
+    """What is told of a study of the tuner's, each under a word."""
+    told = [
+        ("tuned", f"recommended: {study.recommended}" if study.recommended else study.why),
+        *(("kept", text) for text in study.kept),
+        ("open", ", ".join(study.undecided)),
+    ]
+    return [(label, text) for label, text in told if text]
+
+
 def unread(log: Log) -> Iterator[str]:
     return (f"{it.run}: {it.why}" for it in log.unread)
 
@@ -163,17 +228,12 @@ def setting_apart(entry: Entry, label: str, text: str) -> tuple[str, str]:
 
 def _marked(entry: Entry, label: str, text: str) -> str:
     words, setting = setting_apart(entry, label, text)
-    return _plain(words) + (f"**{_plain(setting)}**" if setting else "")
+    return plain(words) + (f"**{plain(setting)}**" if setting else "")
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """A text in which Markdown finds no markup."""
     return _MARKUP.sub(r"\\\1", text)
-
-
-def _link(path: Path, beside: Path) -> str:
-    """From a folder to a file, as an address."""
-    return quote(Path(os.path.relpath(path.resolve(), beside.resolve())).as_posix())
 
 
 def _as_json(entry: Entry) -> dict[str, Json]:
@@ -190,6 +250,8 @@ def _as_json(entry: Entry) -> dict[str, Json]:
         "seconds": round(attempt.seconds, 3),
         "end": attempt.end or None,
         "why": attempt.why or None,
+        "chosen": attempt.chosen or None,
+        "repair": _repair_as_json(attempt.repair),
         "advised_for": entry.advised or None,
         "found_before": entry.was_found or None,
         "before": _beside_as_json(entry.before),
@@ -197,9 +259,50 @@ def _as_json(entry: Entry) -> dict[str, Json]:
         "measure": _outcome_as_json(attempt.outcome),
         "verdict": attempt.verdict or None,
         "found": attempt.found or None,
+        "tried": [_repair_as_json(repair) for repair in attempt.tried],
         "then": entry.fate or None,
+        "to_do": list(attempt.to_do),
         "sheet": str(attempt.sheet) if attempt.sheet is not None else None,
         "remarks": list(attempt.remarks),
+    }
+
+
+def _study_as_json(study: Study) -> dict[str, Json]:
+    return {
+        "folder": str(study.folder),
+        "recommended": study.recommended or None,
+        "why": study.why or None,
+        "kept": list(study.kept),
+        "undecided": list(study.undecided),
+    }
+
+
+def _repair_as_json(repair: Repair | None) -> dict[str, Json] | None:
+    if repair is None:
+        return None
+    what, judged, reviewed = repair.prescribed, repair.judged, repair.reviewed
+    return {
+        "number": what.number,
+        "mode": what.mode,
+        "symptom": what.symptom,
+        "evidence": repair.evidence,
+        "step": what.step,
+        "origin": what.origin,
+        "judged": judged.why if judged is not None else None,
+        "kept": reviewed.kept if reviewed is not None else None,
+        "reviewed": reviewed.why if reviewed is not None else None,
+        "forks": [_fork_as_json(repair, trial) for trial in what.trials],
+    }
+
+
+def _fork_as_json(repair: Repair, trial: Trial) -> dict[str, Json]:
+    ended = repair.forked.get(trial.name)
+    return {
+        "name": trial.name,
+        "edits": list(trial.edits),
+        "score": ended.score if ended is not None else None,
+        "fault": ended.fault or None if ended is not None else None,
+        "goes_on": repair.judged is not None and repair.judged.chosen == trial.name,
     }
 
 
@@ -209,6 +312,7 @@ def _beside_as_json(beside: Beside | None) -> dict[str, Json] | None:
     return {
         "number": beside.number,
         **beside.differing.to_json(),
+        "one_remedy": beside.differing.is_one_remedy,
         "result": beside.result,
         "remark": beside.why or None,
     }
