@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import piloted
-from clinic import rescued, rescuing
+from clinic import refusing, rescued, rescuing
 from clinic.arms import ARMS, WAITING, safe_settings, undoing
 from clinic.base import Base
 from clinic.bases import BASES
@@ -19,7 +19,7 @@ from clinic.cases import Case
 from clinic.compute import Spending, allowance
 from clinic.outcome import COUNTS
 from clinic.prescribing import drawn, in_order
-from clinic.rates import Paired
+from clinic.rates import Paired, Share
 from clinic.refusing import carry_to_the_start
 from clinic.rescued import Treated, outcome, plan_digest
 from clinic.rescuing import Job, carry_through, controls, faulty, jobs, planned, record_of, spoke
@@ -267,6 +267,17 @@ def test_a_bug_is_told_before_the_first_step(miniature: Case, tmp_path: Path) ->
     frozen = replace(miniature, faults=(("rate-zero-generator", 0.0),))
     assert "plumbing-bug" in carry_to_the_start(frozen, tmp_path, None)["causes"]
     assert not carry_to_the_start(replace(miniature, faults=()), tmp_path, None)["causes"]
+
+
+def test_bugs_are_counted_by_what_they_are_bugs_of(miniature: Case) -> None:
+    frozen, noise = (replace(miniature, faults=((key, 0.0),)) for key in ("rate-zero-generator", "noise"))
+    found = {frozen: {"refused": "it stands still", "causes": ["plumbing-bug"]}, noise: {"refused": "", "causes": []}}
+    rows = {row.what: row.value for row in refusing.rows_of(found)}
+    assert rows["bugs of plumbing: refused"] == str(Share.count([True]))
+    assert (
+        rows["bugs of data: refused"] == rows["bugs of data: told, with the right reason"] == str(Share.count([False]))
+    )
+    assert all(case.causes & set(refusing.BUGS.values()) for case in refusing.buggy("fresh"))
 
 
 def test_the_table_is_of_whole_cases(miniature: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,14 +7,16 @@
     python -m clinic logs --shared FOLDER
     python -m clinic rescue --work FOLDER [--part ...] [--shared FOLDER] [--only TEXT ...] [--limit N] [--share 1/2]
     python -m clinic rescued --work FOLDER [--part dev|test|fresh|healthy]
+    python -m clinic refused --work FOLDER [--part dev|test|fresh] [--shared FOLDER]
 
 `run` trains what has not been trained yet, one case after another on one core, and keeps journals and outcomes; two
 calls at once with ``--share 1/2`` and ``--share 2/2`` take half of the cases each.  `score` trains nothing: it reads
 what is kept, asks the doctor and its rivals, and writes the table.  `logs` does the same for public logs with a known
 outcome.  `rescue` trains the arms of each case of its plan at equal compute: the autopilot, what one could do without
 a doctor, and the oracle; ``--limit`` and ``--share`` count cases there, and ``--only`` is of CASE/ARM.  `rescued`
-trains nothing and writes the table.  FOLDER of ``--shared`` is that of the real data; without it the cases on real data
-are left out.
+trains nothing and writes the table.  `refused` begins each run with a bug of data, plumbing or measure, takes no step,
+and writes how many are refused or told.  FOLDER of ``--shared`` is that of the real data; without it the cases on real
+data are left out.
 """
 
 from __future__ import annotations
@@ -65,7 +67,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def rescue(options: argparse.Namespace) -> None:
-    """Train the first so many cases of the plan that are not whole, arm by arm; and begin the runs with bugs."""
+    """Train the first so many cases of the plan that are not whole, arm by arm."""
     print(f"plan {rescued.plan_digest(options.part)}", flush=True)
     wanted = [missing_jobs(case, options) for case in _share(rescuing.planned(options.part), options)]
     for jobs in [found for found in wanted if found][: options.limit]:
@@ -73,10 +75,15 @@ def rescue(options: argparse.Namespace) -> None:
             record = rescuing.carry_through(job, options.work, options.shared)
             came = f"harm {rescued.outcome(record):.3g}, {record['spent']} steps, {record['core_s']:.0f} s of a core"
             print(f"{job.id}: {came} {record['fault']}", flush=True)
-    if options.limit is None and not options.only:
-        for case in _share([case for case in rescuing.buggy(options.part) if _has_data(case, options)], options):
+
+
+def refused(options: argparse.Namespace) -> None:
+    """Begin the runs with bugs, and write how many were refused."""
+    for case in refusing.buggy(options.part):
+        if _has_data(case, options):
             found = refusing.carry_to_the_start(case, options.work, options.shared)
             print(f"{case.id}: {found['refused'] or ', '.join(found['causes']) or 'nothing'}", flush=True)
+    refusing.score(options.part, options.work)
 
 
 def missing_jobs(case: Case, options: argparse.Namespace) -> list[rescuing.Job]:
@@ -90,7 +97,7 @@ def missing_jobs(case: Case, options: argparse.Namespace) -> list[rescuing.Job]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("run", "score", "logs", "rescue", "rescued"))
+    parser.add_argument("what", choices=("run", "score", "logs", "rescue", "rescued", "refused"))
     parser.add_argument("--work", type=Path, help="folder for what is trained")
     parser.add_argument("--part", choices=("dev", "test", "fresh", "healthy"), default="dev")
     parser.add_argument("--shared", type=Path, help="folder of the real data")
@@ -110,6 +117,8 @@ def main() -> None:
         rescue(options)
     elif options.what == "rescued":
         rescued.score(options.part, options.work)
+    elif options.what == "refused":
+        refused(options)
     else:
         of_logs.score(options.shared)
 

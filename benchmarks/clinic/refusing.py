@@ -4,24 +4,36 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import torch
 
+from clinic.base import Part
 from clinic.bases import BASES, data_of
 from clinic.cases import Case
 from clinic.kept import trace_of, until
+from clinic.rates import Share
 from clinic.rescuing import RECORD, Record
 from clinic.rivals import doctor
 from clinic.running import data_faults
+from clinic.splits import cases
 from equipoise.errors import RequestError
 from equipoise.recipe import Recipe
 from equipoise.run import Where, start
 from equipoise.spec import digest
+from results import Result, report
 
 BEFORE: Final = "before-step-1"
+BUGS: Final = {"data": "data-bug", "plumbing": "plumbing-bug", "the measure": "invalid-measure"}
+"""Causes that no setting cures, by what they are bugs of."""
+
+
+def buggy(part: Part) -> list[Case]:
+    """Cases with one bug of data, plumbing or measure."""
+    return [case for case in cases(part) if len(case.faults) == 1 and not case.causes.isdisjoint(BUGS.values())]
 
 
 def folder_of(case: Case, work: Path) -> Path:
@@ -66,3 +78,24 @@ def _refusal(recipe: Recipe, where: Where, folder: Path) -> str:
     except RequestError as refusal:
         return str(refusal)
     return ""
+
+
+def score(part: Part, work: Path) -> None:
+    """Print the table of those that have been begun, and write it."""
+    found = {case: record for case in buggy(part) if (record := record_of(case, work)) is not None}
+    rows = [Result("cases that were begun, of all", f"{len(found)} of {len(buggy(part))}"), *rows_of(found)]
+    missed = [case.id for case, record in found.items() if not record["refused"] and not _is_told(case, record)]
+    report(f"Bugs before the first step, {part}", rows, f"Neither refused nor told: {', '.join(missed) or 'none'}.")
+
+
+def rows_of(found: Mapping[Case, Record]) -> Iterator[Result]:
+    for what, cause in BUGS.items():
+        known = [(case, record) for case, record in found.items() if cause in case.causes]
+        refused = Share.count(bool(record["refused"]) for _, record in known)
+        told = Share.count(_is_told(case, record) for case, record in known)
+        yield Result(f"bugs of {what}: refused", str(refused))
+        yield Result(f"bugs of {what}: told, with the right reason", str(told))
+
+
+def _is_told(case: Case, record: Record) -> bool:
+    return not case.acceptable.isdisjoint(record["causes"])

@@ -10,7 +10,6 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
-from clinic import refusing
 from clinic.arms import ARMS
 from clinic.base import Part
 from clinic.bases import BASES
@@ -19,7 +18,7 @@ from clinic.compute import TIMES
 from clinic.kept import LAST
 from clinic.outcome import FAILS
 from clinic.rates import Paired, Share, median_interval
-from clinic.rescuing import Record, buggy, jobs, planned, record_of
+from clinic.rescuing import Record, jobs, planned, record_of
 from results import Result, report
 
 WITHIN: Final = 1.10
@@ -111,7 +110,6 @@ def score(part: Part, work: Path) -> None:
     rows += [*rescue_rows(ill), *effort_rows(ill), *harm_rows(healthy, medians(runs, at_length))]
     spared = Share.count(one.is_harmed for one in every if one.case.faults and not one.is_ill)
     rows += [Result("runs with a fault that did no harm, which it made more than 5 % worse", str(spared))]
-    rows += refusal_rows(part, work)
     report(f"Rescue, {part}", rows, "\n\n".join([f"Plan {plan_digest(part)}.", REMARKS, listed(ill)]))
 
 
@@ -204,16 +202,6 @@ def _more_time(one: Treated) -> float:
     """Processor time beside the same run that was left alone."""
     ours, alone = (one.arms[arm]["core_s"] - one.arms[arm]["judging_s"] for arm in ("autopilot", "none"))
     return float(ours) / float(alone) - 1.0
-
-
-def refusal_rows(part: Part, work: Path) -> Iterator[Result]:
-    """Bugs of data and code."""
-    for family in ("data", "program"):
-        found = [(case, refusing.record_of(case, work)) for case in buggy(part) if case.families == {family}]
-        known = [(case, record) for case, record in found if record is not None]
-        yield Result(f"{family}: refused before step 1", str(Share.count(bool(r["refused"]) for _, r in known)))
-        told = Share.count(bool(case.acceptable & set(record["causes"])) for case, record in known)
-        yield Result(f"{family}: told before step 1, with the right reason", str(told))
 
 
 def listed(ill: Sequence[Treated]) -> str:

@@ -83,11 +83,6 @@ def controls(part: Part) -> list[Case]:
     return [Case(base, seed, part) for seed in SEEDS[part] for base in bases]
 
 
-def buggy(part: Part) -> list[Case]:
-    """With one bug of data or code: not to be rescued, but to be told before the first step."""
-    return [case for case in cases(part) if len(case.faults) == 1 and case.families <= {"data", "program"}]
-
-
 def planned(part: Part) -> list[Case]:
     """Controls first, by which all else is judged."""
     return [*controls(part), *faulty(part)]
