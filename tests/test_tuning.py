@@ -14,6 +14,7 @@ from equipoise.folder import RunFolder
 from equipoise.interrupt import StopRequest
 from equipoise.journal import Resumed, Started
 from equipoise.tuning import trials, working
+from equipoise.tuning import tune as door
 
 pytest.importorskip("optuna", reason="the tuner is an extra")
 
@@ -147,6 +148,25 @@ def test_a_wrong_request_is_one_line_and_leaves_nothing(
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_worker_that_is_stopped_while_it_waits_leaves_what_another_began(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_study = door.open_study
+    out = tmp_path / "out"
+    words = ["--knobs", "g_optim.lr=1e-2", "--budget", "1trials"]
+
+    def overtaken(*_: Any) -> Any:
+        monkeypatch.setattr(door, "open_study", open_study)
+        assert tune(out, *words) == 0
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(door, "open_study", overtaken)
+    with pytest.raises(SystemExit, match="130"):
+        tune(out, *words)
+    assert len(runs(out)) == 1 and (out / "study.db").is_file()
+    assert tune(out, *words) == 0
 
 
 def test_without_optuna_one_line_says_what_to_install(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -9,14 +10,21 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import tiny
 import two_tuners
+from equipoise.errors import RequestError
 from equipoise.tuning import storage as storing
+from equipoise.tuning.knobs import tuned
+from equipoise.tuning.question import Question
+from equipoise.tuning.study import open_study
 from equipoise.tuning.telling import Found
 
 pytest.importorskip("optuna", reason="the tuner is an extra")
@@ -74,6 +82,44 @@ def test_two_workers_on_one_file_and_one_is_killed(tmp_path: Path) -> None:
     said: list[str] = []
     assert two_tuners.work(folder, storage, said.append).plan == found.plan
     assert said == [], "whoever comes late finds the same and has nothing to do"
+
+
+def test_who_waits_for_a_worker_that_is_refused_begins_the_study(tmp_path: Path) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    recipe = tiny.points()
+    question = Question(recipe, tuned(recipe, []), "one", ("quality",), "kernel", 2, 4, 8, "")
+    within, go_on = threading.Event(), threading.Event()
+    begun: list[str] = []
+
+    def refused() -> storing.Beginning:
+        within.set()
+        go_on.wait()
+        raise RequestError("no such data")
+
+    def beginning() -> storing.Beginning:
+        begun.append("here")
+        return storing.Beginning(question, "", (1.0,))
+
+    def first() -> None:
+        with pytest.raises(RequestError):
+            open_study(storing.in_folder(folder), "shared", refused, False)
+        with contextlib.suppress(OSError):  # as the door does
+            folder.rmdir()
+
+    def second() -> None:
+        open_study(storing.in_folder(folder), "shared", beginning, False).close()
+
+    threads = [threading.Thread(target=first), threading.Thread(target=second)]
+    threads[0].start()
+    assert within.wait(60)
+    threads[1].start()
+    time.sleep(0.5)  # it waits for the first
+    go_on.set()
+    for thread in threads:
+        thread.join(60)
+    second()
+    assert begun == ["here"]
 
 
 def server_programs() -> Path | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from equipoise.errors import RequestError
 from equipoise.randomness import mix
+from equipoise.tuning.locks import locked
 from equipoise.tuning.question import Question
 
 if TYPE_CHECKING:
@@ -55,9 +55,10 @@ def opened(url: str, name: str, begin: Callable[[], Beginning], prune: bool) -> 
     try:
         url = _with_driver(url)
         with _one_at_a_time(url):
+            beginning = begin() if _has_no_file(url) else None  # what is refused leaves none
             storage = _storage(url)
             if name not in (summary.study_name for summary in storage.get_all_studies()):
-                _begin(storage, name, begin())
+                _begin(storage, name, beginning or begin())
         question = Question.from_json(storage.get_study_user_attrs(storage.get_study_id_from_name(name))[QUESTION])
         study = load_study(study_name=name, storage=storage, sampler=_sampler(question), pruner=_pruner(prune))
     except (DBAPIError, ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
@@ -94,6 +95,14 @@ def _need_optuna() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
+def _has_no_file(url: str) -> bool:
+    """Whether this is a SQLite database that nobody has made."""
+    from sqlalchemy import make_url
+
+    place = make_url(url)
+    return place.get_backend_name() == "sqlite" and bool(place.database) and not Path(str(place.database)).exists()
+
+
 def _storage(url: str) -> RDBStorage:
     from optuna.storages import RDBStorage
 
@@ -116,10 +125,7 @@ def _begin(storage: RDBStorage, name: str, beginning: Beginning) -> None:
 
 @contextlib.contextmanager
 def _one_at_a_time(url: str) -> Iterator[None]:
-    """Let one worker at a time make tables and studies, which two at once get wrong.
-
-    The lock goes with its process, however that ends.
-    """
+    """Let one worker at a time make tables and studies, which two at once get wrong."""
     from sqlalchemy import make_url
 
     place = make_url(url)
@@ -128,26 +134,18 @@ def _one_at_a_time(url: str) -> Iterator[None]:
         path = Path(place.database)
         if not path.parent.is_dir():
             raise RequestError(f"--storage {url}: there is no folder {path.parent}")
-        with _locked(path.with_name(f"{path.name}{LOCK}")):
-            yield
+        lock = path.with_name(f"{path.name}{LOCK}")
+        with locked(lock):
+            try:
+                yield
+            finally:
+                if not path.exists():  # nothing was begun
+                    with contextlib.suppress(OSError):
+                        lock.unlink()
     elif backend == "postgresql":
         with _advised(url):
             yield
     else:
-        yield
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("a+b") as file:
-        if os.name == "nt":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined]
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import shutil
 from pathlib import Path
 from typing import Final
 
@@ -42,22 +42,19 @@ def tune(
     """
     name = name or folder.name
     _refuse_other_study(folder, name)
-    is_new = not folder.exists()
     begun: list[Beginning] = []
 
     def beginning() -> Beginning:
         begun.append(begin(asked, where, budget))
         return begun[0]
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RequestError(f"--out {folder} cannot be made: {error.strerror or error}") from error
+    is_mine = _made(folder)
     try:
         study = open_study(storage or in_folder(folder), name, beginning, prune)
-    except BaseException:  # Ctrl-C too: what has no study is nothing
-        if is_new:
-            shutil.rmtree(folder)
+    except BaseException:  # Ctrl-C too
+        if is_mine:
+            with contextlib.suppress(OSError):  # another worker has begun in it
+                folder.rmdir()
         raise
     try:
         if not begun:
@@ -75,6 +72,17 @@ def write(found: Found, folder: Path, name: str) -> None:
     text = json.dumps({"study": name, **to_json(found)}, indent=1) + "\n"
     write_whole(folder / TABLE, text.encode())
     page.write_page(found, folder / page.NAME)
+
+
+def _made(folder: Path) -> bool:
+    """Whether this worker is the one that made the folder.  Raises `RequestError` where nobody can."""
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        if folder.is_dir():
+            return False
+        raise RequestError(f"--out {folder} cannot be made: {error.strerror or error}") from error
+    return True
 
 
 def _found(study: Study, sitting: Sitting) -> Found:
