@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pwd
 import shutil
@@ -14,6 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -22,10 +24,13 @@ import tiny
 import two_tuners
 from equipoise.errors import RequestError
 from equipoise.tuning import storage as storing
+from equipoise.tuning.jobs import Ledger
 from equipoise.tuning.knobs import tuned
+from equipoise.tuning.planning import Importance, Plan
 from equipoise.tuning.question import Question
 from equipoise.tuning.study import open_study
 from equipoise.tuning.telling import Found
+from equipoise.tuning.tune import write as write_down
 
 pytest.importorskip("optuna", reason="the tuner is an extra")
 
@@ -120,6 +125,22 @@ def test_who_waits_for_a_worker_that_is_refused_begins_the_study(tmp_path: Path)
         thread.join(60)
     second()
     assert begun == ["here"]
+
+
+def test_workers_that_write_the_table_at_once_leave_it_whole(tmp_path: Path) -> None:
+    recipe = tiny.points()
+    question = Question(recipe, tuned(recipe, []), "one", ("quality",), "kernel", 2, 4, 8, "")
+    found = Found(question, Ledger((), (1.0,)), Plan((), {}), Importance(), "all is decided")
+
+    def write(worker: int) -> None:
+        for _ in range(10):
+            write_down(found, tmp_path, f"study-{worker}")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(4)))
+    name = json.loads((tmp_path / "tune.json").read_text())["study"]
+    assert (tmp_path / "tune.html").read_text().count(name) == 2, "table and page are one worker's"
+    assert {path.name for path in tmp_path.iterdir()} == {"tune.json", "tune.json.lock", "tune.html"}
 
 
 def server_programs() -> Path | None:

@@ -7,15 +7,16 @@ import json
 from pathlib import Path
 from typing import Final
 
-from equipoise.errors import RequestError
+from equipoise.errors import Fault, RequestError
 from equipoise.files import write_whole
 from equipoise.run import Where
 from equipoise.tuning import page
 from equipoise.tuning.beginning import begin, data_digest
 from equipoise.tuning.budget import TuningBudget
+from equipoise.tuning.locks import locked
 from equipoise.tuning.planning import importance
 from equipoise.tuning.question import Asked
-from equipoise.tuning.storage import Beginning, in_folder
+from equipoise.tuning.storage import LOCK, Beginning, in_folder
 from equipoise.tuning.study import Study, open_study
 from equipoise.tuning.telling import Found, to_json
 from equipoise.tuning.trials import Place
@@ -59,19 +60,26 @@ def tune(
     try:
         if not begun:
             _refuse_mismatch(study, asked, where)
-        sitting = work(study, Place(folder, where), budget, say)
-        found = _found(study, sitting)
+
+        def note(sitting: Sitting) -> Found:
+            found = _found(study, sitting)
+            write(found, folder, name)
+            return found
+
+        return note(work(study, Place(folder, where), budget, say, note))
     finally:
         study.close()
-    write(found, folder, name)
-    return found
 
 
 def write(found: Found, folder: Path, name: str) -> None:
-    """The table for a machine, and the page."""
-    text = json.dumps({"study": name, **to_json(found)}, indent=1) + "\n"
-    write_whole(folder / TABLE, text.encode())
-    page.write_page(found, folder / page.NAME)
+    """The table for a machine, and the page: of one worker at a time, and the last one's are there."""
+    table = json.dumps({"study": name, **to_json(found)}, indent=1) + "\n"
+    try:
+        with locked(folder / f"{TABLE}{LOCK}"):
+            write_whole(folder / TABLE, table.encode())
+            write_whole(folder / page.NAME, page.page(found, name).encode())
+    except OSError as error:
+        raise Fault(f"what was found cannot be written: {error.strerror or error}") from error
 
 
 def _made(folder: Path) -> bool:
