@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import statistics
 import sys
 from collections import Counter
@@ -142,6 +143,30 @@ def test_a_study_that_goes_on_must_be_the_one_that_is_asked_for(
 
 
 @pytest.mark.parametrize(
+    ("gone", "words", "said"),
+    [
+        ("tune.json", ["--study", "b"], "holds the study 'out'"),
+        ("study.db", [], "runs holds trials of another study"),
+        ("0*", ["--set", "batch=16"], "warm-up has another recipe than this study: remove it"),
+        ("0*", ["--warm-up", "6"], "warm-up has another length than this study: remove it"),
+    ],
+)
+def test_what_another_study_left_is_not_taken_for_this_one(
+    tmp_path: Path, gone: str, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    asked = ["--knobs", "g_optim.lr=1e-2", "--budget", "1trials"]
+    assert tune(out, *asked) == 0
+    for path in [*out.glob(gone), *(out / "runs").glob(gone)]:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if gone == "0*":
+        (out / "study.db").unlink()
+    assert tune(out, *asked, *words) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
     ("words", "said"),
     [
         (["--knobs", "lr_q"], "no such setting; did you mean"),
@@ -162,7 +187,13 @@ def test_a_study_that_goes_on_must_be_the_one_that_is_asked_for(
         (["--horizon", "0"], "at least 1"),
         (["--horizon", "40", "--warm-up", "0"], "at least 1"),
         (["--storage", "sqlite:////nowhere/at/all.db"], "there is no folder"),
-        (["--storage", "oracle.x"], "--storage oracle.x"),
+        (["--storage", "oracle.x"], "--storage ...: this is no address"),
+        (["--storage", ""], "--storage is empty"),
+        (["--storage", "postgresql://me:hush@127.0.0.1:1/db?password=hush"], "//me:***@127.0.0.1:1/db?password=...: "),
+        (["--storage", "postgresql://me:hu/sh@hush@host/db"], "--storage postgresql://...: an @ in a password"),
+        (["--storage", "postgresql://me:hush"], "--storage postgresql://...: this is no address"),
+        (["--storage", "nosuch://me:hush@host/db"], "--storage nosuch://me:***@host/db: "),
+        (["--storage", "mysql://me:hush@host/db"], "--storage mysql://me:***@host/db: "),
         (["--data", "somewhere"], "brings its own data"),
     ],
 )
@@ -173,6 +204,7 @@ def test_a_wrong_request_is_one_line_and_leaves_nothing(
     assert tune(tmp_path / "out", *budget, *words) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1
+    assert "hush" not in error
     assert list(tmp_path.iterdir()) == []
 
 

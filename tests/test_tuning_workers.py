@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -97,12 +97,12 @@ def test_who_waits_for_a_worker_that_is_refused_begins_the_study(tmp_path: Path)
     within, go_on = threading.Event(), threading.Event()
     begun: list[str] = []
 
-    def refused() -> storing.Beginning:
+    def refused(others: Sequence[str]) -> storing.Beginning:
         within.set()
         go_on.wait()
         raise RequestError("no such data")
 
-    def beginning() -> storing.Beginning:
+    def beginning(others: Sequence[str]) -> storing.Beginning:
         begun.append("here")
         return storing.Beginning(question, "", (1.0,))
 

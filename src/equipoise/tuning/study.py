@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from equipoise.spec import Json
@@ -16,7 +16,7 @@ from equipoise.tuning.jobs import Job, Ledger, Outcome, State
 from equipoise.tuning.knobs import Tuned
 from equipoise.tuning.planning import Importance
 from equipoise.tuning.question import Question
-from equipoise.tuning.storage import BEGUN_WITH, FIRST_RANDOM, QUESTION, WORST, Beginning, opened, own_heartbeats
+from equipoise.tuning.storage import BEGUN_WITH, FIRST_RANDOM, QUESTION, WORST, Begin, opened, own_heartbeats
 
 if TYPE_CHECKING:
     import optuna
@@ -196,7 +196,7 @@ class Trial:
         self._study.withdraw(self._identity)
 
 
-def open_study(url: str, name: str, begin: Callable[[], Beginning], prune: bool) -> Study:
+def open_study(url: str, name: str, begin: Begin, prune: bool) -> Study:
     """The study of that name; begun, where there is none.  Raises `RequestError` where the storage cannot be used."""
     return Study(*opened(url, name, begin, prune), prune)
 
