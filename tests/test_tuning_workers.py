@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import pwd
 import shutil
@@ -24,7 +25,7 @@ import tiny
 import two_tuners
 from equipoise.errors import RequestError
 from equipoise.tuning import storage as storing
-from equipoise.tuning.jobs import Ledger
+from equipoise.tuning.jobs import Job, Ledger, Outcome
 from equipoise.tuning.knobs import tuned
 from equipoise.tuning.planning import Importance, Plan
 from equipoise.tuning.question import Question
@@ -141,6 +142,25 @@ def test_workers_that_write_the_table_at_once_leave_it_whole(tmp_path: Path) -> 
     name = json.loads((tmp_path / "tune.json").read_text())["study"]
     assert (tmp_path / "tune.html").read_text().count(name) == 2, "table and page are one worker's"
     assert {path.name for path in tmp_path.iterdir()} == {"tune.json", "tune.json.lock", "tune.html"}
+
+
+def test_what_moved_it_is_told_of_what_a_sampler_proposed(tmp_path: Path) -> None:
+    recipe = tiny.points()
+    knobs = tuned(recipe, ["g_optim.lr=1e-4..1e-2", "d_optim.lr=1e-4..1e-2"])
+    question = Question(recipe, knobs, "random", ("quality",), "kernel", 2, 4, 8, "")
+    url = storing.in_folder(tmp_path)
+    study = open_study(url, "drawn", lambda others: storing.Beginning(question, "", (1.0,)), False)
+    own = study.claim([Job()])
+    assert own is not None
+    own.finish(Outcome(own.job, own.number, "done", (0.5,)))
+    assert "fewer than 8 trials" in study.importance().why_none
+    for _ in range(20):
+        trial = study.propose(knobs, False)
+        assert trial is not None
+        value = math.log(trial.job.settings.get("g_optim.lr", 1e-3))  # type: ignore[arg-type]
+        trial.finish(Outcome(trial.job, trial.number, "done", (value,)))
+    assert study.importance().shares["g_optim.lr"] > 0.8
+    study.close()
 
 
 def server_programs() -> Path | None:

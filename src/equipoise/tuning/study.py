@@ -90,7 +90,8 @@ class Study:
         found = get_param_importances(
             self._study,
             evaluator=FanovaImportanceEvaluator(seed=0),
-            target=lambda trial: float(ranked.index(trial.values[0])) if trial.params else 0.0,
+            params=[knob.path for knob in self.question.knobs],
+            target=lambda trial: float(ranked.index(trial.values[0])),
         )
         return Importance({path: float(share) for path, share in found.items()})
 
