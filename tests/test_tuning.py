@@ -192,6 +192,7 @@ def test_what_another_study_left_is_not_taken_for_this_one(
         (["--storage", "postgresql://me:hush@127.0.0.1:1/db?password=hush"], "//me:***@127.0.0.1:1/db?password=...: "),
         (["--storage", "postgresql://me:hu/sh@hush@host/db"], "--storage postgresql://...: an @ in a password"),
         (["--storage", "postgresql://me:hush"], "--storage postgresql://...: this is no address"),
+        (["--storage", "me:hush@host://db"], "--storage ...: this is no address"),
         (["--storage", "nosuch://me:hush@host/db"], "--storage nosuch://me:***@host/db: "),
         (["--storage", "mysql://me:hush@host/db"], "--storage mysql://me:***@host/db: "),
         (["--data", "somewhere"], "brings its own data"),

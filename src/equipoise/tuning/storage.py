@@ -29,6 +29,7 @@ BUSY_S: Final = 60
 """Others may hold the file for so long; an answer takes milliseconds."""
 FIRST_RANDOM: Final = 8
 """Trials before a sampler learns from them (Optuna's own default is 10, for longer studies)."""
+_SCHEME: Final = re.compile(r"[\w+.-]+://")
 _SECRET: Final = re.compile("pass|pwd|secret|token|key|cred|auth", re.IGNORECASE)
 """In the name of an option of an address."""
 
@@ -86,8 +87,8 @@ def address(url: str) -> URL:
     from sqlalchemy import make_url
     from sqlalchemy.exc import ArgumentError
 
-    scheme, mark, _ = url.partition("://")
-    shown = f"{scheme}{mark}..." if mark else "..."
+    scheme = _SCHEME.match(url)
+    shown = f"{scheme[0]}..." if scheme else "..."
     try:
         place = make_url(url)
     except (ArgumentError, ValueError):
