@@ -73,8 +73,9 @@ def nothing_is_lost(found: Found) -> None:
     assert found.undecided == []
     lost = [outcome for outcome in found.ledger.outcomes if outcome.state == "lost"]
     assert len(lost) <= 1
-    assert all(over[outcome.job.key] == 1 for outcome in lost), "it was made again"
-    assert not any(outcome.state in ("running", "waiting") for outcome in found.ledger.outcomes)
+    assert all(over[outcome.job.key] == 1 for outcome in found.ledger.outcomes), (
+        "it was made again, and of two that were put down at once the one that nobody took is no other job"
+    )
 
 
 @pytest.mark.slow
