@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import statistics
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from equipoise.folder import RunFolder
 from equipoise.interrupt import StopRequest
 from equipoise.journal import Resumed, Started
 from equipoise.tuning import trials, working
+from equipoise.tuning import tune as door
 
 pytest.importorskip("optuna", reason="the tuner is an extra")
 
@@ -133,10 +136,34 @@ def test_the_attempt_log_tells_of_a_study_without_a_table_or_with_a_broken_one(
         assert "no table yet" in (tmp_path / name).read_text()
 
 
-def test_the_page_needs_nothing_but_itself(study: Path) -> None:
+def test_the_page_needs_nothing_but_itself_and_has_every_number(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     text = (study / "tune.html").read_text()
     assert "<svg" in text and "g_optim.lr=0.01" in text and "better, kept" in text
     assert "http" not in text.replace("http-equiv", "")
+    found = table(study)
+    (tried,) = found["rounds"][1]["tried"]
+    mean, low, high = tried["less_is_better"][0]
+    interval = f"{mean:+.3g} [{low:.3g}, {high:.3g}]"
+    own = f"{statistics.fmean(one['values'][0] for one in found['rounds'][1]['present']['by_seed']):.4g}"
+    assert tune(study, *SLOW, "--knobs", "g_optim.lr=1e-2,r1.weight=1e30", "--budget", "30trials") == 0
+    said = capsys.readouterr().out
+    assert all(number in text and number in said for number in (interval, own))
+    assert all(
+        f"<td>{one['values'][0]:.4g}</td>" in text
+        for one in found["trials"]
+        if one["state"] == "done" and one["values"]
+    )
+
+
+def test_a_failed_trial_is_marked_and_flattens_nothing(study: Path) -> None:
+    text = (study / "tune.html").read_text()
+    plot = text[: text.index("</figure>")]
+    assert "a cross at the edge: failed" in plot and plot.count("<path") == 1 and plot.count("<circle") == 1
+    (failed,) = [trial for trial in table(study)["trials"] if trial["state"] == "failed"]
+    assert f"<td>{failed['values'][0]:.4g}</td>" not in text
+    assert f"; counts as {failed['values'][0]:.4g}</td>" in text
 
 
 @pytest.mark.parametrize(
@@ -152,6 +179,30 @@ def test_a_study_that_goes_on_must_be_the_one_that_is_asked_for(
     study: Path, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert tune(study, *SLOW, "--budget", "30trials", *words) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("gone", "words", "said"),
+    [
+        ("tune.json", ["--study", "b"], "holds the study 'out'"),
+        ("study.db", [], "runs holds trials of another study"),
+        ("0*", ["--set", "batch=16"], "warm-up has another recipe than this study: remove it"),
+        ("0*", ["--warm-up", "6"], "warm-up has another length than this study: remove it"),
+    ],
+)
+def test_what_another_study_left_is_not_taken_for_this_one(
+    tmp_path: Path, gone: str, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    asked = ["--knobs", "g_optim.lr=1e-2", "--budget", "1trials"]
+    assert tune(out, *asked) == 0
+    for path in [*out.glob(gone), *(out / "runs").glob(gone)]:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if gone == "0*":
+        (out / "study.db").unlink()
+    assert tune(out, *asked, *words) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1
 
@@ -177,7 +228,14 @@ def test_a_study_that_goes_on_must_be_the_one_that_is_asked_for(
         (["--horizon", "0"], "at least 1"),
         (["--horizon", "40", "--warm-up", "0"], "at least 1"),
         (["--storage", "sqlite:////nowhere/at/all.db"], "there is no folder"),
-        (["--storage", "oracle.x"], "--storage oracle.x"),
+        (["--storage", "oracle.x"], "--storage ...: this is no address"),
+        (["--storage", ""], "--storage is empty"),
+        (["--storage", "postgresql://me:hush@127.0.0.1:1/db?password=hush"], "//me:***@127.0.0.1:1/db?password=...: "),
+        (["--storage", "postgresql://me:hu/sh@hush@host/db"], "--storage postgresql://...: an @ in a password"),
+        (["--storage", "postgresql://me:hush"], "--storage postgresql://...: this is no address"),
+        (["--storage", "me:hush@host://db"], "--storage ...: this is no address"),
+        (["--storage", "nosuch://me:hush@host/db"], "--storage nosuch://me:***@host/db: "),
+        (["--storage", "mysql://me:hush@host/db"], "--storage mysql://me:***@host/db: "),
         (["--data", "somewhere"], "brings its own data"),
     ],
 )
@@ -188,7 +246,27 @@ def test_a_wrong_request_is_one_line_and_leaves_nothing(
     assert tune(tmp_path / "out", *budget, *words) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1
+    assert "hush" not in error
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_worker_that_is_stopped_while_it_waits_leaves_what_another_began(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_study = door.open_study
+    out = tmp_path / "out"
+    words = ["--knobs", "g_optim.lr=1e-2", "--budget", "1trials"]
+
+    def overtaken(*_: Any) -> Any:
+        monkeypatch.setattr(door, "open_study", open_study)
+        assert tune(out, *words) == 0
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(door, "open_study", overtaken)
+    with pytest.raises(SystemExit, match="130"):
+        tune(out, *words)
+    assert len(runs(out)) == 1 and (out / "study.db").is_file()
+    assert tune(out, *words) == 0
 
 
 def test_without_optuna_one_line_says_what_to_install(
@@ -215,7 +293,7 @@ def test_the_doctor_ends_a_trial_that_has_collapsed(tmp_path: Path, monkeypatch:
 
 
 def test_ctrl_c_puts_the_trial_back_and_the_same_command_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     carry_out = working.carry_out
 
@@ -228,11 +306,32 @@ def test_ctrl_c_puts_the_trial_back_and_the_same_command_goes_on(
     words = ["--knobs", "g_optim.lr=1e-2", "--budget", "2trials"]
     monkeypatch.setattr(working, "carry_out", interrupted)
     assert tune(out, *words) == 0
+    said = capsys.readouterr().out
+    assert "\nnothing is decided yet\nstopped as asked; the same command goes on\n" in said and "--budget" not in said
     assert runs(out) == [] and table(out)["ended"].startswith("stopped as asked")
+    page = (out / "tune.html").read_text()
+    assert "stopped as asked" in page and "not decided: g_optim.lr" in page and "g_optim.lr (not decided yet)" in page
     monkeypatch.setattr(working, "carry_out", carry_out)
     assert tune(out, *words) == 0
     assert [trial["state"] for trial in table(out)["trials"]] == ["done"] * 3
     assert table(out)["undecided"] in ([], ["g_optim.lr"])
+
+
+def test_table_and_page_are_there_after_every_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[str, int]] = []
+    carry_out = working.carry_out
+    out = tmp_path / "out"
+
+    def looked_at(*words: Any) -> Any:
+        if not words[1].is_warm_up:
+            found = table(out)
+            assert found["ended"] in (out / "tune.html").read_text()
+            seen.append((found["ended"], sum(trial["state"] == "done" for trial in found["trials"])))
+        return carry_out(*words)
+
+    monkeypatch.setattr(working, "carry_out", looked_at)
+    assert tune(out, "--knobs", "g_optim.lr=1e-2", "--budget", "2trials") == 0
+    assert seen == [("still under way", 1), ("still under way", 2)]
 
 
 @pytest.mark.parametrize("strategy", ["tpe", "nsga"])
@@ -245,7 +344,12 @@ def test_a_sampler_explores_and_its_best_is_judged_by_other_seeds(tmp_path: Path
     explored = [trial for trial in found["trials"] if trial["seed"] == 0 and trial["settings"]]
     assert len(explored) == 9 - 6 - 1
     assert all(trial["anew"] for trial in explored), "a width is among the knobs"
-    judged = [trial for trial in found["trials"] if trial["seed"] in (1, 2)]
+    (own,) = [trial for trial in found["trials"] if trial["seed"] == 0 and trial["anew"] and not trial["settings"]]
+    ended_well = [trial for trial in explored if trial["state"] == "done"]
+    better = sorted((trial["values"][0], str(trial["settings"])) for trial in ended_well)
+    best = [settings for value, settings in better if value < own["values"][0]][:2]
+    judged = Counter(str(trial["settings"]) for trial in found["trials"] if trial["seed"] in (1, 2))
+    assert judged == (dict.fromkeys(("{}", *best), 2) if best else {})
     (one,) = found["rounds"]
     assert one["knob"] is None and one["is_decided"]
-    assert bool(judged) == any(tried["less_is_better"] for tried in one["tried"])
+    assert {str(tried["settings"]) for tried in one["tried"] if tried["less_is_better"]} == {*best}

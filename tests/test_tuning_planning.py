@@ -115,9 +115,24 @@ def test_networks_of_another_shape_begin_anew_and_are_tuned_last() -> None:
 
 def test_importance_is_the_share_of_each_knob() -> None:
     asked = question("lr_g=1e-3", "n_critic=3")
-    cost = {"g_optim.lr": 2.0, "phases.main.d_updates": 1.0}
+    cost = {"g_optim.lr": -2.0, "phases.main.d_updates": 1.0}
     _, ledger = carried_out(asked, lambda settings, seed: 5.0 + sum(cost[path] for path in settings))
-    assert importance(asked, ledger) == pytest.approx({"g_optim.lr": 0.8, "phases.main.d_updates": 0.2})
+    assert importance(asked, ledger).shares == pytest.approx({"g_optim.lr": 0.8, "phases.main.d_updates": 0.2})
+
+
+def test_importance_is_of_decided_knobs_and_beyond_the_noise_between_seeds() -> None:
+    asked = question("lr_g=1e-3", "n_critic=3,7", "lambda_gp=5,20")
+
+    def cost(settings: Mapping[str, Json], seed: int) -> float:
+        return 1.0 - 0.3 * (settings.get("g_optim.lr") == 1e-3) + 0.1 * seed + noisy(seed, settings)
+
+    _, ledger = carried_out(asked, cost)
+    shares = importance(asked, ledger).shares
+    assert shares == {"g_optim.lr": 1.0, "phases.main.d_updates": 0.0, "phases.main.terms.gp.weight": 0.0}
+    begun = Ledger(ledger.outcomes[:4], ledger.worst)
+    assert importance(asked, begun).shares == {} and "fewer than two knobs" in importance(asked, begun).why_none
+    _, alike = carried_out(asked, only_noise(0))
+    assert importance(asked, alike).shares == {}
 
 
 def test_an_interval_by_hand() -> None:

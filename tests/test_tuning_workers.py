@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import math
 import os
 import pwd
 import shutil
@@ -9,15 +12,26 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+import tiny
 import two_tuners
+from equipoise.errors import RequestError
 from equipoise.tuning import storage as storing
+from equipoise.tuning.jobs import Job, Ledger, Outcome
+from equipoise.tuning.knobs import tuned
+from equipoise.tuning.planning import Importance, Plan
+from equipoise.tuning.question import Question
+from equipoise.tuning.study import open_study
 from equipoise.tuning.telling import Found
+from equipoise.tuning.tune import write as write_down
 
 pytest.importorskip("optuna", reason="the tuner is an extra")
 
@@ -59,8 +73,9 @@ def nothing_is_lost(found: Found) -> None:
     assert found.undecided == []
     lost = [outcome for outcome in found.ledger.outcomes if outcome.state == "lost"]
     assert len(lost) <= 1
-    assert all(over[outcome.job.key] == 1 for outcome in lost), "it was made again"
-    assert not any(outcome.state in ("running", "waiting") for outcome in found.ledger.outcomes)
+    assert all(over[outcome.job.key] == 1 for outcome in found.ledger.outcomes), (
+        "it was made again, and of two that were put down at once the one that nobody took is no other job"
+    )
 
 
 @pytest.mark.slow
@@ -74,6 +89,79 @@ def test_two_workers_on_one_file_and_one_is_killed(tmp_path: Path) -> None:
     said: list[str] = []
     assert two_tuners.work(folder, storage, said.append).plan == found.plan
     assert said == [], "whoever comes late finds the same and has nothing to do"
+
+
+def test_who_waits_for_a_worker_that_is_refused_begins_the_study(tmp_path: Path) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    recipe = tiny.points()
+    question = Question(recipe, tuned(recipe, []), "one", ("quality",), "kernel", 2, 4, 8, "")
+    within, go_on = threading.Event(), threading.Event()
+    begun: list[str] = []
+
+    def refused(others: Sequence[str]) -> storing.Beginning:
+        within.set()
+        go_on.wait()
+        raise RequestError("no such data")
+
+    def beginning(others: Sequence[str]) -> storing.Beginning:
+        begun.append("here")
+        return storing.Beginning(question, "", (1.0,))
+
+    def first() -> None:
+        with pytest.raises(RequestError):
+            open_study(storing.in_folder(folder), "shared", refused, False)
+        with contextlib.suppress(OSError):  # as the door does
+            folder.rmdir()
+
+    def second() -> None:
+        open_study(storing.in_folder(folder), "shared", beginning, False).close()
+
+    threads = [threading.Thread(target=first), threading.Thread(target=second)]
+    threads[0].start()
+    assert within.wait(60)
+    threads[1].start()
+    time.sleep(0.5)  # it waits for the first
+    go_on.set()
+    for thread in threads:
+        thread.join(60)
+    second()
+    assert begun == ["here"]
+
+
+def test_workers_that_write_the_table_at_once_leave_it_whole(tmp_path: Path) -> None:
+    recipe = tiny.points()
+    question = Question(recipe, tuned(recipe, []), "one", ("quality",), "kernel", 2, 4, 8, "")
+    found = Found(question, Ledger((), (1.0,)), Plan((), {}), Importance(), "all is decided")
+
+    def write(worker: int) -> None:
+        for _ in range(10):
+            write_down(found, tmp_path, f"study-{worker}")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(4)))
+    name = json.loads((tmp_path / "tune.json").read_text())["study"]
+    assert (tmp_path / "tune.html").read_text().count(name) == 2, "table and page are one worker's"
+    assert {path.name for path in tmp_path.iterdir()} == {"tune.json", "tune.json.lock", "tune.html"}
+
+
+def test_what_moved_it_is_told_of_what_a_sampler_proposed(tmp_path: Path) -> None:
+    recipe = tiny.points()
+    knobs = tuned(recipe, ["g_optim.lr=1e-4..1e-2", "d_optim.lr=1e-4..1e-2"])
+    question = Question(recipe, knobs, "random", ("quality",), "kernel", 2, 4, 8, "")
+    url = storing.in_folder(tmp_path)
+    study = open_study(url, "drawn", lambda others: storing.Beginning(question, "", (1.0,)), False)
+    own = study.claim([Job()])
+    assert own is not None
+    own.finish(Outcome(own.job, own.number, "done", (0.5,)))
+    assert "fewer than 8 trials" in study.importance().why_none
+    for _ in range(20):
+        trial = study.propose(knobs, False)
+        assert trial is not None
+        value = math.log(trial.job.settings.get("g_optim.lr", 1e-3))  # type: ignore[arg-type]
+        trial.finish(Outcome(trial.job, trial.number, "done", (value,)))
+    assert study.importance().shares["g_optim.lr"] > 0.8
+    study.close()
 
 
 def server_programs() -> Path | None:

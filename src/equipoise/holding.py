@@ -51,7 +51,7 @@ def _take(place: Path) -> bool:
         return True
     file = place.open("ab")
     try:
-        _lock(file)
+        lock(file, waits=False)
     except OSError as error:
         if error.errno in TAKEN:
             file.close()
@@ -68,10 +68,10 @@ def _let_go(place: Path) -> None:
         hold.file.close()
 
 
-def _lock(file: IO[bytes]) -> None:
-    """Raises `OSError`."""
+def lock(file: IO[bytes], *, waits: bool) -> None:
+    """Until it is closed, or its process ends.  Raises `OSError` where somebody else has it and this does not wait."""
     if os.name == "nt":
         file.seek(FAR_BEHIND)
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+        msvcrt.locking(file.fileno(), msvcrt.LK_LOCK if waits else msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
     else:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))

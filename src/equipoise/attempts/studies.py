@@ -16,8 +16,8 @@ from equipoise.edit import Edit
 
 TABLE: Final = "tune.json"
 SIGNS: Final = (TABLE, "study.db")
-"""A study has one of these; one whose storage is a server has none before its first sitting ends, and is not known."""
-NO_TABLE: Final = f"no table yet: the tuner writes {TABLE} when it ends"
+"""A study has one of these; one whose storage is a server has none before its first trial ends, and is not known."""
+NO_TABLE: Final = f"no table yet: the tuner writes {TABLE} after its first trial"
 
 
 @dataclass(frozen=True, slots=True)

@@ -235,24 +235,20 @@ def tune(
 ) -> int:
     """Look for better settings, one change at a time; the same command goes on, and several work together."""
     from equipoise import asked, run, showing
-    from equipoise.tuning import budget as costs
-    from equipoise.tuning import knobs as settings
-    from equipoise.tuning import question, telling
+    from equipoise.tuning.budget import TuningBudget
+    from equipoise.tuning.question import Asked
+    from equipoise.tuning.telling import lines, to_json
     from equipoise.tuning.tune import tune as work
 
-    for option, number, least in (("--seeds", seeds, 2), ("--warm-up", warm_up, 1), ("--horizon", horizon, 1)):
-        if number is not None and number < least:
-            raise RequestError(f"{option} {number}: at least {least}")
-    length = costs.TuningBudget.parse(budget)
-    subject = asked.as_set(asked.find_recipe(recipe), changes or [])
-    request = question.Asked(
-        recipe=subject,
-        knobs=settings.tuned(subject, knobs or []),
+    length = TuningBudget.parse(budget)
+    request = Asked.parse(
+        asked.as_set(asked.find_recipe(recipe), changes or []),
+        knobs=knobs or [],
         strategy=strategy,
-        objectives=question.objectives(objective or ["quality"]),
-        num_seeds=seeds,
-        warm_up_steps=warm_up,
-        horizon_steps=horizon,
+        objective=objective or [],
+        seeds=seeds,
+        warm_up=warm_up,
+        horizon=horizon,
     )
     folder = out if out is not None else Path("runs") / f"tune-{_stem(recipe)}"
     with reading_bar() as progress:
@@ -260,9 +256,9 @@ def tune(
         say = (lambda line: None) if json_ else (lambda line: showing.lines([line]))
         found = work(request, where, folder, length, say, storage=storage, name=study, prune=median)
     if json_:
-        print_json(telling.to_json(found))
+        print_json(to_json(found))
     else:
-        showing.lines(["", *telling.lines(found), "", f"the whole of it: {folder / 'tune.html'}"])
+        showing.lines(["", *lines(found), "", f"the whole of it: {folder / 'tune.html'}"])
     return OK
 
 

@@ -41,6 +41,32 @@ class Difference:
         return self.low > 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """By how much runs of one setting differ where nothing but chance does, beyond what their seeds share."""
+
+    variance: float
+    freedom: int
+
+    @classmethod
+    def of(cls, pairs: Sequence[Sequence[float]]) -> Self:
+        """From differences between two settings, seed by seed, of at least two seeds each: both runs have noise."""
+        freedom = sum(len(differences) - 1 for differences in pairs)
+        squares = sum(statistics.variance(differences) * (len(differences) - 1) for differences in pairs)
+        return cls(squares / freedom / 2, freedom)
+
+    def excess(self, values: Sequence[float]) -> float:
+        """The variance of values of one seed beyond the noise; 0 where noise alone gives as much once in twenty (the
+        F test)."""
+        from scipy.special import fdtri
+
+        if len(values) < 2:
+            return 0.0
+        found = statistics.variance(values)
+        is_more = found > self.variance * float(fdtri(len(values) - 1, self.freedom, 1 - LEFT_OUT))
+        return (found - self.variance) * (len(values) - 1) / len(values) if is_more else 0.0
+
+
 @cache
 def student(freedom: int) -> float:
     """The quantile of Student's t for one of `CONTENDERS` two-sided intervals."""

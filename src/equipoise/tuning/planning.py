@@ -14,10 +14,10 @@ A sampler::
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from equipoise.tuning.intervals import CONTENDERS, Difference
+from equipoise.tuning.intervals import CONTENDERS, Difference, Noise
 from equipoise.tuning.jobs import Job, Ledger, Outcome, Settings
 from equipoise.tuning.question import Question
 
@@ -37,8 +37,8 @@ class Tried:
         return sum(outcome.state != "done" for outcome in self.outcomes)
 
     def mean(self, at: int = 0) -> float | None:
-        """Of one objective over the seeds that there are."""
-        values = [outcome.values[at] for outcome in self.outcomes if outcome.values]
+        """Of one objective over the seeds that did not fail, for what a failed one counts as was not measured."""
+        values = [outcome.values[at] for outcome in self.outcomes if outcome.state != "failed"]
         return statistics.fmean(values) if values else None
 
 
@@ -184,16 +184,48 @@ def _is_better(reference: Tried, tried: Tried) -> bool:
     return first.is_less and not any(other.is_more for other in others) and tried.failures <= reference.failures
 
 
-def importance(question: Question, ledger: Ledger) -> dict[str, float]:
-    """The share of each knob in how much the first objective moved while it alone was changed, with the first seed.
+@dataclass(frozen=True, slots=True)
+class Importance:
+    """The share of each knob in how much the first objective moved."""
 
-    Of failed trials nothing is counted: they would drown the rest.  Empty where nothing moved.
+    shares: Mapping[str, float] = field(default_factory=dict)
+    why_none: str = ""
+    """Where there are no shares, and several knobs that could have some."""
+
+    @property
+    def largest_first(self) -> list[tuple[str, float]]:
+        return sorted(self.shares.items(), key=lambda pair: -pair[1])
+
+
+def importance(question: Question, ledger: Ledger) -> Importance:
+    """By how much the first objective moved while each knob alone was changed, with the first seed.
+
+    Of the knobs that are decided; one that moved it by no more than the noise between seeds has no share.  Of failed
+    trials nothing is counted: they would drown the rest.
     """
-    spreads: dict[str, float] = {}
-    rounds = plan(question, ledger).rounds if question.strategy == "one" else ()
-    for one in rounds:
-        tried = [one.present, *one.tried]
-        values = [it.outcomes[0].values[0] for it in tried if it.outcomes and it.outcomes[0].state == "done"]
-        spreads[one.path] = statistics.pvariance(values) if len(values) > 1 else 0.0
-    whole = sum(spreads.values())
-    return {path: spread / whole for path, spread in spreads.items()} if whole > 0.0 else {}
+    if len(question.knobs) < 2:
+        return Importance()
+    decided = [one for one in plan(question, ledger).rounds if one.is_decided]
+    if len(decided) < 2:
+        return Importance(why_none="fewer than two knobs are decided")
+    rests = [rest for one in decided for tried in one.tried if len(rest := _paired(one.present, tried)) > 1]
+    if not rests:
+        return Importance(why_none="no value was tried with several seeds, so the noise is not known")
+    noise = Noise.of(rests)
+    moved = {one.path: noise.excess(_scouted(one)) for one in decided}
+    whole = sum(moved.values())
+    if whole == 0.0:
+        return Importance(why_none="nothing moved it by more than the noise between seeds")
+    return Importance({path: excess / whole for path, excess in moved.items()})
+
+
+def _paired(present: Tried, tried: Tried) -> list[float]:
+    """The differences of a value from the present one, seed by seed, where it was tried with several."""
+    pairs = zip(present.outcomes, tried.outcomes, strict=False) if tried.differences else ()
+    return [its.values[0] - mine.values[0] for mine, its in pairs if mine.state == its.state == "done"]
+
+
+def _scouted(one: Round) -> list[float]:
+    """What each value gave with the first seed."""
+    firsts = [tried.outcomes[0] for tried in (one.present, *one.tried) if tried.outcomes]
+    return [outcome.values[0] for outcome in firsts if outcome.state == "done"]

@@ -6,16 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Self, get_args
 
+from equipoise.doctor.autopilot import HIGHER_IS_BETTER
 from equipoise.errors import RequestError
 from equipoise.recipe import Recipe
 from equipoise.spec import Json, decode, did_you_mean, digest, encode
-from equipoise.tuning.knobs import Tuned
+from equipoise.tuning.knobs import Tuned, tuned
 
 Strategy = Literal["one", "random", "tpe", "nsga"]
 Objective = Literal["quality", "diversity", "no-collapse"]
 OBJECTIVES: Final = get_args(Objective)
-HIGHER_IS_BETTER: Final = frozenset({"psnr", "ssim"})
-"""Of the measures that a recipe can be chosen by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +123,24 @@ class Asked:
     num_seeds: int = 3
     warm_up_steps: int | None = None
     horizon_steps: int | None = None
+
+    @classmethod
+    def parse(
+        cls,
+        recipe: Recipe,
+        *,
+        knobs: Sequence[str],
+        strategy: Strategy,
+        objective: Sequence[str],
+        seeds: int,
+        warm_up: int | None,
+        horizon: int | None,
+    ) -> Self:
+        """From the words of a command.  Raises `RequestError`."""
+        for option, number, least in (("--seeds", seeds, 2), ("--warm-up", warm_up, 1), ("--horizon", horizon, 1)):
+            if number is not None and number < least:
+                raise RequestError(f"{option} {number}: at least {least}")
+        return cls(recipe, tuned(recipe, knobs), strategy, objectives(objective), seeds, warm_up, horizon)
 
     @property
     def digest(self) -> str:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from equipoise.errors import RequestError
 from equipoise.randomness import mix
+from equipoise.tuning.locks import locked
 from equipoise.tuning.question import Question
 
 if TYPE_CHECKING:
     import optuna
     from optuna.storages import RDBStorage
-    from sqlalchemy import Connection
+    from sqlalchemy import URL, Connection
 
 QUESTION, BEGUN_WITH, WORST = "question", "begun_with", "worst"
 """Names of a study's attributes."""
@@ -29,7 +29,9 @@ BUSY_S: Final = 60
 """Others may hold the file for so long; an answer takes milliseconds."""
 FIRST_RANDOM: Final = 8
 """Trials before a sampler learns from them (Optuna's own default is 10, for longer studies)."""
-_PASSWORD: Final = re.compile(r"(?<=:)[^:/@]+(?=@)")
+_SCHEME: Final = re.compile(r"[\w+.-]+://")
+_SECRET: Final = re.compile("pass|pwd|secret|token|key|cred|auth", re.IGNORECASE)
+"""In the name of an option of an address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,24 +45,30 @@ class Beginning:
     """What a trial counts as that has nothing to show: one value for each objective."""
 
 
-def opened(url: str, name: str, begin: Callable[[], Beginning], prune: bool) -> tuple[optuna.Study, RDBStorage]:
+Begin = Callable[[Sequence[str]], Beginning]
+"""Begins a study beside those of these names, which the storage has already."""
+
+
+def opened(url: str, name: str, begin: Begin, prune: bool) -> tuple[optuna.Study, RDBStorage]:
     """The study of that name and its storage; begun, where there is none.  `prune`: ask Optuna's median pruner.
 
     Raises `RequestError` where the storage cannot be used.
     """
     _need_optuna()
     from optuna import load_study
-    from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+    from sqlalchemy.exc import ArgumentError, DBAPIError
 
+    url = _with_driver(url)
     try:
-        url = _with_driver(url)
         with _one_at_a_time(url):
+            beginning = begin([]) if _has_no_file(url) else None  # what is refused leaves none
             storage = _storage(url)
-            if name not in (summary.study_name for summary in storage.get_all_studies()):
-                _begin(storage, name, begin())
+            names = [summary.study_name for summary in storage.get_all_studies()]
+            if name not in names:
+                _begin(storage, name, beginning or begin(names))
         question = Question.from_json(storage.get_study_user_attrs(storage.get_study_id_from_name(name))[QUESTION])
         study = load_study(study_name=name, storage=storage, sampler=_sampler(question), pruner=_pruner(prune))
-    except (DBAPIError, ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+    except (DBAPIError, ArgumentError, ImportError) as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise RequestError(f"--storage {hidden(url)}: {reason}") from error
     return study, storage
@@ -68,12 +76,28 @@ def opened(url: str, name: str, begin: Callable[[], Beginning], prune: bool) -> 
 
 def _with_driver(url: str) -> str:
     """PostgreSQL by the driver that comes with ``equipoise[tune]``, where none is named."""
-    from sqlalchemy import make_url
-
-    place = make_url(url)
+    place = address(url)
     if place.drivername != "postgresql":
         return url
     return place.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+
+
+def address(url: str) -> URL:
+    """Raises `RequestError` where it is none, which says nothing but its scheme: the rest may be a password."""
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    scheme = _SCHEME.match(url)
+    shown = f"{scheme[0]}..." if scheme else "..."
+    try:
+        place = make_url(url)
+    except (ArgumentError, ValueError):
+        raise RequestError(
+            f"--storage {shown}: this is no address of a database, as is postgresql://me:secret@host/tuning"
+        ) from None
+    if place.host is not None and "@" in f"{place.host}{place.database}":
+        raise RequestError(f"--storage {shown}: an @ in a password is written %40, and a / %2F")
+    return place
 
 
 def in_folder(folder: Path) -> str:
@@ -82,8 +106,10 @@ def in_folder(folder: Path) -> str:
 
 
 def hidden(url: str) -> str:
-    """An address without its password."""
-    return _PASSWORD.sub("...", url)
+    """An address without its password, wherever that is."""
+    place = address(url)
+    secret = {option: "..." for option in place.query if _SECRET.search(option)}
+    return place.update_query_dict(secret).render_as_string(hide_password=True)
 
 
 def _need_optuna() -> None:
@@ -92,6 +118,12 @@ def _need_optuna() -> None:
     except ModuleNotFoundError:
         raise RequestError('tune needs Optuna: pip install "equipoise[tune]"') from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+def _has_no_file(url: str) -> bool:
+    """Whether this is a SQLite database that nobody has made."""
+    place = address(url)
+    return place.get_backend_name() == "sqlite" and bool(place.database) and not Path(str(place.database)).exists()
 
 
 def _storage(url: str) -> RDBStorage:
@@ -116,38 +148,25 @@ def _begin(storage: RDBStorage, name: str, beginning: Beginning) -> None:
 
 @contextlib.contextmanager
 def _one_at_a_time(url: str) -> Iterator[None]:
-    """Let one worker at a time make tables and studies, which two at once get wrong.
-
-    The lock goes with its process, however that ends.
-    """
-    from sqlalchemy import make_url
-
-    place = make_url(url)
+    """Let one worker at a time make tables and studies, which two at once get wrong."""
+    place = address(url)
     backend = place.get_backend_name()
     if backend == "sqlite" and place.database:
         path = Path(place.database)
         if not path.parent.is_dir():
-            raise RequestError(f"--storage {url}: there is no folder {path.parent}")
-        with _locked(path.with_name(f"{path.name}{LOCK}")):
-            yield
+            raise RequestError(f"--storage {hidden(url)}: there is no folder {path.parent}")
+        lock = path.with_name(f"{path.name}{LOCK}")
+        with locked(lock):
+            try:
+                yield
+            finally:
+                if not path.exists():  # nothing was begun
+                    with contextlib.suppress(OSError):
+                        lock.unlink()
     elif backend == "postgresql":
         with _advised(url):
             yield
     else:
-        yield
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("a+b") as file:
-        if os.name == "nt":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined]
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 

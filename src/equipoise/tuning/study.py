@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from equipoise.spec import Json
 from equipoise.tuning.jobs import Job, Ledger, Outcome, State
 from equipoise.tuning.knobs import Tuned
+from equipoise.tuning.planning import Importance
 from equipoise.tuning.question import Question
-from equipoise.tuning.storage import BEGUN_WITH, QUESTION, WORST, Beginning, opened, own_heartbeats
+from equipoise.tuning.storage import BEGUN_WITH, FIRST_RANDOM, QUESTION, WORST, Begin, opened, own_heartbeats
 
 if TYPE_CHECKING:
     import optuna
@@ -75,21 +76,24 @@ class Study:
         trial.set_user_attr(JOB, job.to_json())
         return Trial(self, job, trial.number, trial._trial_id)
 
-    def importance(self) -> dict[str, float]:
+    def importance(self) -> Importance:
         """Of each knob by fANOVA (Hutter et al. 2014), over the ranks of what the sampler proposed: a failed trial is
-        the last and no more.  Empty where that is little."""
+        the last and no more."""
         from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 
         done = [trial for trial in self._study.get_trials(deepcopy=False) if trial.params and trial.values]
         ranked = sorted({trial.values[0] for trial in done})
-        if len(ranked) < 2:
-            return {}
+        if len(self.question.knobs) < 2:
+            return Importance()
+        if len(ranked) < FIRST_RANDOM:
+            return Importance(why_none=f"fewer than {FIRST_RANDOM} trials of the sampler differ")
         found = get_param_importances(
             self._study,
             evaluator=FanovaImportanceEvaluator(seed=0),
-            target=lambda trial: float(ranked.index(trial.values[0])) if trial.params else 0.0,
+            params=[knob.path for knob in self.question.knobs],
+            target=lambda trial: float(ranked.index(trial.values[0])),
         )
-        return {path: float(share) for path, share in found.items()}
+        return Importance({path: float(share) for path, share in found.items()})
 
     def close(self) -> None:
         self._storage.remove_session()
@@ -193,7 +197,7 @@ class Trial:
         self._study.withdraw(self._identity)
 
 
-def open_study(url: str, name: str, begin: Callable[[], Beginning], prune: bool) -> Study:
+def open_study(url: str, name: str, begin: Begin, prune: bool) -> Study:
     """The study of that name; begun, where there is none.  Raises `RequestError` where the storage cannot be used."""
     return Study(*opened(url, name, begin, prune), prune)
 

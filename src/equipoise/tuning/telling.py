@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,12 +13,14 @@ from equipoise.spec import Json
 from equipoise.terminal import clock
 from equipoise.tuning.intervals import Difference
 from equipoise.tuning.jobs import Ledger, Settings
-from equipoise.tuning.planning import Plan, Round, Tried
+from equipoise.tuning.planning import Importance, Plan, Round, Tried
 from equipoise.tuning.question import Question
 
 NONE_IS_BETTER: Final = "none is better than the recipe's own by more than the noise"
+LESS: Final = "less the present one, 95 %"
+"""Above the intervals."""
 MOST_SHOWN: Final = 12
-"""Of the trials of a sampler, the best."""
+"""Of the trials of a sampler, the best; the page shows all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,8 @@ class Found:
     question: Question
     ledger: Ledger
     plan: Plan
-    importance: Mapping[str, float]
-    ended: str = ""
+    importance: Importance
+    ended: str
 
     @property
     def edits(self) -> tuple[Edit, ...]:
@@ -47,19 +49,27 @@ class Found:
 
 
 def lines(found: Found) -> Iterator[str]:
-    """What was done, a table for each decision, what moved the objective, and what is recommended."""
+    """What was done, a table for each decision, what moved the objective, what is recommended, and what ended it."""
     yield _done(found)
     for one in found.plan.rounds:
         yield ""
         yield from _table(found, one)
-    if found.importance:
-        shares = sorted(found.importance.items(), key=lambda pair: -pair[1])
+    if found.importance.shares:
         yield ""
-        yield "what moved it: " + ", ".join(f"{path} {share:.0%}" for path, share in shares)
+        yield "what moved it: " + ", ".join(f"{path} {share:.0%}" for path, share in found.importance.largest_first)
+    elif found.importance.why_none:
+        yield ""
+        yield f"what moved it cannot be told: {found.importance.why_none}"
     yield ""
     if found.undecided:
-        yield f"not decided: {', '.join(found.undecided)}"
+        yield not_decided(found)
     yield recommendation(found)
+    yield found.ended
+
+
+def not_decided(found: Found) -> str:
+    """In one line."""
+    return f"not decided: {', '.join(found.undecided)}"
 
 
 def recommendation(found: Found) -> str:
@@ -69,7 +79,7 @@ def recommendation(found: Found) -> str:
         return f"recommended: {' '.join(map(as_words, found.edits))}   ({where})"
     if any(one.is_decided for one in found.plan.rounds):
         return f"of what was tried, {NONE_IS_BETTER}"
-    return "nothing is decided yet: the same command with more --budget goes on"
+    return "nothing is decided yet"
 
 
 def to_json(found: Found) -> dict[str, Json]:
@@ -82,7 +92,7 @@ def to_json(found: Found) -> dict[str, Json]:
         "horizon_steps": question.horizon_steps,
         "ended": found.ended,
         "rounds": [_round_as_json(one) for one in found.plan.rounds],
-        "importance": {**found.importance},
+        "importance": {**found.importance.shares},
         "undecided": [*found.undecided],
         "edits": [{"path": edit.path, "op": edit.op, "value": edit.value} for edit in found.edits],
         "recommended": " ".join(map(as_words, found.edits)) or None,
@@ -100,6 +110,13 @@ def to_json(found: Found) -> dict[str, Json]:
             for outcome in found.ledger.outcomes
         ],
     }
+
+
+def heading(question: Question, one: Round) -> str:
+    """Of a decision: what is changed, what had been kept before, and whether anything is decided."""
+    kept = f", with {question.in_words(one.present.settings)}" if one.present.settings else ""
+    state = "" if one.is_decided else " (not decided yet)"
+    return f"{one.path or 'all knobs together'}{kept}{state}"
 
 
 def label(question: Question, one: Round, tried: Tried) -> str:
@@ -124,6 +141,32 @@ def verdict(one: Round, tried: Tried) -> str:
     return "; ".join(part for part in (said, failed) if part)
 
 
+def intervals(question: Question, tried: Tried) -> str:
+    """What each objective is more than with the present value; empty where it was tried with one seed alone."""
+    pairs = zip(tried.differences, question.signs, strict=False)
+    return "; ".join(_interval(difference, sign) for difference, sign in pairs)
+
+
+def mean(tried: Tried, at: int) -> str:
+    """Of one objective over the seeds that did not fail."""
+    value = tried.mean(at)
+    if value is None:
+        return "failed" if tried.outcomes else "-"
+    return f"{value:.4g}"
+
+
+def by_rank(question: Question, one: Round) -> list[Tried]:
+    """What was tried: values of a knob in their order; of a sampler those that were judged, then the best."""
+    if one.path:
+        return list(one.tried)
+
+    def rank(tried: Tried) -> tuple[bool, float]:
+        value = tried.mean()
+        return not tried.differences, math.inf if value is None else question.signs[0] * value
+
+    return sorted(one.tried, key=rank)
+
+
 def _done(found: Found) -> str:
     question, ledger = found.question, found.ledger
     over = [outcome for outcome in ledger.outcomes if outcome.is_over and not outcome.job.is_warm_up]
@@ -142,27 +185,16 @@ def _done(found: Found) -> str:
 
 def _table(found: Found, one: Round) -> Iterator[str]:
     question = found.question
-    rows = [(label(question, one, tried), tried) for tried in (one.present, *_shown(one))]
+    shown = by_rank(question, one)[: None if one.path else MOST_SHOWN]
+    rows = [(label(question, one, tried), tried) for tried in (one.present, *shown)]
     width = max(len(words) for words, _ in rows) + 2
     names = "".join(f"{name:>12}" for name in question.names())
-    state = "" if one.is_decided else "   (not decided yet)"
-    kept = f", with {question.in_words(one.present.settings)}" if one.present.settings else ""
-    yield f"{one.path or 'all knobs together'}{kept}{state}"
-    yield f"  {'':<{width}}{names}   seeds   less the present one, 95 %"
+    yield heading(question, one)
+    yield f"  {'':<{width}}{names}   seeds   {LESS}"
     for words, tried in rows:
-        means = "".join(f"{_number(tried.mean(at)):>12}" for at in range(len(question.objectives)))
-        differences = "; ".join(
-            _interval(difference, sign) for difference, sign in zip(tried.differences, question.signs, strict=False)
-        )
+        means = "".join(f"{mean(tried, at):>12}" for at in range(len(question.objectives)))
         said = "" if tried is one.present else verdict(one, tried)
-        yield f"  {words:<{width}}{means}   {len(tried.outcomes):>5}   {differences}  {said}".rstrip()
-
-
-def _shown(one: Round) -> list[Tried]:
-    if one.path:
-        return list(one.tried)
-    finals = [tried for tried in one.tried if tried.differences]
-    return [*finals, *[tried for tried in one.tried if not tried.differences]][:MOST_SHOWN]
+        yield f"  {words:<{width}}{means}   {len(tried.outcomes):>5}   {intervals(question, tried)}  {said}".rstrip()
 
 
 def _reasons(tried: Tried) -> str:
@@ -173,10 +205,6 @@ def _interval(difference: Difference, sign: float) -> str:
     ends = sorted((sign * difference.low, sign * difference.high))
     shown = ", ".join(f"{end:.3g}" if math.isfinite(end) else "?" for end in ends)
     return f"{sign * difference.mean:+.3g} [{shown}]"
-
-
-def _number(value: float | None) -> str:
-    return f"{value:.4g}" if value is not None else "-"
 
 
 def _round_as_json(one: Round) -> dict[str, Json]:

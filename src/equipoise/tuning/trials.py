@@ -15,7 +15,7 @@ from equipoise.edit import Edit
 from equipoise.errors import Fault, RequestError
 from equipoise.folder import RunFolder
 from equipoise.interrupt import StopRequest
-from equipoise.journal import Event, Measured
+from equipoise.journal import Event, Measured, Started
 from equipoise.recipe import Budget, Recipe, Span, edited
 from equipoise.run import Where, resume, start
 from equipoise.session import Session
@@ -25,6 +25,7 @@ from equipoise.tuning.knobs import TUNED, with_settings
 from equipoise.tuning.question import Question
 
 RUNS: Final = "runs"
+WARM_UP: Final = "warm-up"
 LOOKS: Final = 4
 """Scores in a trial: the doctor says nothing about samples before the third, and each takes time."""
 NO_CHECKPOINTS_S: Final = 1e6
@@ -51,7 +52,7 @@ class Place:
 
     @property
     def warm_up(self) -> Path:
-        return self.run("warm-up")
+        return self.run(WARM_UP)
 
 
 def for_trials(recipe: Recipe, horizon_steps: int) -> Recipe:
@@ -72,7 +73,7 @@ def for_trials(recipe: Recipe, horizon_steps: int) -> Recipe:
 def name_of(question: Question, job: Job, number: int) -> str:
     """A folder's name: the number of the trial, the last knob that differs, and the seed."""
     if job.is_warm_up:
-        return "warm-up"
+        return WARM_UP
     changed = [knob for knob in question.knobs if knob.path in job.settings]
     words = f"{changed[-1].path}={changed[-1].words(job.settings[changed[-1].path])}" if changed else "own"
     if question.strategy != "one" and changed:
@@ -116,8 +117,12 @@ def carry_out(
 
 
 def warm_up(question: Question, place: Place, watcher: _Watcher) -> None:
-    """Train what all trials share, unless it lies here already; it appears whole or not at all."""
+    """Train what all trials share, unless it lies here already; it appears whole or not at all.
+
+    Raises `RequestError` where what lies here was made for something else.
+    """
     if place.warm_up.exists():
+        _refuse_other(question, place.warm_up)
         return
     aside = place.run(f"warm-up-{time.monotonic_ns()}.unfinished")
     length = Budget(span=Span(question.warm_up_steps, "steps"))
@@ -132,6 +137,23 @@ def warm_up(question: Question, place: Place, watcher: _Watcher) -> None:
         if not place.warm_up.exists():
             raise
         shutil.rmtree(aside)
+
+
+def _refuse_other(question: Question, folder: Path) -> None:
+    """Raise `RequestError` for a warm-up of another recipe, other data or another length."""
+    run = RunFolder(folder)
+    events = run.read_journal().events
+    began = next((event for event in events if isinstance(event, Started)), None)
+    is_same = {
+        "recipe": run.read_recipe() == question.recipe,
+        "data": began is not None and began.data.get("digest") == question.data,
+        "length": bool(events) and events[-1].step == question.warm_up_steps,
+    }
+    differing = [what for what, same in is_same.items() if not same]
+    if differing:
+        raise RequestError(
+            f"{folder} has another {' and '.join(differing)} than this study: remove it, or choose another --out"
+        )
 
 
 def _session(question: Question, job: Job, place: Place, folder: Path, watcher: _Watcher) -> Session:

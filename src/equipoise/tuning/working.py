@@ -28,30 +28,35 @@ from equipoise.tuning.trials import RUNS, Place, carry_out, name_of
 LOOK_AGAIN_S: Final = 1.0
 """While others do what everything waits for."""
 UNFINISHED: Final = "*.unfinished"
+UNDER_WAY: Final = "still under way"
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Sitting:
-    """How a worker's sitting ended."""
+    """How far a study is, and how a worker's sitting ended."""
 
     plan: Plan
     ledger: Ledger
-    ended: str
+    ended: str = UNDER_WAY
 
 
-def work(study: Study, place: Place, budget: TuningBudget, say: Say) -> Sitting:
+Note = Callable[[Sitting], object]
+
+
+def work(study: Study, place: Place, budget: TuningBudget, say: Say, note: Note) -> Sitting:
     """Do what there is to do.  Ctrl-C puts the trial back that is under way; a second one exits at once.
 
-    Raises `Fault` where the storage or the disk fails, or the warm-up does.
+    Of each trial that is over, `say` is told in a line, and `note` how far the study is then.  Raises `Fault` where the
+    storage or the disk fails, or the warm-up does.
     """
     from sqlalchemy.exc import DBAPIError
 
     (place.folder / RUNS).mkdir(parents=True, exist_ok=True)
     try:
         with stop_on_signal() as person:
-            ended = _until_done(study, place, budget, say, person)
+            ended = _until_done(study, place, budget, say, note, person)
         ledger = study.ledger()
     except DBAPIError as error:
         raise Fault(f"the storage of the study failed: {str(error.orig or error).splitlines()[0]}") from error
@@ -60,7 +65,7 @@ def work(study: Study, place: Place, budget: TuningBudget, say: Say) -> Sitting:
     return Sitting(found, ledger, ended)
 
 
-def _until_done(study: Study, place: Place, budget: TuningBudget, say: Say, person: StopRequest) -> str:
+def _until_done(study: Study, place: Place, budget: TuningBudget, say: Say, note: Note, person: StopRequest) -> str:
     while True:
         ledger = study.ledger()
         found = _planned(study.question, ledger, budget)
@@ -69,7 +74,7 @@ def _until_done(study: Study, place: Place, budget: TuningBudget, say: Say, pers
         if found.is_over:
             return "all is decided"
         if not budget.allows_more(ledger):
-            return "the budget is spent"
+            return "the budget is spent; the same command with more --budget goes on"
         trial = _next(study, found)
         if trial is None:
             time.sleep(LOOK_AGAIN_S)
@@ -77,6 +82,8 @@ def _until_done(study: Study, place: Place, budget: TuningBudget, say: Say, pers
         outcome = _done(study, trial, place, person)
         if outcome is not None:
             say(_in_words(study.question, outcome))
+            ledger = study.ledger()
+            note(Sitting(_planned(study.question, ledger, budget), ledger))
 
 
 def _planned(question: Question, ledger: Ledger, budget: TuningBudget) -> Plan:
