@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from types import MappingProxyType
 from typing import Final
 
@@ -118,13 +119,13 @@ def _diagnosis(symptom: Symptom, evidence: tuple[Evidence, ...], trace: Trace) -
         return found
     raises = raised(trace, found.onset)
     evidence = (*evidence, *(one.evidence for one in raises))
-    first = (*first_remedies(symptom.key, trace, raises), *_suspected(symptom.key, trace))
+    first = first_remedies(symptom.key, trace, raises) or tuple(islice(_suspected(symptom.key, trace), 1))
     offered = (*first, *found.remedies)
     return Diagnosis(symptom, evidence, _without_twins(offered), min((one.step for one in raises), default=None))
 
 
 def _suspected(key: str, trace: Trace) -> Iterator[Remedy]:
-    """Changes of settings that often do harm, which come before the symptom's own remedies.
+    """Changes of settings that often do harm; the first of them comes before the symptom's own remedies.
 
     Where one of the networks leads, only of such as are known to bring that; elsewhere of all that unsettle a game.
     """
