@@ -17,7 +17,7 @@ from equipoise.doctor.symptom import Diagnosis, Doubt, Evidence, Examination, Re
 from equipoise.doctor.symptoms import SYMPTOMS
 from equipoise.doctor.trace import Trace
 from equipoise.edit import Edit
-from equipoise.journal import Adopted, Event, GaveUp, Judged, Measured, Prescribed, Resumed, Reviewed
+from equipoise.journal import Adopted, Applying, Event, GaveUp, Judged, Measured, Prescribed, Resumed, Reviewed
 from equipoise.spec import Json
 from traces import played, rows, scores, well
 
@@ -52,6 +52,11 @@ class Made(Symptom):
 
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
         return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Other(Made):
+    key: ClassVar[str] = "other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +294,34 @@ def test_where_no_fork_fits_a_run_of_which_nothing_was_tried_is_advised_once_and
     ended = decide(now(), tried, LAW, admits)
     assert isinstance(ended, GaveUp) and "and 100 are left of those" in ended.why
     assert isinstance(decide(replace(now(), is_over=True), Past(), law, admits), GaveUp)
+
+
+def test_a_symptom_for_which_no_fork_fits_bars_no_other() -> None:
+    slow, quick = remedy("slow", look_again=2000.0), remedy("quick", look_again=100.0)
+    evidence = ill().diagnoses[0].evidence
+    seen = Examination("ill", "made up", (Diagnosis(Made(), evidence, (slow,)), Diagnosis(Other(), evidence, (quick,))))
+    found = prescribed(decide(now(seen, seen), Past(), replace(LAW, extra=0.02), admits))
+    assert (found.mode, found.symptom, edits(found)) == ("act", "other", ["quick *= 0.5"])
+
+
+def test_where_the_run_ends_before_that_is_said() -> None:
+    late = replace(now(), step=10_000)
+    nothing = replace(LAW, length_steps=2000.0, extra=0.25)
+    told = decide(replace(late, is_over=True), Past(), nothing, admits)
+    assert isinstance(told, GaveUp) and told.why == "the run ends before a remedy could show"
+
+
+def test_what_a_person_applied_ends_what_was_under_way() -> None:
+    applying = Applying(step=2000, number=2, name="002-applied", came_to=2800)
+    found = told(judged(A), adopted(A), RESUMED, applying)
+    assert found.applying is applying and found.current is not None
+    found = told(judged(A), adopted(A), RESUMED, applying, adopted("002-applied", 800), RESUMED)
+    assert (found.applying, found.current, found.standing, found.failed) == (None, None, None, None)
+    assert found.lost_steps == 1500 + 1000 + 800
+    before = replace(applying, step=1500)
+    done = [judged(A), adopted(A), RESUMED, KEPT]
+    assert told(*done, applying, adopted("002-applied", 800)).standing is not None
+    assert told(*done, before, adopted("002-applied", 1300)).standing is None, "the run has gone back to before it"
 
 
 def test_a_fork_is_as_long_as_the_remedies_need_that_are_tried_in_it() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import tiny
 from equipoise.cli import run_command
 from equipoise.doctor.examining import examine
 from equipoise.doctor.game import game_of
+from equipoise.doctor.readers.runs import read_run
 from equipoise.doctor.symptom import Doubt
 from equipoise.doctor.symptoms import SYMPTOMS
 from equipoise.doctor.trace import Series, Trace
@@ -264,8 +266,18 @@ def test_the_command_tells_of_a_critic_that_is_too_small_and_makes_it_as_large(
     assert " times the parameters of the critic; up to 10 times is usual" in out
     assert "--set 'critic.width*=4.0'" in out
     RunFolder(run).write_recipe(edited(recipe, [Edit("critic.width", "scale", 4.0)]))
-    run_command(["doctor", str(run)])
+    assert run_command(["doctor", str(run)]) == 0
     assert "times the parameters" not in capsys.readouterr().out, "of other networks than those of the beginning"
+
+
+@pytest.mark.parametrize("parameters", [None, 5, [], {"generator": "a", "critic": 1}, {"critic": None}])
+def test_sizes_that_no_run_writes_say_nothing(tmp_path: Path, parameters: Json) -> None:
+    run = train(edited(tiny.points(2), [Edit("generator.width", value=64)]), out=tmp_path / "run", device="cpu")
+    journal = run / "journal.jsonl"
+    first, *others = journal.read_text().splitlines(keepends=True)
+    journal.write_text("".join([json.dumps({**json.loads(first), "parameters": parameters}) + "\n", *others]))
+    assert read_run(run).sizes == {}
+    assert run_command(["doctor", str(run)]) == 0
 
 
 def test_noise_that_fades_or_is_added_only_at_need_is_left_alone() -> None:

@@ -15,11 +15,12 @@ import tiny
 from equipoise import advising, forking, piloting
 from equipoise.cli import run_command
 from equipoise.engine import checkpoint
+from equipoise.errors import RequestError
 from equipoise.folder import RunFolder
 from equipoise.holding import held
 from equipoise.journal import Adopted, Adopting, Applying, Event, Tick, history, read
 from equipoise.losses import read as read_losses
-from equipoise.run import train
+from equipoise.run import resume, train
 
 DOOMED = f"{piloted.__file__}:doomed"
 CPU = ["--device", "cpu"]
@@ -121,7 +122,7 @@ def test_advice_whose_application_was_cut_short_is_applied_once(
                 patched.setattr(piloting, "append", append_and_stop)
         with pytest.raises(CutShort):
             run_command(["apply", str(advised), "1", *CPU])
-    if where != "before anything is written":
+    if where not in ("before anything is written", "fork"):
         capsys.readouterr()
         assert run_command(["resume", str(advised), *CPU]) == 2
         assert f"cut short; go on by: equipoise apply {advised} 1" in capsys.readouterr().err
@@ -135,3 +136,42 @@ def test_advice_whose_application_was_cut_short_is_applied_once(
     assert adopted.lost_steps == begun.came_to - begun.step == 30
     assert any(isinstance(event, Adopting) for event in events)
     assert checkpoint.entries(advised / "checkpoints")[-1].step == 30
+
+
+def test_advice_that_is_refused_leaves_the_run_as_it_was(advised: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise RequestError("this setting is there already")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(piloting, "begin_fork", refuse)
+        assert run_command(["apply", str(advised), "1", *CPU]) == 2
+    assert not any(isinstance(event, Applying) for event in read(advised).events)
+    assert run_command(["resume", str(advised), *CPU]) == 0
+
+
+def test_what_a_resumed_run_keeps_apart_is_kept_anew(advised: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`apply` was cut short before it was written down, and the run went on with another setting."""
+    with monkeypatch.context() as patched:
+        cut_short_at(patched, piloting, "append")
+        with pytest.raises(CutShort):
+            run_command(["apply", str(advised), "1", *CPU])
+    assert run_command(["resume", str(advised), "--set", "d_optim.lr=0.002", *CPU]) == 0
+    assert run_command(["apply", str(advised), "1", *CPU]) == 0
+    assert RunFolder(advised).read_recipe().d_optim.lr == 0.002
+
+
+def test_a_run_that_cannot_be_begun_or_gone_on_with_is_held_by_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = train(tiny.points(2), out=tmp_path / "run", device="cpu")
+
+    def announce(*_: object) -> None:
+        raise CutShort
+
+    with pytest.raises(CutShort):
+        resume(run, listeners=[announce])
+    monkeypatch.setattr("equipoise.record.LossTable", announce)
+    with pytest.raises(CutShort):
+        resume(run)
+    with held_by_another_process(run / "journal.jsonl"):
+        pass

@@ -63,6 +63,7 @@ class RunFolder:
         try:
             for room in (self.samples, self.checkpoints, self.best_generator.parent):
                 room.mkdir(parents=True, exist_ok=True)
+            (self.path / journal.Journal.name).touch()
         except OSError as error:
             raise RequestError(f"--out {self.path} cannot be made: {error.strerror}") from error
 
@@ -78,8 +79,14 @@ class RunFolder:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """While it is trained, or changed: nobody else does either.  Raises `RequestError` where somebody does."""
-        with held(self.path / journal.Journal.name) as is_ours:
+        """While it is trained, or changed: no other process does either.
+
+        Raises `RequestError` where one does, and where this is no run folder.
+        """
+        file = self.path / journal.Journal.name
+        if not file.is_file():
+            raise RequestError(f"{self.path} is not a run folder: it has no {file.name}")
+        with held(file) as is_ours:
             if not is_ours:
                 raise RequestError(f"{self.path} is being trained by another process; wait for its end, or stop it")
             yield

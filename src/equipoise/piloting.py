@@ -14,6 +14,7 @@ goes on where it was.
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -52,7 +53,7 @@ from equipoise.journal import (
 )
 from equipoise.recipe import Recipe
 from equipoise.record import Listener
-from equipoise.run import Where, begin, carry_out, resume
+from equipoise.run import Where, begin, carry_out, refuse_half_applied, resume
 from equipoise.session import PAUSED, STOPPED, Session
 
 GAVE_UP: Final = "given up"
@@ -115,22 +116,23 @@ class Pilot:
         if session is not None and session.plan.recipe.autopilot.mode != ACT:
             self.watch(session)
             return Flight(carry_out(session), session.step)
-        with self.run.held():
-            return self._fly(session)
+        flight = self._leg(session) if session is not None else None
+        if flight is None:
+            with self.run.held():
+                flight = self._go_on()
+        self._tidy()
+        return flight
 
-    def _fly(self, session: Session | None) -> Flight:
+    def _go_on(self) -> Flight:
+        """Settle and train by turns."""
         while True:
-            if session is None:
-                ended = self._settle()
-                if ended is not None:
-                    return ended
-                self._tidy()
-                session = resume(self.run.path, where=self.where, listeners=self.listeners)
-            flight = self._leg(session)
+            ended = self._settle()
+            if ended is not None:
+                return ended
+            self._tidy()
+            flight = self._leg(resume(self.run.path, where=self.where, listeners=self.listeners))
             if flight is not None:
-                self._tidy()
                 return flight
-            session = None
 
     def finish_first(self) -> Flight | None:
         """Of a run that was ended while it was being repaired: go on with that, before it is resumed itself."""
@@ -170,16 +172,23 @@ class Pilot:
         if begun is not None and begun.number != number:
             raise RequestError(f"advice {begun.number} was being applied when that was cut short; apply that one first")
         if begun is None:
-            origin, came_to = self._nearest(what.origin), checkpoint.entries(self.run.checkpoints)[-1].step
-            begun = Applying(step=origin, number=number, name=trial.name, came_to=came_to)
-            keep_apart(self.run, before(number), begun.step, self.where)
-            append(self.run, (begun,))
+            begun = self._begin_to_apply(what, trial)
         kept = fork_of(self.run, before(number))
         begin_fork(self.run, kept, trial, begun.step, self.where).close()
         asked = f"a person applied advice {number}: {' '.join(trial.edits)}"
         asked += f"; the checkpoint of step {what.origin} is gone" if begun.step != what.origin else ""
         self._take(adopt(self.run, kept, fork_of(self.run, trial.name), number, begun.step, begun.came_to, asked))
         clear(self.run, [trial.name, before(number)])
+
+    def _begin_to_apply(self, what: Prescribed, trial: Trial) -> Applying:
+        """Keep the run apart, and write down what is to be done once it is known that it can be."""
+        origin, came_to = self._nearest(what.origin), checkpoint.entries(self.run.checkpoints)[-1].step
+        shutil.rmtree(fork_of(self.run, before(what.number)).path, ignore_errors=True)  # of an earlier try
+        kept = keep_apart(self.run, before(what.number), origin, self.where)
+        begin_fork(self.run, kept, trial, origin, self.where).close()
+        begun = Applying(step=origin, number=what.number, name=trial.name, came_to=came_to)
+        append(self.run, (begun,))
+        return begun
 
     def _nearest(self, origin: int) -> int:
         """The step of the newest checkpoint up to there."""
@@ -234,6 +243,7 @@ class Pilot:
 
     def _settle(self) -> Flight | None:
         """Do what the journal leaves to be done, until the run can train on; its end, if it ends here."""
+        refuse_half_applied(self.run)
         while True:
             so_far = self._past
             current = so_far.current

@@ -19,11 +19,13 @@ class Record:
 
     def __init__(self, folder: RunFolder, recipe: Recipe, listeners: Iterable[Listener]) -> None:
         """Raises `RequestError` where another process trains this run."""
-        self._hold = ExitStack()
-        self._hold.enter_context(folder.held())
-        self._journal = Journal(folder.path)
-        self._losses = LossTable(folder.path, columns(recipe))
         self._listeners = tuple(listeners)
+        with ExitStack() as opened:
+            opened.enter_context(folder.held())
+            self._journal = opened.enter_context(Journal(folder.path))
+            self._losses = LossTable(folder.path, columns(recipe))
+            opened.callback(self._losses.close)
+            self._opened = opened.pop_all()
 
     def announce(self, event: Event) -> None:
         self._journal.append(event)
@@ -34,11 +36,7 @@ class Record:
         self._losses.append(tick.step, tick.images, tick.epoch, tick.values)
 
     def close(self) -> None:
-        try:
-            self._journal.close()
-        finally:
-            self._losses.close()
-            self._hold.close()
+        self._opened.close()
 
 
 class Pace:

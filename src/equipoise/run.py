@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -130,7 +130,7 @@ def start(
     if both have one.
     """
     folder = RunFolder(out)
-    if os.environ.get("RANK", "0") == "0":  # the others may come when the leading process has made it
+    if _leads():  # the others may come when the leading process has made it
         folder.refuse_taken()
     kept = open_run(begin_from, "cpu") if begin_from is not None else None  # refused before anything is read
     corpus, plan = prepare(recipe, where, budget)
@@ -140,34 +140,36 @@ def start(
     built = anatomy(state.generator.module, state.critic.module)
     goal = Goal.of(recipe, budget, {})
     session = Session(folder, plan, state, corpus, goal, listeners)
-    if plan.world.leads:
-        _refuse_full_disk(plan, checkpoint.size_of(state.snapshot()), out)
-        folder.create()
-    plan.world.wait()
-    try:
+    started = Started(
+        recipe=encode(recipe),
+        digest=digest(recipe),
+        data=describe_data(corpus, _absolute(where.data), recipe),
+        machine=_machine(plan, measured.seconds),
+        goal=goal.to_json(),
+        warnings=tuple(finding.line for finding in lint(recipe, plan.space, plan.num_samples, built)),
+        begun_from=origin,
+        asked=said.asked,
+        why=said.why,
+        parameters={"generator": built.generator_parameters, "critic": built.critic_parameters},
+    )
+    with ExitStack() as hold:
         if plan.world.leads:
-            folder.write_recipe(recipe)
-        session.begin(
-            Started(
-                recipe=encode(recipe),
-                digest=digest(recipe),
-                data=describe_data(corpus, _absolute(where.data), recipe),
-                machine=_machine(plan, measured.seconds),
-                goal=goal.to_json(),
-                warnings=tuple(finding.line for finding in lint(recipe, plan.space, plan.num_samples, built)),
-                begun_from=origin,
-                asked=said.asked,
-                why=said.why,
-                parameters={"generator": built.generator_parameters, "critic": built.critic_parameters},
-            )
-        )
-        _refuse_unsound(session)
-        session.open()
-    except BaseException:  # Ctrl-C too: what has no checkpoint yet is no run, and must not look like one
-        session.close()
-        if plan.world.leads:
-            shutil.rmtree(out)
-        raise
+            _refuse_full_disk(plan, checkpoint.size_of(state.snapshot()), out)
+            folder.create()
+            hold.enter_context(folder.held())
+        plan.world.wait()
+        try:
+            if plan.world.leads:
+                folder.write_recipe(recipe)
+            session.begin(started)
+            _refuse_unsound(session)
+            session.open()
+        except BaseException:  # Ctrl-C too: what has no checkpoint yet is no run, and must not look like one
+            session.close()
+            hold.close()
+            if plan.world.leads:
+                shutil.rmtree(out)
+            raise
     return session
 
 
@@ -219,10 +221,28 @@ def resume(
     Settings changed by `edits` are taken over; differences that came about otherwise (an edited ``recipe.json``, other
     data) are refused with a list of them, unless `accept_changes`.  `why` is kept in the journal.
     """
-    where = where or Where()
     folder = RunFolder(path)
+    with folder.held() if _leads() else nullcontext():
+        return _resumed(folder, edits, accept_changes, where or Where(), budget, tuple(listeners), why)
+
+
+def _leads() -> bool:
+    """Whether this is the only process, or the first of several, before they have met."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _resumed(
+    folder: RunFolder,
+    edits: Sequence[Edit],
+    accept_changes: bool,
+    where: Where,
+    budget: Budget | None,
+    listeners: Sequence[Listener],
+    why: str,
+) -> Session:
+    path = folder.path
     asked = folder.read_recipe()
-    _refuse_half_applied(folder)
+    refuse_half_applied(folder)
     origin = _origin(folder)
     entry, snapshot, notices = checkpoint.load_newest(folder.checkpoints)
     recorded = _recorded_recipe(entry.path, snapshot)
@@ -262,15 +282,18 @@ def resume(
         notices=(*notices, *_new_warnings(recorded, recipe, session)),
         why=why,
     )
-    with folder.held() if plan.world.leads else nullcontext():
-        if plan.world.leads:
-            folder.write_recipe(recipe)
+    if plan.world.leads:
+        folder.write_recipe(recipe)
+    try:
         session.begin(resumed)
+    except BaseException:
+        session.close()
+        raise
     return session
 
 
-def _refuse_half_applied(folder: RunFolder) -> None:
-    """Its checkpoints may be those of the change already, and its journal knows nothing of that."""
+def refuse_half_applied(folder: RunFolder) -> None:
+    """Raises `RequestError`: its checkpoints may be those of the change already, of which its journal knows nothing."""
     cut_short = past(folder.read_journal().events).applying
     if cut_short is not None:
         command = f"equipoise apply {folder.path} {cut_short.number}"

@@ -16,6 +16,7 @@ from equipoise.attempts.repairs import Repair, repairs_of
 from equipoise.attempts.soundness import is_sound
 from equipoise.attempts.stretches import Beginning, Stretch, stretches_of
 from equipoise.attempts.studies import is_study
+from equipoise.doctor.autopilot import HIGHER_IS_BETTER
 from equipoise.doctor.examining import examine
 from equipoise.doctor.readers.runs import is_run, read_run
 from equipoise.doctor.symptom import Examination
@@ -44,7 +45,6 @@ ENDINGS: Final = (Finished, Faulted, GaveUp, Started, Resumed)
 """The last of these says whether an attempt has ended, and why."""
 DEEPEST: Final = 4
 """Folders below the one asked for in which runs are looked for."""
-HIGHER_IS_BETTER: Final = frozenset({"psnr", "ssim"})
 """Measures of pairs; all others are distances and errors."""
 JITTERING: Final = 5
 """The last so many scores say how restless a run is."""

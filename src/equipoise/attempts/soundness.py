@@ -8,6 +8,7 @@ from typing import Final
 from equipoise.journal import (
     Adopted,
     Adopting,
+    Applying,
     Diagnosed,
     Event,
     Faulted,
@@ -55,12 +56,12 @@ def is_sound(event: Event) -> bool:
             return _are(str, event.message)
         case Diagnosed():
             return _are(str, event.verdict, event.why)
-        case Prescribed() | Forked() | Judged() | Adopted() | Reviewed() | GaveUp():
+        case Prescribed() | Forked() | Judged() | Applying() | Adopted() | Reviewed() | GaveUp():
             return _is_sound_repair(event)
     return True
 
 
-def _is_sound_repair(event: Prescribed | Forked | Judged | Adopted | Reviewed | GaveUp) -> bool:
+def _is_sound_repair(event: Prescribed | Forked | Judged | Applying | Adopted | Reviewed | GaveUp) -> bool:
     match event:
         case Prescribed():
             trials = [*event.trials, *event.left]
@@ -73,6 +74,8 @@ def _is_sound_repair(event: Prescribed | Forked | Judged | Adopted | Reviewed | 
         case Judged():
             is_scored = _are(dict, event.scores) and _are_numbers(*event.scores.values())
             return is_scored and _are(int, event.number, event.lost_steps) and _are(str, event.chosen, event.why)
+        case Applying():
+            return _are(int, event.number, event.came_to) and _are(str, event.name)
         case Adopted():
             return _are(int, event.number, event.lost_steps) and _are(str, event.name)
         case Reviewed():

@@ -2,8 +2,8 @@
 
 The laws: bugs of data, plumbing and measures block everything.  Only a certain diagnosis is acted upon, and only one
 that lasts; where none is, settings under suspicion are tried without, once.  One change at a time.  After an
-intervention against a symptom nothing is done before it has been reviewed, and what brought nothing is never tried
-again.  Budgets: interventions for one symptom, in all, and steps of forks that lose.
+intervention against a symptom nothing is done before it has been reviewed, and what brought nothing against one is
+never tried again.  Budgets: interventions for one symptom, in all, and steps of forks that lose.
 """
 
 from __future__ import annotations
@@ -95,23 +95,41 @@ def decide(now: Now, past: Past, law: Law, admits: Admits) -> Decision:
         return tried or Wait(now.examination.why)
     if law.mode != "advise" and not now.is_over and still_improves(now.scores):
         return Wait("samples get better in spite of it")
-    told = {one.symptom for one in past.advised}
-    cures = [(found, _cures(found, past, admits)) for found in lasting]
-    diagnosis, trials = next(((found, those) for found, those in cures if those), cures[0])
-    key = diagnosis.symptom.key
+    curable = [(found, those) for found in lasting if (those := _cures(found, past, admits))]
     if law.mode == ADVISE:
-        return Wait("that has been said") if key in told else _prescribed(now, diagnosis, trials, past, law)
-    if not trials:
-        is_over = past.count(key) > 0
-        why = "every remedy has been tried" if is_over else "no setting of this recipe is known to cure it"
-        return _gave_up(now.step, diagnosis, why, past) if is_over else Wait(why)
-    if over := _budget_is_over(key, past, law):
-        return _gave_up(now.step, diagnosis, over, past)
-    decision = _prescribed(now, diagnosis, trials, past, law)
-    if isinstance(decision, GaveUp) and not past.count(key) and not now.is_over:  # a run is not ended for want of steps
-        advice = replace(law, mode=ADVISE)
-        return Wait(decision.why) if key in told else _prescribed(now, diagnosis, trials, past, advice)
-    return decision
+        diagnosis, trials = curable[0] if curable else (lasting[0], ())
+        return _advised(now, diagnosis, trials, past, law)
+    return _acted(now, curable, past, law) if curable else _incurable(now, lasting[0], past)
+
+
+def _advised(now: Now, diagnosis: Diagnosis, cures: tuple[Trial, ...], past: Past, law: Law) -> Decision:
+    """Of each symptom once."""
+    if diagnosis.symptom.key in {one.symptom for one in past.advised}:
+        return Wait("that has been said")
+    return _prescribed(now, diagnosis, cures, past, replace(law, mode=ADVISE))
+
+
+def _incurable(now: Now, diagnosis: Diagnosis, past: Past) -> Decision:
+    if past.count(diagnosis.symptom.key):
+        return _gave_up(now.step, diagnosis, "every remedy has been tried", past)
+    return Wait("no setting of this recipe is known to cure it")
+
+
+def _acted(now: Now, curable: Sequence[tuple[Diagnosis, tuple[Trial, ...]]], past: Past, law: Law) -> Decision:
+    """Against the first symptom for which a fork fits.  A run is not ended because none does: it is advised."""
+    refused = []
+    for diagnosis, cures in curable:
+        if over := _budget_is_over(diagnosis.symptom.key, past, law):
+            return _gave_up(now.step, diagnosis, over, past)
+        decision = _prescribed(now, diagnosis, cures, past, law)
+        if isinstance(decision, Prescribed):
+            return decision
+        refused.append(decision)
+    diagnosis, cures = curable[0]
+    if past.count(diagnosis.symptom.key) or now.is_over:
+        return refused[0]
+    advice = _advised(now, diagnosis, cures, past, law)
+    return Wait(refused[0].why) if isinstance(advice, Wait) else advice
 
 
 def go_on(failed: Intervention, past: Past, law: Law) -> Prescribed | GaveUp:
@@ -326,6 +344,8 @@ def _planned(
 
 def _no_steps(cures: Sequence[Trial], origin: int, since: int, law: Law, past: Past) -> str:
     """Why there is no plan."""
+    if _due(cures, since, law) <= 0:
+        return "the run ends before a remedy could show"
     each = (since - (0 if cure.anew else origin) + LEAST_SHARE * _due((cure,), since, law) for cure in cures)
     least, left = math.ceil(max(1.0, min(each, default=1.0))), max(0, math.floor(_steps_left(law, past)))
     return f"a fork takes {least} steps at least, and {left} are left of those that forks may cost (autopilot.extra)"

@@ -13,7 +13,7 @@ import numpy as np
 
 from equipoise.doctor.doubts import doubts
 from equipoise.doctor.quality import NEAR, still_as_far
-from equipoise.doctor.suspects import CRITIC_LEADS, CRITIC_LOSES, UNSETTLED, first_remedies, raised
+from equipoise.doctor.suspects import OF_ANYTHING, UNSETTLED, first_remedies, raised
 from equipoise.doctor.symptom import Diagnosis, Doubt, Evidence, Examination, Remedy, Symptom, Verdict
 from equipoise.doctor.symptoms import SYMPTOMS
 from equipoise.doctor.trace import Series, Trace
@@ -127,11 +127,10 @@ def _diagnosis(symptom: Symptom, evidence: tuple[Evidence, ...], trace: Trace) -
 def _suspected(key: str, trace: Trace) -> Iterator[Remedy]:
     """Changes of settings that often do harm; the first of them comes before the symptom's own remedies.
 
-    Where one of the networks leads, only of such as are known to bring that; elsewhere of all that unsettle a game.
+    Of such as are known to bring it; where samples collapse or come and go, of all that unsettle a game.
     """
-    is_told_who_leads = key in CRITIC_LOSES | CRITIC_LEADS
     for doubt in doubts(trace):
-        may_bring_it = key in doubt.brings or (not is_told_who_leads and not UNSETTLED.isdisjoint(doubt.brings))
+        may_bring_it = key in doubt.brings or (key in OF_ANYTHING and not UNSETTLED.isdisjoint(doubt.brings))
         if may_bring_it and doubt.since is None and doubt.remedy.edits:
             yield doubt.remedy
 

@@ -113,8 +113,8 @@ class Past:
     @property
     def standing(self) -> Intervention | None:
         """The last one whose fork the run still is."""
-        found = (one for one in reversed(self.interventions) if one.adopted and one.before not in one.adopted)
-        return next(found, None)
+        adopted = (one for one in reversed(self.interventions) if one.adopted and not one.is_abandoned)
+        return next((one for one in adopted if one.before not in one.adopted), None)
 
     @property
     def tried(self) -> frozenset[tuple[str, ...]]:
@@ -152,7 +152,8 @@ def _after(found: Past, event: Event) -> Past:
     if isinstance(event, Applying):
         return replace(found, applying=event)
     if isinstance(event, Adopted) and found.applying is not None and event.name == found.applying.name:
-        return replace(found, applying=None, lost_steps=found.lost_steps + event.lost_steps)
+        lost_steps = found.lost_steps + event.lost_steps
+        return replace(_left(found, found.applying.step), applying=None, lost_steps=lost_steps)
     if not found.interventions:
         return found
     *others, last = found.interventions
@@ -168,3 +169,12 @@ def _after(found: Past, event: Event) -> Past:
     elif isinstance(event, Resumed) and last.stage in ("trial", "adopt"):
         last = replace(last, is_abandoned=True)
     return replace(found, interventions=(*others, last))
+
+
+def _left(found: Past, origin: int) -> Past:
+    """Where a person went back to a step: what was under way is abandoned, and what came of a later one is gone."""
+    kept = [
+        replace(one, is_abandoned=True) if one is found.current or one.prescribed.origin > origin else one
+        for one in found.interventions
+    ]
+    return replace(found, interventions=tuple(kept))

@@ -26,6 +26,8 @@ UNSETTLED: Final = frozenset(
     }
 )
 """Symptoms by key that a rate or momentum can bring about."""
+OF_ANYTHING: Final = frozenset({"oscillation", "comes-and-goes", "total-collapse", "partial-collapse", "late-collapse"})
+"""Of those the ones that nearly any wrong setting can bring about."""
 RAISED: Final = 3.0
 """Times the rate before.  Restarts of a schedule are as steep, and are suspected as rightly."""
 STEADY: Final = 1.5

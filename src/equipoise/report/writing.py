@@ -74,7 +74,7 @@ def _sheets(folder: RunFolder, events: Iterable[Event]) -> list[Sheet]:
 
 def _gave_up(events: Sequence[Event]) -> GaveUp | None:
     """Unless something was done since."""
-    last = next((event for event in reversed(events) if isinstance(event, PILOTED)), None)
+    last = next((event for event in reversed(events) if isinstance(event, (*PILOTED, Resumed))), None)
     return last if isinstance(last, GaveUp) else None
 
 

@@ -8,9 +8,7 @@ from typing import Final
 
 from equipoise.doctor import remedies
 from equipoise.doctor.remedies.paths import put, terms_of
-from equipoise.doctor.suspects import (
-    WIDEST_SIZES,
-)
+from equipoise.doctor.suspects import WIDEST_SIZES
 from equipoise.doctor.symptom import Doubt
 from equipoise.doctor.trace import Trace
 

@@ -100,10 +100,14 @@ def read_run(
 def _sizes(events: Sequence[Event], recipe: Mapping[str, Any]) -> Mapping[str, int]:
     """Of the networks that the run began with, unless it has others now."""
     begun = next(_all(events, Started), None)
-    if begun is None or not isinstance(begun.recipe, Mapping):
+    if begun is None or not isinstance(begun.recipe, Mapping) or not _are_counts(begun.parameters):
         return {}
     are_others = any(begun.recipe.get(network) != recipe.get(network) for network in begun.parameters)
     return {} if are_others else begun.parameters
+
+
+def _are_counts(found: Any) -> bool:
+    return isinstance(found, dict) and all(map(_is_count, found.values()))
 
 
 def _is_of_points(events: Sequence[Event]) -> bool:

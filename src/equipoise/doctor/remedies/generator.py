@@ -12,6 +12,8 @@ from equipoise.edit import Edit
 USUAL_EPS: Final = 1e-5
 HIGHEST_EPS: Final = 1e-2
 """Next to a variance of about 1 (`equipoise.doctor.lint`)."""
+WIDEST: Final = 8.0
+"""Times a width at once: 64 times the parameters, and the memory for them (guess)."""
 CLAMP: Final = 0.5
 """Of the base modulation (notes on landscapes)."""
 
@@ -93,9 +95,9 @@ def softer_classes(settings: Settings) -> Remedy:
 
 def wider(settings: Settings, network: str, ratio: float) -> Remedy:
     """For the smaller of two networks; its parameters go as the square of its width.  By a power of two."""
-    factor = 2.0 ** max(1, round(math.log2(ratio) / 2))
+    factor = min(WIDEST, 2.0 ** max(1, round(math.log2(ratio) / 2)))
     return Remedy(
-        f"a {network} that is {factor:g} times as wide, so that the two are about as large",
+        f"a {network} that is {factor:g} times as wide, so that the two are nearer in size",
         "the smaller network follows the larger one again",
         edits=scaled(settings, f"{network}.width", factor),
         anew=True,
