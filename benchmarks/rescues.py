@@ -7,7 +7,7 @@ FOLDER is the folder of real data.  Each failure is started as its author starte
 with the autopilot, which may spend as many steps as the other one makes, those of forks and of courses that it leaves
 included: so many as take about five minutes of a quiet core, times ``--length``.  Both are scored as often, and are the
 same up to the first intervention.  Both best generators are measured against the run's own data, held-out samples
-first, and their last sheets are put side by side into the folder of ``--work``.  Stopped and started again, it goes on
+first, and their sheets are put side by side into the folder of ``--work``.  Stopped and started again, it goes on
 with what is missing.
 """
 
@@ -33,7 +33,7 @@ from equipoise.edit import Edit
 from equipoise.errors import Fault
 from equipoise.evaluating import evaluate
 from equipoise.folder import RunFolder
-from equipoise.journal import Tick, history
+from equipoise.journal import Measured, Tick, history
 from equipoise.piloting import Pilot
 from equipoise.recipe import Autopilot, Budget, Recipe, Span, edited
 from equipoise.run import Where, start
@@ -138,16 +138,24 @@ def _measured(run: RunFolder) -> Verdict:
 
 
 def side_by_side(left: Verdict, right: Verdict, into: Path) -> None:
-    """The last sheet of the run that was left alone, and that of the repaired one."""
-    sheets = [sorted((Path(verdict["run"]) / "samples").glob("step-*.png")) for verdict in (left, right)]
-    if not all(sheets):
+    """Samples of the best generators, which were measured: of the run that was left alone, and of the repaired one."""
+    sheets = [_of_the_best(RunFolder(Path(verdict["run"]))) for verdict in (left, right)]
+    images = [Image.open(sheet).convert("RGB") for sheet in sheets if sheet is not None]
+    if len(images) < 2:
         return
-    images = [Image.open(found[-1]).convert("RGB") for found in sheets]
     width = sum(image.width for image in images) + GAP
     both = Image.new("RGB", (width, max(image.height for image in images)), "white")
     both.paste(images[0], (0, 0))
     both.paste(images[1], (images[0].width + GAP, 0))
     both.save(into)
+
+
+def _of_the_best(run: RunFolder) -> Path | None:
+    """The sheet that was drawn when the generator was scored that was kept as the best."""
+    scores = [event for event in history(run.read_journal().events) if isinstance(event, Measured)]
+    step = next((event.step for event in reversed(scores) if event.is_best), None)
+    sheet = run.samples / f"step-{step:08d}.png" if step is not None else None
+    return sheet if sheet is not None and sheet.is_file() else None
 
 
 def number(verdict: Verdict, name: str) -> float:
