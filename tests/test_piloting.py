@@ -34,6 +34,7 @@ from equipoise.folder import RunFolder
 from equipoise.journal import (
     PILOTED,
     Adopting,
+    Applying,
     Event,
     Finished,
     Forked,
@@ -216,6 +217,9 @@ def test_where_nothing_helps_it_gives_up_and_says_what_was_tried(
     assert "look at it" in attempts[0]["to_do"] and attempts[0]["verdict"] == "ill"
     assert len(attempts) == 3, "going back is no attempt"
     assert [it["before"]["number"] for it in attempts[1:]] == [1, 1]
+    assert run_command(["resume", str(out), "--for", "10steps", "--autopilot", "off", *CPU]) == 0
+    assert run_command(["report", str(out)]) == 0
+    assert "the autopilot gave up</title>" not in (out / "report.html").read_text(), "a person went on"
     for attempt in attempts[1:]:
         assert attempt["end"] == "then it was taken back"
         assert attempt["then"].endswith("wild is still there; the run is attempt 1 again")
@@ -289,6 +293,17 @@ def test_what_was_tried_and_brought_nothing_is_a_line_and_no_attempt(
     assert run_command(["journal", str(run)]) == 0
     shown = capsys.readouterr().out
     assert "; nothing better was found: no remedy is better" in shown and "tried    the run itself: 0." in shown
+
+
+def test_a_repair_waits_for_advice_that_was_half_applied(
+    rescued: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Path(shutil.copytree(rescued, tmp_path / "run"))
+    events = len(read(run).events)
+    piloting.append(RunFolder(run), [Applying(step=5, number=9, name="009-applied", came_to=30)])
+    assert run_command(["resume", str(run), *CPU]) == 2
+    assert "advice 9 was being applied" in capsys.readouterr().err
+    assert len(read(run).events) == events + 1
 
 
 def test_advice_reads_checkpoints_while_none_is_written_or_let_go(
