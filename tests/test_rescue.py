@@ -33,6 +33,7 @@ from equipoise.journal import Forked, Prescribed, Resumed, Tick, Trial
 from equipoise.networks import MlpCritic, MlpGenerator
 from equipoise.recipe import Autopilot, edited
 from equipoise.spec import flatten
+from results import Result
 
 PARTS = ("dev", "test")
 
@@ -300,3 +301,23 @@ def test_the_table_is_of_whole_cases(miniature: Case, tmp_path: Path, monkeypatc
     assert healthy["overhead on healthy runs, processor time, median"].startswith("0.000")
     monkeypatch.setattr(rescued, "planned", lambda part: [miniature])
     assert rescued.kept("dev", tmp_path) == {}
+
+
+def test_the_healthy_runs_have_a_table_of_their_own(
+    miniature: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control, other = (replace(miniature, faults=(), seed=seed) for seed in (1, 2))
+    kept = {
+        Job(control, "autopilot"): record(1.0, 1.0, 1.2, core_s=2.5, judging_s=0.5, id=miniature.id),
+        Job(control, "none"): record(1.0, 1.0, 1.0, core_s=2.5, judging_s=0.5, id=miniature.id),
+        Job(other, "none"): record(1.0, 1.0, 1.0, core_s=2.5, judging_s=0.5, id=miniature.id),
+    }
+    told: list[Result] = []
+    monkeypatch.setattr(rescued, "planned", lambda part: [control, other, miniature])
+    monkeypatch.setattr(rescued, "record_of", lambda job, work: kept.get(job))
+    monkeypatch.setattr(rescued, "at_length", rescued.outcome)
+    monkeypatch.setattr(rescued, "report", lambda title, rows, remarks: told.extend(rows))
+    rescued.score_harm("dev", tmp_path)
+    rows = {row.what: row.value for row in told}
+    assert rows["healthy runs that are kept, of the plan"] == "1 of 2"
+    assert rows["overhead on healthy runs, processor time, median"].startswith("0.000")

@@ -7,6 +7,7 @@
     python -m clinic logs --shared FOLDER
     python -m clinic rescue --work FOLDER [--part ...] [--shared FOLDER] [--only TEXT ...] [--limit N] [--share 1/2]
     python -m clinic rescued --work FOLDER [--part dev|test|fresh|healthy]
+    python -m clinic harm --work FOLDER [--part dev|test|fresh|healthy]
     python -m clinic refused --work FOLDER [--part dev|test|fresh] [--shared FOLDER]
 
 `run` trains what has not been trained yet, one case after another on one core, and keeps journals and outcomes; two
@@ -14,9 +15,9 @@ calls at once with ``--share 1/2`` and ``--share 2/2`` take half of the cases ea
 what is kept, asks the doctor and its rivals, and writes the table.  `logs` does the same for public logs with a known
 outcome.  `rescue` trains the arms of each case of its plan at equal compute: the autopilot, what one could do without
 a doctor, and the oracle; ``--limit`` and ``--share`` count cases there, and ``--only`` is of CASE/ARM.  `rescued`
-trains nothing and writes the table.  `refused` begins each run with a bug of data, plumbing or measure, takes no step,
-and writes how many are refused or told.  FOLDER of ``--shared`` is that of the real data; without it the cases on real
-data are left out.
+trains nothing and writes the table, and `harm` one of the healthy runs alone that `rescue` has flown.  `refused` begins
+each run with a bug of data, plumbing or measure, takes no step, and writes how many are refused or told.  FOLDER of
+``--shared`` is that of the real data; without it the cases on real data are left out.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ def missing_jobs(case: Case, options: argparse.Namespace) -> list[rescuing.Job]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("run", "score", "logs", "rescue", "rescued", "refused"))
+    parser.add_argument("what", choices=("run", "score", "logs", "rescue", "rescued", "harm", "refused"))
     parser.add_argument("--work", type=Path, help="folder for what is trained")
     parser.add_argument("--part", choices=("dev", "test", "fresh", "healthy"), default="dev")
     parser.add_argument("--shared", type=Path, help="folder of the real data")
@@ -117,6 +118,8 @@ def main() -> None:
         rescue(options)
     elif options.what == "rescued":
         rescued.score(options.part, options.work)
+    elif options.what == "harm":
+        rescued.score_harm(options.part, options.work)
     elif options.what == "refused":
         refused(options)
     else:

@@ -18,7 +18,7 @@ from clinic.compute import TIMES
 from clinic.kept import LAST
 from clinic.outcome import FAILS
 from clinic.rates import Paired, Share, median_interval
-from clinic.rescuing import Record, jobs, planned, record_of
+from clinic.rescuing import Job, Record, jobs, planned, record_of
 from results import Result, report
 
 WITHIN: Final = 1.10
@@ -111,6 +111,19 @@ def score(part: Part, work: Path) -> None:
     spared = Share.count(one.is_harmed for one in every if one.case.faults and not one.is_ill)
     rows += [Result("runs with a fault that did no harm, which it made more than 5 % worse", str(spared))]
     report(f"Rescue, {part}", rows, "\n\n".join([f"Plan {plan_digest(part)}.", REMARKS, listed(ill)]))
+
+
+def score_harm(part: Part, work: Path) -> None:
+    """The healthy runs alone, as far as the autopilot has flown them: print the table, and write it."""
+    healthy = [case for case in planned(part) if case.is_control]
+    runs = {}
+    for case in healthy:
+        both = {arm: record_of(Job(case, arm), work) for arm in ("autopilot", "none")}
+        whole = {arm: record for arm, record in both.items() if record is not None}
+        if len(whole) == len(both):
+            runs[case] = whole
+    rows = [Result("healthy runs that are kept, of the plan", f"{len(runs)} of {len(healthy)}")]
+    report(f"Harm, {part}", [*rows, *harm_rows(treated(runs), medians(runs, at_length))], f"Plan {plan_digest(part)}.")
 
 
 def plan_digest(part: Part) -> str:
