@@ -310,3 +310,8 @@ def test_where_a_network_leads_only_what_may_bring_that_comes_first() -> None:
         offered[next(iter(changes))] = [str(edit) for edit in remedies[0].edits]
     assert offered["generator.latent"] != ["generator.latent = 64"]
     assert offered["phases.main.terms.gp.weight"] == ["phases.main.terms.gp.weight = 10.0"]
+
+
+def test_what_shows_late_is_told_and_tried_last() -> None:
+    unbounded, few = doubts_of(of(UNBOUNDED, samples=120))
+    assert unbounded.said.startswith("nothing bounds") and few.said.startswith("there are about 120 samples")

@@ -35,7 +35,6 @@ ASKED: Final[tuple[Callable[[Trace], Iterator[Doubt]], ...]] = (
     heavy_penalty,
     light_penalty,
     few_latents,
-    few_samples,
     unbounded,
     uneven_sizes,
     small_batch,
@@ -44,7 +43,9 @@ ASKED: Final[tuple[Callable[[Trace], Iterator[Doubt]], ...]] = (
     drowned_norms,
     hard_classes,
     classes_around_zero,
+    few_samples,
 )
+"""In the order in which they are told, and tried: augmentation that adapts does nothing at first, so it comes last."""
 
 
 def doubts(trace: Trace) -> tuple[Doubt, ...]:
