@@ -6,6 +6,7 @@ It says each trial that it ends.  Heartbeats are quick, so that a test need not 
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -21,6 +22,7 @@ from equipoise.tuning.tune import tune
 from equipoise.tuning.working import Say
 
 QUICK_HEARTBEAT_S, QUICK_GRACE_S = 1, 4
+REST_S = 1.0
 KNOBS = ("r1.weight=0.2,0.4", "d_optim.lr=2e-3,5e-3")
 
 
@@ -33,8 +35,10 @@ def work(folder: Path, storage: str, say: Say) -> Found:
 
 
 def say(line: str) -> None:
+    """And rest: whoever joins later has work left on a quick machine too."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
+    time.sleep(REST_S)
 
 
 if __name__ == "__main__":

@@ -122,6 +122,15 @@ class Study:
             return None
         return Trial(self, job, number, identity)
 
+    def withdraw_copies(self) -> None:
+        """Take back what still waits though it is done: put down twice at the same moment, by a worker that died."""
+        ledger = self.ledger()
+        for job in [outcome.job for outcome in ledger.outcomes if outcome.state == "waiting"]:
+            waiting = [trial for trial in self._with(job) if trial.state.name == "WAITING"]
+            for trial in waiting if ledger.is_done([job]) else ():
+                if self._take(trial):
+                    self.withdraw(trial._trial_id)
+
     def withdraw(self, identity: int) -> None:
         """Take back an attempt that is nobody's fault."""
         from optuna.trial import TrialState

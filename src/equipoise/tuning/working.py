@@ -57,6 +57,7 @@ def work(study: Study, place: Place, budget: TuningBudget, say: Say, note: Note)
     try:
         with stop_on_signal() as person:
             ended = _until_done(study, place, budget, say, note, person)
+        study.withdraw_copies()
         ledger = study.ledger()
     except DBAPIError as error:
         raise Fault(f"the storage of the study failed: {str(error.orig or error).splitlines()[0]}") from error
