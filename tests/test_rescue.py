@@ -18,11 +18,12 @@ from clinic.bases import BASES
 from clinic.cases import Case
 from clinic.compute import Spending, allowance
 from clinic.outcome import COUNTS
+from clinic.plans import REST, SHORT, Plan
 from clinic.prescribing import drawn, in_order
 from clinic.rates import Paired, Share
 from clinic.refusing import carry_to_the_start
 from clinic.rescued import Treated, outcome, plan_digest
-from clinic.rescuing import Job, carry_through, controls, faulty, jobs, planned, record_of, spoke
+from clinic.rescuing import Job, carry_through, jobs, record_of, spoke
 from equipoise import advising
 from equipoise.doctor import autopilot
 from equipoise.doctor.symptom import Diagnosis, Doubt, Evidence, Examination, Remedy
@@ -42,24 +43,37 @@ def test_the_plan_is_frozen() -> None:
     assert {part: plan_digest(part) for part in PARTS} == {"dev": "24bc83f176d5", "test": "cf607ce18ea6"}, (
         "scores of other runs cannot be compared with those before: say so where they stand"
     )
+    longer = {part: plan_digest(part, REST) for part in (*PARTS, "fresh")}
+    assert longer == {"dev": "6631ff949a9c", "test": "29f7c085c0c8", "fresh": "cbbc4b1f77df"}
+
+
+def test_the_longer_plan_is_of_data_whose_healthy_runs_come_to_rest(tmp_path: Path) -> None:
+    every = [case for part in ("test", "fresh") for case in REST.cases(part)]
+    assert {BASES[case.base].truth for case in every} == {"modes"}
+    assert not {key for case in every for key, _ in case.faults} & {"clamp", "nan-batch"}
+    assert {REST.arms(case) for case in every if case.is_control} == {("none",)}
+    one = every[0]
+    assert rescuing.folder_of(Job(one, "none", REST), tmp_path) != rescuing.folder_of(Job(one, "none"), tmp_path)
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_cases_have_five_seeds_and_a_control_for_each(part: str) -> None:
-    ill, healthy = faulty(part), controls(part)
+    ill, healthy = SHORT.faulty(part), SHORT.controls(part)
     assert len({case.seed for case in ill}) == len({case.seed for case in healthy}) == 5
     assert {case.base for case in ill} == {case.base for case in healthy}
-    every = [job.id for case in planned(part) for job in jobs(case)]
+    every = [job.id for case in SHORT.cases(part) for job in jobs(case)]
     assert len(set(every)) == len(every)
-    assert all(jobs(case)[0].arm == "autopilot" for case in planned(part)), "the others may spend what it has spent"
+    assert all(jobs(case)[0].arm == "autopilot" for case in SHORT.cases(part)), "the others may spend what it has spent"
 
 
 def test_parts_share_no_case() -> None:
-    dev, test = ({case.id for case in planned(part)} for part in PARTS)
+    dev, test = ({case.id for case in SHORT.cases(part)} for part in PARTS)
     assert not dev & test
 
 
-@pytest.mark.parametrize("case", [*faulty("dev"), *faulty("test")], ids=lambda case: case.id)
+@pytest.mark.parametrize(
+    "case", [*SHORT.faulty("dev"), *SHORT.faulty("test"), *REST.faulty("fresh")], ids=lambda case: case.id
+)
 def test_oracle_and_safe_settings_apply(case: Case) -> None:
     healthy = BASES[case.base].recipe
     assert not diff(edited(case.recipe, undoing(case.recipe, healthy)), healthy)
@@ -118,7 +132,7 @@ class SessionAt:
 
 
 def test_the_others_may_spend_what_the_autopilot_has() -> None:
-    assert (allowance(1000), allowance(1000, 1800), allowance(1000, 2300)) == (2000, 2000, 2300)
+    assert (allowance(2000), allowance(2000, 1800), allowance(2000, 2300)) == (2000, 2000, 2300)
 
 
 def test_pairs_are_compared_exactly() -> None:
@@ -209,7 +223,7 @@ def test_every_arm_is_made_at_the_same_compute_and_once(
     made = {arm: as_read(carry_through(Job(miniature, arm), tmp_path, None)) for arm in ARMS}
     for arm, found in made.items():
         assert (found["fault"], found["spent"] >= 30, len(found["evaluations"]) > 0) == ("", True, True), arm
-        assert found["allowed"] == allowance(15, 0 if arm == "autopilot" else made["autopilot"]["spent"])
+        assert found["allowed"] == allowance(30, 0 if arm == "autopilot" else made["autopilot"]["spent"])
     acted = {arm: made[arm]["interventions"][0] for arm in ("autopilot", "random", "ordered")}
     assert acted["autopilot"]["tried"] == [["g_optim.lr *= 0.9"]]
     assert acted["ordered"]["tried"] == [["d_optim.clip_norm = 1.0", "g_optim.clip_norm = 1.0"]]
@@ -296,10 +310,10 @@ def test_the_table_is_of_whole_cases(miniature: Case, tmp_path: Path, monkeypatc
     rows = {row.what: row.value for row in rescued.rescue_rows([one for one in every if one.case.faults])}
     assert rows["autopilot: rescued"].endswith("1 of 1)") and rows["random: rescued"].endswith("0 of 1)")
     assert rows["rescued, autopilot against rollback"].startswith("1 by ours alone, 0 by theirs alone")
-    healthy = {row.what: row.value for row in rescued.harm_rows(every[:1], {"ring-bce": 1.0})}
+    healthy = {row.what: row.value for row in rescued.harm_rows(every[:1])}
     assert healthy["healthy runs that it made more than 5 % worse"].endswith("0 of 1)")
     assert healthy["overhead on healthy runs, processor time, median"].startswith("0.000")
-    monkeypatch.setattr(rescued, "planned", lambda part: [miniature])
+    monkeypatch.setattr(Plan, "cases", lambda plan, part: [miniature])
     assert rescued.kept("dev", tmp_path) == {}
 
 
@@ -313,7 +327,7 @@ def test_the_healthy_runs_have_a_table_of_their_own(
         Job(other, "none"): record(1.0, 1.0, 1.0, core_s=2.5, judging_s=0.5, id=miniature.id),
     }
     told: list[Result] = []
-    monkeypatch.setattr(rescued, "planned", lambda part: [control, other, miniature])
+    monkeypatch.setattr(Plan, "controls", lambda plan, part: [control, other])
     monkeypatch.setattr(rescued, "record_of", lambda job, work: kept.get(job))
     monkeypatch.setattr(rescued, "at_length", rescued.outcome)
     monkeypatch.setattr(rescued, "report", lambda title, rows, remarks: told.extend(rows))

@@ -6,7 +6,8 @@
     python -m clinic score --work FOLDER [--part dev|test|fresh|healthy]
     python -m clinic logs --shared FOLDER
     python -m clinic rescue --work FOLDER [--part ...] [--shared FOLDER] [--only TEXT ...] [--limit N] [--share 1/2]
-    python -m clinic rescued --work FOLDER [--part dev|test|fresh|healthy]
+                            [--plan short|rest]
+    python -m clinic rescued --work FOLDER [--part dev|test|fresh|healthy] [--plan short|rest]
     python -m clinic harm --work FOLDER [--part dev|test|fresh|healthy]
     python -m clinic refused --work FOLDER [--part dev|test|fresh] [--shared FOLDER]
 
@@ -14,7 +15,8 @@
 calls at once with ``--share 1/2`` and ``--share 2/2`` take half of the cases each.  `score` trains nothing: it reads
 what is kept, asks the doctor and its rivals, and writes the table.  `logs` does the same for public logs with a known
 outcome.  `rescue` trains the arms of each case of its plan at equal compute: the autopilot, what one could do without
-a doctor, and the oracle; ``--limit`` and ``--share`` count cases there, and ``--only`` is of CASE/ARM.  `rescued`
+a doctor, and the oracle; ``--limit`` and ``--share`` count cases there, and ``--only`` is of CASE/ARM;
+``--plan rest`` gives each arm six times the length of its base, and not two.  `rescued`
 trains nothing and writes the table, and `harm` one of the healthy runs alone that `rescue` has flown.  `refused` begins
 each run with a bug of data, plumbing or measure, takes no step, and writes how many are refused or told.  FOLDER of
 ``--shared`` is that of the real data; without it the cases on real data are left out.
@@ -30,6 +32,7 @@ from pathlib import Path
 from clinic import of_logs, refusing, rescued, rescuing, scoring
 from clinic.bases import BASES
 from clinic.cases import Case
+from clinic.plans import PLANS, Plan
 from clinic.running import carry_through, record_of
 from clinic.splits import cases, list_digest
 
@@ -69,8 +72,9 @@ def run(options: argparse.Namespace) -> None:
 
 def rescue(options: argparse.Namespace) -> None:
     """Train the first so many cases of the plan that are not whole, arm by arm."""
-    print(f"plan {rescued.plan_digest(options.part)}", flush=True)
-    wanted = [missing_jobs(case, options) for case in _share(rescuing.planned(options.part), options)]
+    plan = PLANS[options.plan]
+    print(f"plan {rescued.plan_digest(options.part, plan)}", flush=True)
+    wanted = [missing_jobs(case, plan, options) for case in _share(plan.cases(options.part), options)]
     for jobs in [found for found in wanted if found][: options.limit]:
         for job in jobs:
             record = rescuing.carry_through(job, options.work, options.shared)
@@ -87,11 +91,11 @@ def refused(options: argparse.Namespace) -> None:
     refusing.score(options.part, options.work)
 
 
-def missing_jobs(case: Case, options: argparse.Namespace) -> list[rescuing.Job]:
+def missing_jobs(case: Case, plan: Plan, options: argparse.Namespace) -> list[rescuing.Job]:
     """Those of the case that were asked for and not trained yet."""
     return [
         job
-        for job in rescuing.jobs(case)
+        for job in rescuing.jobs(case, plan)
         if _is_meant(job.id, options) and rescuing.record_of(job, options.work) is None
     ]
 
@@ -101,6 +105,7 @@ def main() -> None:
     parser.add_argument("what", choices=("run", "score", "logs", "rescue", "rescued", "harm", "refused"))
     parser.add_argument("--work", type=Path, help="folder for what is trained")
     parser.add_argument("--part", choices=("dev", "test", "fresh", "healthy"), default="dev")
+    parser.add_argument("--plan", choices=PLANS, default="short", help="of rescues: how long they may take")
     parser.add_argument("--shared", type=Path, help="folder of the real data")
     parser.add_argument("--only", nargs="+", help="ids that contain one of these, * for anything")
     parser.add_argument("--limit", type=int, help="at most so many runs in this call")
@@ -117,7 +122,7 @@ def main() -> None:
     elif options.what == "rescue":
         rescue(options)
     elif options.what == "rescued":
-        rescued.score(options.part, options.work)
+        rescued.score(options.part, options.work, PLANS[options.plan])
     elif options.what == "harm":
         rescued.score_harm(options.part, options.work)
     elif options.what == "refused":

@@ -2,25 +2,20 @@
 
 Counted are steps: those of the run itself, of courses that it left too, and those of every fork.  Scores, looks and
 examinations are no steps; what they take is told by the clock.  A case's arms may spend as much as its autopilot has,
-which is twice the length of the base at least: that is what the plan gives, and forks that are under way when it is
+which is at least what the plan gives, a multiple of the base's length, and forks that are under way when it is
 used up are trained to their end.
 """
 
 from __future__ import annotations
 
-from typing import Final
-
 from equipoise.goal import Goal
 from equipoise.journal import Event, Forked, Prescribed, Resumed, Started, Tick
 from equipoise.session import Session
 
-TIMES: Final = 2.0
-"""The length of the healthy run: time to fall ill, to try remedies, and to learn what was not learned (guess)."""
 
-
-def allowance(length_steps: int, autopilot_spent: int = 0) -> int:
+def allowance(planned_steps: float, autopilot_spent: int = 0) -> int:
     """Steps that an arm may spend; `autopilot_spent` is what the autopilot has on the same case."""
-    return max(round(TIMES * length_steps), autopilot_spent)
+    return max(round(planned_steps), autopilot_spent)
 
 
 class Spending:

@@ -14,11 +14,11 @@ from clinic.arms import ARMS
 from clinic.base import Part
 from clinic.bases import BASES
 from clinic.cases import Case
-from clinic.compute import TIMES
 from clinic.kept import LAST
 from clinic.outcome import FAILS
+from clinic.plans import SHORT, Plan
 from clinic.rates import Paired, Share, median_interval
-from clinic.rescuing import Job, Record, jobs, planned, record_of
+from clinic.rescuing import Job, Record, jobs, record_of
 from results import Result, report
 
 WITHIN: Final = 1.10
@@ -26,6 +26,7 @@ WITHIN: Final = 1.10
 HARMED: Final = 1.05
 HALF: Final = 0.5
 """Of the gap between a run that is left alone and the control: partly rescued."""
+TITLES: Final = {"short": "Rescue", "rest": "Rescue at rest"}
 BARS: Final = {"rescued": "at least 0.80", "harm": "below 0.03", "overhead": "below 0.05", "p": "below 0.05"}
 
 
@@ -83,11 +84,11 @@ def at_length(record: Record) -> float:
     return float(statistics.median(harms[-LAST:]))
 
 
-def kept(part: Part, work: Path) -> dict[Case, dict[str, Record]]:
+def kept(part: Part, work: Path, plan: Plan = SHORT) -> dict[Case, dict[str, Record]]:
     """The cases of which every arm has been trained."""
     found = {}
-    for case in planned(part):
-        records = {job.arm: record_of(job, work) for job in jobs(case)}
+    for case in plan.cases(part):
+        records = {job.arm: record_of(job, work) for job in jobs(case, plan)}
         whole = {arm: record for arm, record in records.items() if record is not None}
         if len(whole) == len(records):
             found[case] = whole
@@ -99,23 +100,25 @@ def treated(runs: Mapping[Case, Mapping[str, Record]]) -> list[Treated]:
     return [Treated(case, arms, usual[case.base]) for case, arms in runs.items() if case.base in usual]
 
 
-def score(part: Part, work: Path) -> None:
+def score(part: Part, work: Path, plan: Plan = SHORT) -> None:
     """Print the table, and write it."""
-    runs = kept(part, work)
+    runs = kept(part, work, plan)
     every = treated(runs)
     ill = [one for one in every if one.case.faults and one.is_ill]
     healthy = [one for one in every if one.case.is_control]
-    rows = [Result("cases that are kept, of the plan", f"{len(every)} of {len(planned(part))}")]
+    rows = [Result("cases that are kept, of the plan", f"{len(every)} of {len(plan.cases(part))}")]
     rows += [Result("faulty, and ill when left alone", f"{len(ill)} of {sum(bool(one.case.faults) for one in every)}")]
-    rows += [*rescue_rows(ill), *effort_rows(ill), *harm_rows(healthy, medians(runs, at_length))]
+    rows += [*rescue_rows(ill), *effort_rows(ill), *chance_rows(healthy, medians(runs, at_length))]
+    rows += harm_rows(healthy) if "autopilot" in plan.of_healthy else []
     spared = Share.count(one.is_harmed for one in every if one.case.faults and not one.is_ill)
     rows += [Result("runs with a fault that did no harm, which it made more than 5 % worse", str(spared))]
-    report(f"Rescue, {part}", rows, "\n\n".join([f"Plan {plan_digest(part)}.", REMARKS, listed(ill)]))
+    remarks = [f"Plan {plan_digest(part, plan)}.", REMARKS.format(times=plan.times), listed(ill)]
+    report(f"{TITLES[plan.key]}, {part}", rows, "\n\n".join(remarks))
 
 
 def score_harm(part: Part, work: Path) -> None:
     """The healthy runs alone, as far as the autopilot has flown them: print the table, and write it."""
-    healthy = [case for case in planned(part) if case.is_control]
+    healthy = SHORT.controls(part)
     runs = {}
     for case in healthy:
         both = {arm: record_of(Job(case, arm), work) for arm in ("autopilot", "none")}
@@ -123,14 +126,14 @@ def score_harm(part: Part, work: Path) -> None:
         if len(whole) == len(both):
             runs[case] = whole
     rows = [Result("healthy runs that are kept, of the plan", f"{len(runs)} of {len(healthy)}")]
-    report(f"Harm, {part}", [*rows, *harm_rows(treated(runs), medians(runs, at_length))], f"Plan {plan_digest(part)}.")
+    rows += [*chance_rows(treated(runs), medians(runs, at_length)), *harm_rows(treated(runs))]
+    report(f"Harm, {part}", rows, f"Plan {plan_digest(part)}.")
 
 
-def plan_digest(part: Part) -> str:
+def plan_digest(part: Part, plan: Plan = SHORT) -> str:
     """Of the list of jobs: with another one, scores are of other runs."""
-    return blake2b(
-        "\n".join(job.id for case in planned(part) for job in jobs(case)).encode(), digest_size=6
-    ).hexdigest()
+    ids = [job.id for case in plan.cases(part) for job in jobs(case, plan)]
+    return blake2b("\n".join(ids).encode(), digest_size=6).hexdigest()
 
 
 def rescue_rows(ill: Sequence[Treated]) -> Iterator[Result]:
@@ -185,7 +188,16 @@ def _diagnosed(one: Treated) -> bool:
     return one.arms["autopilot"]["interventions"][0]["symptom"] in one.case.acceptable
 
 
-def harm_rows(healthy: Sequence[Treated], usual: Mapping[str, float]) -> Iterator[Result]:
+def chance_rows(healthy: Sequence[Treated], usual: Mapping[str, float]) -> Iterator[Result]:
+    """How far healthy runs differ by themselves; `usual` is the control of each base after one length."""
+    chance = Share.count(one.is_rescued("none") for one in healthy)
+    yield Result("healthy runs, left alone, that would count as rescued", str(chance))
+    longer = [one.control / usual[one.case.base] for one in healthy]
+    middle = f"{statistics.median(longer):.2f}" if longer else "none"
+    yield Result("control over the same after one length of its base, median", middle)
+
+
+def harm_rows(healthy: Sequence[Treated]) -> Iterator[Result]:
     """What it does to runs that nothing is wrong with."""
     acted = Share.count(bool(one.arms["autopilot"]["interventions"]) for one in healthy)
     yield Result("healthy runs in which it intervened", str(acted))
@@ -194,11 +206,6 @@ def harm_rows(healthy: Sequence[Treated], usual: Mapping[str, float]) -> Iterato
     for arm in ("autopilot", "none"):
         worse = Share.count(one.outcome(arm) > HARMED * one.control for one in healthy)
         yield Result(f"healthy runs more than 5 % above their control's median: {arm}", str(worse))
-    chance = Share.count(one.is_rescued("none") for one in healthy)
-    yield Result("healthy runs, left alone, that would count as rescued", str(chance))
-    longer = [one.control / usual[one.case.base] for one in healthy]
-    middle = f"{statistics.median(longer):.2f}" if longer else "none"
-    yield Result(f"control after {TIMES:g} lengths over the same after one, median", middle)
     for name, of in (("steps", _more_steps), ("processor time", _more_time)):
         middle_share, low, high = median_interval([of(one) for one in healthy])
         said = f"{middle_share:.3f} ({low:.3f} to {high:.3f})"
@@ -226,8 +233,8 @@ def listed(ill: Sequence[Treated]) -> str:
 
 REMARKS: Final = f"""
 Compute is counted in steps, those of forks and of courses that were left included: every arm of a case may spend
-{TIMES:g} times the base's length, or what its autopilot spent, if that is more; who gives up spends less.  Outcomes are
-medians of the last {LAST} evaluations by the clinic's own truth; rescued is within {WITHIN:g} of the median of the
+{{times:g}} times the base's length, or what its autopilot spent, if that is more; who gives up spends less.  Outcomes
+are medians of the last {LAST} evaluations by the clinic's own truth; rescued is within {WITHIN:g} of the median of the
 healthy controls, which were left alone for as many steps.  A case is scored where the run that was left alone ended
 beyond {FAILS:g} times that median, so `none` cannot rescue, and what only chance had made ill another seed cures.
 Intervals are Wilson's of 95 %; arms are compared case by case (exact McNemar test).

@@ -1,9 +1,4 @@
-"""Does the autopilot rescue?  The plan: which cases, which arms, which seeds; and one case carried through.
-
-Faulty cases are the clinic's own single faults, in its frozen order, as far as a setting cures them; bases that take
-more than half a minute a run are left out, so that a part takes about two hours of one core.  Seeds are dealt in turns.
-Beside them stand the healthy controls of the same bases, with each seed.
-"""
+"""Does the autopilot rescue?  One case of a plan (`clinic.plans`) carried through, by one arm."""
 
 from __future__ import annotations
 
@@ -11,7 +6,6 @@ import contextlib
 import json
 import shutil
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -20,13 +14,12 @@ from unittest import mock
 import torch
 
 from clinic.arms import ARMS, CERTAIN, WAITING, Arm, Attempt, from_the_start
-from clinic.base import Part
 from clinic.bases import BASES, data_of
 from clinic.cases import Case
 from clinic.compute import Spending, allowance
 from clinic.outcome import truth_of
+from clinic.plans import SHORT, Plan
 from clinic.running import Observer
-from clinic.splits import cases
 from equipoise.doctor.interventions import Intervention, past
 from equipoise.errors import Fault, RequestError
 from equipoise.folder import RunFolder
@@ -36,23 +29,6 @@ from equipoise.run import Where
 from equipoise.sampling import open_run
 from equipoise.spec import digest, tags
 
-CURABLE: Final = frozenset({"balance", "bound", "sudden"})
-"""Families of faults that settings cure."""
-INCURABLE: Final = ("nan-batch",)
-"""Of these the one that none does: the batch comes again in every course."""
-SLOW: Final = (
-    *("stacked", "shapes", "textures", "ink", "pairs", "eurosat"),
-    *("letters", "bursts", "sprites", "inked", "enlarged"),
-)
-"""First words of bases that take a minute and more of a core."""
-FAULTY: Final = 16
-"""Cases with a fault, of a part, at most; the third has 11 that are quick."""
-SEEDS: Final[Mapping[Part, Sequence[int]]] = {
-    "dev": range(5),
-    "test": range(100, 105),
-    "fresh": range(200, 205),
-    "healthy": range(300, 305),
-}
 RECORD: Final = "rescue.json"
 
 Record = dict[str, Any]
@@ -64,45 +40,20 @@ class Job:
 
     case: Case
     arm: str
+    plan: Plan = SHORT
 
     @property
     def id(self) -> str:
         return f"{self.case.id}/{self.arm.replace(' ', '-')}"
 
 
-def faulty(part: Part) -> list[Case]:
-    """With one fault that settings cure."""
-    found = [case for case in cases(part) if len(case.faults) == 1 and _is_curable(case) and not _is_slow(case)]
-    seeds = SEEDS[part]
-    return [replace(case, seed=seeds[at % len(seeds)]) for at, case in enumerate(found[:FAULTY])]
-
-
-def controls(part: Part) -> list[Case]:
-    """Healthy, of the bases of the faulty ones, with every seed."""
-    bases = sorted({case.base for case in faulty(part)})
-    return [Case(base, seed, part) for seed in SEEDS[part] for base in bases]
-
-
-def planned(part: Part) -> list[Case]:
-    """Controls first, by which all else is judged."""
-    return [*controls(part), *faulty(part)]
-
-
-def jobs(case: Case) -> list[Job]:
-    """The autopilot's first.  A healthy run is not made safe, and an oracle has nothing to undo in it."""
-    return [Job(case, arm) for arm in ARMS if case.faults or arm not in ("safe", "oracle")]
-
-
-def _is_curable(case: Case) -> bool:
-    return case.families <= CURABLE and case.faults[0][0] not in INCURABLE
-
-
-def _is_slow(case: Case) -> bool:
-    return case.base.partition("-")[0] in SLOW
+def jobs(case: Case, plan: Plan = SHORT) -> list[Job]:
+    """In the order in which they are made."""
+    return [Job(case, arm, plan) for arm in plan.arms(case)]
 
 
 def folder_of(job: Job, work: Path) -> Path:
-    return work / "rescues" / job.id
+    return work / job.plan.folder / job.id
 
 
 def record_of(job: Job, work: Path) -> Record | None:
@@ -152,7 +103,7 @@ def _trained(job: Job, first: Record | None, work: Path, shared: Path | None) ->
     shutil.rmtree(folder, ignore_errors=True)
     truth = truth_of(base, shared, work)
     observer = Observer(base, truth)
-    spending = Spending(allowance(base.steps, first["spent"] if first is not None else 0))
+    spending = Spending(allowance(job.plan.times * base.steps, first["spent"] if first is not None else 0))
     where = Where(data_of(base, shared), work / "corpora", "cpu")
     began = time.process_time()
     recipe = replace(case.recipe, seed=case.seed)
