@@ -256,9 +256,9 @@ class TestBadInput:
     def test_a_full_disk(
         self, tmp_path: Path, digits_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        from equipoise import run
+        from equipoise.run import _beginning
 
-        monkeypatch.setattr(run.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1000}))
+        monkeypatch.setattr(_beginning.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1000}))
         assert "MiB are free" in refused(self.on(digits_folder, tmp_path), capsys)
 
 

@@ -335,10 +335,10 @@ def test_what_cannot_be_applied_is_refused(
 
 
 def test_several_processes_cannot_act(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from equipoise import run
     from equipoise.engine.world import World
+    from equipoise.run import _preparing
 
-    monkeypatch.setattr(run, "join_world", lambda kind: World(rank=0, size=2))
+    monkeypatch.setattr(_preparing, "join_world", lambda kind: World(rank=0, size=2))
     with pytest.raises(RequestError, match="one process alone"):
         start(piloted.doomed(), Where(device="cpu"), tmp_path / "run")
     assert not (tmp_path / "run").exists()

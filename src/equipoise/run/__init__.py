@@ -1,0 +1,21 @@
+"""The only composer: a recipe and a folder of data become a run, new or resumed."""
+
+from equipoise.run._beginning import Said, begin, carry_out, start, train
+from equipoise.run._preparing import Where, open_corpus, prepare, refuse_misfits
+from equipoise.run._resuming import data_of, digest_of_data, refuse_half_applied, resume
+
+__all__ = [
+    "Said",
+    "Where",
+    "begin",
+    "carry_out",
+    "data_of",
+    "digest_of_data",
+    "open_corpus",
+    "prepare",
+    "refuse_half_applied",
+    "refuse_misfits",
+    "resume",
+    "start",
+    "train",
+]
