@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from scipy.linalg import sqrtm
 from scipy.stats import t
-from sklearn.metrics.pairwise import polynomial_kernel
+from sklearn.metrics.pairwise import polynomial_kernel, rbf_kernel
 from torch import Tensor
 
 from equipoise.data import Digits
@@ -19,7 +19,7 @@ from equipoise.measures.copying import beyond_chance, c_t, copying, memory, plac
 from equipoise.measures.diversity import diversity
 from equipoise.measures.features import DIMENSIONS, NUM_NETWORKS, Extractor, features
 from equipoise.measures.frechet import frechet
-from equipoise.measures.kernel import kernel_distance
+from equipoise.measures.kernel import kernel_distance, kernel_for, polynomial
 from equipoise.measures.manifold import manifold
 from equipoise.measures.reading import ROUNDS, Interval, Reading, read, student
 from equipoise.measures.spectrum import BANDS, detail, radial_spectrum, spectral_gap
@@ -65,6 +65,38 @@ def test_kernel_distance_is_the_double_sum() -> None:
     assert kernel_distance(a, b) == pytest.approx(within - 2 * across, rel=1e-9)
     oracle = polynomial_kernel(a.numpy(), b.numpy(), degree=3, gamma=0.25, coef0=1)
     assert across == pytest.approx(oracle.mean())
+
+
+def clusters(count: int, std: float, seed: int) -> torch.Tensor:
+    """Eight on a circle, as samples of 1x1."""
+    source = torch.Generator().manual_seed(seed)
+    angle = torch.randint(8, (count,), generator=source) * (math.pi / 4)
+    places = torch.stack([angle.cos(), angle.sin()], 1) + std * torch.randn(count, 2, generator=source)
+    return places[:, :, None, None]
+
+
+def test_of_points_the_kernel_distance_sees_more_than_three_moments() -> None:
+    real = clusters(600, 0.05, 0)
+    kernel = kernel_for(real)
+    others, wide = (clusters(600, std, 1).flatten(1) for std in (0.05, 0.15))
+    by_gaussians, by_moments = (
+        [kernel_distance(real.flatten(1), made, of) for made in (others, wide)] for of in (kernel, polynomial)
+    )
+    assert abs(by_gaussians[0]) < 0.001 < 0.01 < by_gaussians[1]
+    assert abs(by_moments[1] - by_moments[0]) < 0.02, "clusters three times as wide have the same place and spread"
+
+
+def test_the_kernel_of_points_is_the_mean_of_gaussians() -> None:
+    points = normal(9, 3)[:, :, None, None]
+    median = torch.pdist(normal(9, 3)).median()
+    oracle = sum(rbf_kernel(normal(9, 3), normal(9, 3, seed=1), 0.5 / float(median / 2**k) ** 2) for k in range(1, 6))
+    torch.testing.assert_close(
+        kernel_for(points)(normal(9, 3), normal(9, 3, seed=1)).double(), torch.tensor(oracle / 5).double()
+    )
+
+
+def test_other_samples_and_points_that_are_all_the_same_have_the_polynomial_kernel() -> None:
+    assert kernel_for(torch.zeros(20, 1, 8, 8)) is kernel_for(torch.zeros(20, 2, 1, 1)) is polynomial
 
 
 def test_kernel_distance_of_equal_distributions_is_zero_on_average() -> None:

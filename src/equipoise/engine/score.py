@@ -23,7 +23,7 @@ from equipoise.measures.diversity import diversity
 from equipoise.measures.enlarged import FEWEST_BANDS, angle, interpolated
 from equipoise.measures.features import Extractor, Vectors
 from equipoise.measures.frechet import frechet
-from equipoise.measures.kernel import kernel_distance, shares
+from equipoise.measures.kernel import Kernel, kernel_distance, kernel_for, polynomial, shares
 from equipoise.measures.manifold import NEIGHBOURS, manifold
 from equipoise.measures.pairs import WINDOW, psnr, ssim
 from equipoise.measures.sliced_wasserstein import sliced_wasserstein
@@ -49,11 +49,11 @@ ONE_BY_ONE = frozenset({*OF_PAIRS, "rebuilt"})
 """Measures that compare each sample with one of its own, and have no floor."""
 
 
-def on_features(real: Vectors, fake: Vectors) -> dict[str, float]:
+def on_features(real: Vectors, fake: Vectors, kernel: Kernel) -> dict[str, float]:
     """What a score says of two sets of vectors."""
     found = manifold(real, fake)
     return {
-        "kernel": kernel_distance(real, fake),
+        "kernel": kernel_distance(real, fake, kernel),
         "frechet": frechet(real, fake),
         "precision": found.precision,
         "recall": found.recall,
@@ -115,6 +115,7 @@ class Score:
         self._plain_psnr = float(psnr(plain, real).mean()) if plain is not None else None
         self._on_features = len(real) >= FEWEST_FOR_FEATURES
         is_points = real.shape[2] == real.shape[3] == 1
+        self._kernel = kernel_for(real)
         self._extractor = Extractor.fitted(real) if self._on_features and not is_points else None
         self._real = self._set(real)
         self._others = others if others is not None and len(others) >= FEWEST_FOR_FEATURES else None
@@ -153,7 +154,9 @@ class Score:
 
     def ruler(self, best_by: BestBy) -> str:
         """The same for two scores that may be compared: of the same real samples, arguments and measure."""
-        return _digest(self.measure(best_by), self.real, *self._asked)
+        name = self.measure(best_by)
+        kind = " of points" if name == "kernel" and self._kernel is not polynomial else ""
+        return _digest(f"{name}{kind}", self.real, *self._asked)
 
     def __call__(
         self,
@@ -215,10 +218,10 @@ class Score:
             found[FALLBACK] = sliced_wasserstein(fake.samples, real.samples)
         if self._on_features:
             pairs = list(zip(real.features, fake.features, strict=True))
-            spaces = [on_features(*pair) for pair in pairs]
+            spaces = [on_features(*pair, self._kernel) for pair in pairs]
             found |= {measure: statistics.fmean(space[measure] for space in spaces) for measure in spaces[0]}
             if name == "kernel":
-                shares_of["kernel"] = torch.stack([shares(*pair) for pair in pairs]).mean(0)
+                shares_of["kernel"] = torch.stack([shares(*pair, self._kernel) for pair in pairs]).mean(0)
         return found, shares_of
 
     def _paired(self, fake: Samples) -> tuple[dict[str, float], dict[str, Tensor]]:

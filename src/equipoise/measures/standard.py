@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Literal
 
 import torch
@@ -12,7 +13,7 @@ from equipoise.measures.copying import copying, memory, placed
 from equipoise.measures.diversity import diversity
 from equipoise.measures.features import Vectors, features
 from equipoise.measures.frechet import frechet
-from equipoise.measures.kernel import kernel_distance
+from equipoise.measures.kernel import Kernel, kernel_distance, kernel_for
 from equipoise.measures.manifold import NEIGHBOURS, manifold
 from equipoise.measures.reading import DEFAULT_NUMBERS, Reading, read
 from equipoise.measures.spectrum import FEWEST_PIXELS, detail, radial_spectrum, spectral_gap
@@ -97,7 +98,9 @@ def standard(
         return [Invalid(number.name, fault) for number in NUMBERS]
     more = [] if more_seen is None or not len(more_seen) else [more_seen]
     of_real, of_fake, *of_more = features(real, fake, *more)
-    found: dict[str, Reading | Invalid] = by_name(read(_on_features, of_real, of_fake, seed, among))
+    found: dict[str, Reading | Invalid] = by_name(
+        read(partial(_on_features, kernel=kernel_for(real)), of_real, of_fake, seed, among)
+    )
     why_not = why_no_copies or _why_copies_cannot_be_told(len(real) + sum(map(len, more)), num_held_out)
     if num_held_out is None or why_not:
         found |= {number.name: Invalid(number.name, why_not) for number in NUMBERS if number.space == "copying"}
@@ -148,10 +151,10 @@ def by_name(readings: Sequence[Reading]) -> dict[str, Reading | Invalid]:
     return {reading.name: reading if reading.is_finite else Invalid(reading.name, NOT_FINITE) for reading in readings}
 
 
-def _on_features(real: Vectors, fake: Vectors) -> Mapping[str, float]:
+def _on_features(real: Vectors, fake: Vectors, kernel: Kernel) -> Mapping[str, float]:
     return {
         "frechet": frechet(real, fake),
-        "kernel": kernel_distance(real, fake),
+        "kernel": kernel_distance(real, fake, kernel),
         "diversity": diversity(real, fake),
         **asdict(manifold(real, fake)),
     }
