@@ -4,7 +4,7 @@
 
     features   (x.y / d + 1)^3, on what a network makes of samples (Binkowski et al. 2018, arXiv:1801.01401, section 4);
                it sees the first three moments
-    points     Gaussians of five widths, each half as wide as the one before: three moments of points themselves say
+    points     Gaussians of four widths, each half as wide as the one before: three moments of points themselves say
                where they lie as a whole, and not whether they lie in eight clusters or in one cloud
 
 Unlike the Fréchet distance its mean does not depend on the number of samples, and equal distributions give 0 on
@@ -23,9 +23,10 @@ from torch import Tensor
 from equipoise.measures.features import Vectors
 from equipoise.view import Samples
 
-WIDTHS = 5
-"""From half the median distance of real points to a 32nd: from the whole cloud to small clusters (guess; the median as
-in Gretton et al. 2012, section 8, mixtures as in Li et al. 2015, arXiv:1502.02761)."""
+WIDTHS = 4
+"""From half the median distance of real points to a sixteenth: from the whole cloud to clusters of it (guess; the
+median as in Gretton et al. 2012, section 8, mixtures as in Li et al. 2015, arXiv:1502.02761).  With a fifth, clusters
+that are a little tighter than the real ones weigh more than samples that lie between them."""
 FITTED_TO = 256
 """Real points, evenly taken, that set the widths."""
 
