@@ -33,7 +33,7 @@ from equipoise.edit import Edit
 from equipoise.errors import Fault
 from equipoise.evaluating import evaluate
 from equipoise.folder import RunFolder
-from equipoise.journal import Measured, Tick, history
+from equipoise.journal import Measured, Started, Tick, history
 from equipoise.piloting import Pilot
 from equipoise.recipe import Autopilot, Budget, Recipe, Span, edited
 from equipoise.run import Where, start
@@ -98,15 +98,22 @@ FAILURES = {
 }
 
 
-def flown(name: str, seed: int, mode: Mode, options: argparse.Namespace) -> Verdict:
-    """A failure left alone, or repaired."""
+def flown(name: str, seed: int, mode: Mode, options: argparse.Namespace, beside: Path | None = None) -> Verdict:
+    """A failure left alone, or repaired; `beside` another run, in the arithmetic that was measured to be fast there."""
     steps = round(options.length * FAILURES[name].steps)
     recipe = FAILURES[name].recipe()
     cadence = replace(recipe.cadence, sheet_steps=steps // SCORES, measuring_share=1.0)
     recipe = replace(recipe, seed=seed, cadence=cadence, autopilot=Autopilot(mode, extra=options.extra))
+    if beside is not None:
+        recipe = edited(recipe, _arithmetic_of(RunFolder(beside)))
     budget = Budget(Span(steps))
     folder = options.work / f"{name}-{seed}-{mode}"
     return kept(folder, recipe, budget, lambda: _flown(recipe, name, folder, budget, options))
+
+
+def _arithmetic_of(run: RunFolder) -> list[Edit]:
+    machine = next(event.machine for event in run.read_journal().events if isinstance(event, Started))
+    return [Edit(f"precision.{choice}", value=machine[choice]) for choice in ("compute", "layout")]
 
 
 def _flown(recipe: Recipe, name: str, folder: Path, budget: Budget, options: argparse.Namespace) -> Verdict:
@@ -190,7 +197,8 @@ def main() -> None:
     for name in options.only:
         pairs = []
         for seed in range(options.seeds):
-            left, right = flown(name, seed, "off", options), flown(name, seed, "act", options)
+            left = flown(name, seed, "off", options)
+            right = flown(name, seed, "act", options, Path(left["run"]))
             side_by_side(left, right, options.work / f"{name}-{seed}.png")
             pairs.append((left, right))
             kernels = f"kernel {number(left, 'kernel'):.3g} -> {number(right, 'kernel'):.3g}"

@@ -1,4 +1,4 @@
-"""A run that collapses, to watch the autopilot: nothing bounds the critic, which is fast and has momentum.
+"""A run that finds nothing, to watch the autopilot: nothing bounds the critic, which is fast and has momentum.
 
 equipoise train examples/sick.py:sick --autopilot act --set autopilot.extra=1
 """
@@ -12,11 +12,11 @@ from equipoise.terms import BCE
 
 
 def sick() -> Recipe:
-    """Eight Gaussians on a ring; at step 1500 all samples are one."""
+    """Eight Gaussians on a ring, of which the samples are one cloud that wanders."""
     return Recipe(
         source=Ring(),
-        generator=MlpGenerator(latent=4, width=16, depth=1),
-        critic=MlpCritic(width=32, depth=2),
+        generator=MlpGenerator(latent=4, width=64, depth=3),
+        critic=MlpCritic(width=64, depth=3),
         phases={"main": Phase(Span(3000), {"game": BCE()})},
         g_optim=Adam(lr=5e-4),
         d_optim=Adam(lr=0.05, beta1=0.9, beta2=0.999),
