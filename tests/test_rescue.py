@@ -317,6 +317,26 @@ def test_the_table_is_of_whole_cases(miniature: Case, tmp_path: Path, monkeypatc
     assert rescued.kept("dev", tmp_path) == {}
 
 
+def test_one_table_may_be_of_several_parts(miniature: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = replace(miniature, part="test", seed=100)
+    controls = [replace(case, faults=()) for case in (miniature, other)]
+    alone, mended = record(5.0, 5.0, 5.0, best=None), record(1.0, 1.0, 1.0, best=None)
+    told: dict[str, str] = {}
+
+    def keep(title: str, rows: list[Result], remarks: str) -> None:
+        told.update({row.what: row.value for row in rows}, title=title)
+
+    monkeypatch.setattr(Plan, "faulty", lambda plan, part: [miniature if part == "dev" else other])
+    monkeypatch.setattr(Plan, "controls", lambda plan, part: [controls[part != "dev"]])
+    monkeypatch.setattr(rescued, "record_of", lambda job, work: mended if not job.case.faults else alone)
+    monkeypatch.setattr(rescued, "at_length", rescued.outcome)
+    monkeypatch.setattr(rescued, "report", keep)
+    rescued.score(["dev", "test"], tmp_path, REST)
+    assert told["title"] == "Rescue at rest, dev and test"
+    assert told["cases that are kept, of the plan"] == "4 of 4"
+    assert told["autopilot: rescued"].endswith("0 of 2)")
+
+
 def test_the_healthy_runs_have_a_table_of_their_own(
     miniature: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

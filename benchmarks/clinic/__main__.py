@@ -7,7 +7,7 @@
     python -m clinic logs --shared FOLDER
     python -m clinic rescue --work FOLDER [--part ...] [--shared FOLDER] [--only TEXT ...] [--limit N] [--share 1/2]
                             [--plan short|rest]
-    python -m clinic rescued --work FOLDER [--part dev|test|fresh|healthy] [--plan short|rest]
+    python -m clinic rescued --work FOLDER [--part dev|test|fresh|healthy] [--beside PART ...] [--plan short|rest]
     python -m clinic harm --work FOLDER [--part dev|test|fresh|healthy]
     python -m clinic refused --work FOLDER [--part dev|test|fresh] [--shared FOLDER]
 
@@ -15,11 +15,11 @@
 calls at once with ``--share 1/2`` and ``--share 2/2`` take half of the cases each.  `score` trains nothing: it reads
 what is kept, asks the doctor and its rivals, and writes the table.  `logs` does the same for public logs with a known
 outcome.  `rescue` trains the arms of each case of its plan at equal compute: the autopilot, what one could do without
-a doctor, and the oracle; ``--limit`` and ``--share`` count cases there, and ``--only`` is of CASE/ARM;
-``--plan rest`` gives each arm six times the length of its base, and not two.  `rescued`
-trains nothing and writes the table, and `harm` one of the healthy runs alone that `rescue` has flown.  `refused` begins
-each run with a bug of data, plumbing or measure, takes no step, and writes how many are refused or told.  FOLDER of
-``--shared`` is that of the real data; without it the cases on real data are left out.
+a doctor, and the oracle; ``--limit`` and ``--share`` count cases there, and ``--only`` is of CASE/ARM; ``--plan rest``
+gives each arm six times the length of its base, and not two.  `rescued` trains nothing and writes the table, with
+``--beside`` of several parts together, and `harm` one of the healthy runs alone that `rescue` has flown.  `refused`
+begins each run with a bug of data, plumbing or measure, takes no step, and writes how many are refused or told.  FOLDER
+of ``--shared`` is that of the real data; without it the cases on real data are left out.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ from clinic.cases import Case
 from clinic.plans import PLANS, Plan
 from clinic.running import carry_through, record_of
 from clinic.splits import cases, list_digest
+
+PARTS = ("dev", "test", "fresh", "healthy")
 
 
 def chosen(options: argparse.Namespace) -> list[Case]:
@@ -104,7 +106,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("run", "score", "logs", "rescue", "rescued", "harm", "refused"))
     parser.add_argument("--work", type=Path, help="folder for what is trained")
-    parser.add_argument("--part", choices=("dev", "test", "fresh", "healthy"), default="dev")
+    parser.add_argument("--part", choices=PARTS, default="dev")
+    parser.add_argument("--beside", choices=PARTS, nargs="+", default=[], help="further parts for the table of rescues")
     parser.add_argument("--plan", choices=PLANS, default="short", help="of rescues: how long they may take")
     parser.add_argument("--shared", type=Path, help="folder of the real data")
     parser.add_argument("--only", nargs="+", help="ids that contain one of these, * for anything")
@@ -122,7 +125,7 @@ def main() -> None:
     elif options.what == "rescue":
         rescue(options)
     elif options.what == "rescued":
-        rescued.score(options.part, options.work, PLANS[options.plan])
+        rescued.score([options.part, *options.beside], options.work, PLANS[options.plan])
     elif options.what == "harm":
         rescued.score_harm(options.part, options.work)
     elif options.what == "refused":

@@ -100,20 +100,23 @@ def treated(runs: Mapping[Case, Mapping[str, Record]]) -> list[Treated]:
     return [Treated(case, arms, usual[case.base]) for case, arms in runs.items() if case.base in usual]
 
 
-def score(part: Part, work: Path, plan: Plan = SHORT) -> None:
-    """Print the table, and write it."""
-    runs = kept(part, work, plan)
+def score(parts: Sequence[Part], work: Path, plan: Plan = SHORT) -> None:
+    """Print the table of these parts together, and write it."""
+    runs = {case: arms for part in parts for case, arms in kept(part, work, plan).items()}
     every = treated(runs)
     ill = [one for one in every if one.case.faults and one.is_ill]
     healthy = [one for one in every if one.case.is_control]
-    rows = [Result("cases that are kept, of the plan", f"{len(every)} of {len(plan.cases(part))}")]
+    rows = [
+        Result("cases that are kept, of the plan", f"{len(every)} of {sum(len(plan.cases(part)) for part in parts)}")
+    ]
     rows += [Result("faulty, and ill when left alone", f"{len(ill)} of {sum(bool(one.case.faults) for one in every)}")]
     rows += [*rescue_rows(ill), *effort_rows(ill), *chance_rows(healthy, medians(runs, at_length))]
     rows += harm_rows(healthy) if "autopilot" in plan.of_healthy else []
     spared = Share.count(one.is_harmed for one in every if one.case.faults and not one.is_ill)
     rows += [Result("runs with a fault that did no harm, which it made more than 5 % worse", str(spared))]
-    remarks = [f"Plan {plan_digest(part, plan)}.", REMARKS.format(times=plan.times), listed(ill)]
-    report(f"{TITLES[plan.key]}, {part}", rows, "\n\n".join(remarks))
+    digests = ", ".join(plan_digest(part, plan) for part in parts)
+    remarks = [f"Plan {digests}.", REMARKS.format(times=plan.times), listed(ill)]
+    report(f"{TITLES[plan.key]}, {' and '.join(parts)}", rows, "\n\n".join(remarks))
 
 
 def score_harm(part: Part, work: Path) -> None:
