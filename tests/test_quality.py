@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import itertools
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from scipy.linalg import sqrtm
+from scipy.spatial.distance import cdist, pdist
 from scipy.stats import t
-from sklearn.metrics.pairwise import polynomial_kernel, rbf_kernel
+from sklearn.metrics.pairwise import polynomial_kernel
 from torch import Tensor
 
 from equipoise.data import Digits
@@ -19,7 +21,7 @@ from equipoise.measures.copying import beyond_chance, c_t, copying, memory, plac
 from equipoise.measures.diversity import diversity
 from equipoise.measures.features import DIMENSIONS, NUM_NETWORKS, Extractor, features
 from equipoise.measures.frechet import frechet
-from equipoise.measures.kernel import kernel_distance, kernel_for, polynomial
+from equipoise.measures.kernel import POLYNOMIAL, kernel_distance, kernel_for
 from equipoise.measures.manifold import manifold
 from equipoise.measures.reading import ROUNDS, Interval, Reading, read, student
 from equipoise.measures.spectrum import BANDS, detail, radial_spectrum, spectral_gap
@@ -62,7 +64,7 @@ def test_kernel_distance_is_the_double_sum() -> None:
         sum(kernel(x, y) for x, y in itertools.permutations(part, 2)) / (len(part) * (len(part) - 1)) for part in (a, b)
     )
     across = sum(kernel(x, y) for x in a for y in b) / (len(a) * len(b))
-    assert kernel_distance(a, b) == pytest.approx(within - 2 * across, rel=1e-9)
+    assert kernel_distance(a, b, POLYNOMIAL) == pytest.approx(within - 2 * across, rel=1e-9)
     oracle = polynomial_kernel(a.numpy(), b.numpy(), degree=3, gamma=0.25, coef0=1)
     assert across == pytest.approx(oracle.mean())
 
@@ -75,32 +77,61 @@ def clusters(count: int, std: float, seed: int) -> torch.Tensor:
     return places[:, :, None, None]
 
 
+def cloud(count: int, spread: float, seed: int) -> torch.Tensor:
+    return spread * torch.randn(count, 2, generator=torch.Generator().manual_seed(seed))
+
+
 def test_of_points_the_kernel_distance_sees_more_than_three_moments() -> None:
+    """Eight clusters on a circle and a normal cloud have the same moments, but for what is even and higher."""
+    real = clusters(600, 0.05, 0)
+    others, alike = clusters(600, 0.05, 1).flatten(1), cloud(600, math.sqrt(0.5), 2)
+    kernel, floor = kernel_for(real), kernel_distance(real.flatten(1), others, POLYNOMIAL)
+    assert abs(kernel_distance(real.flatten(1), others, kernel)) < 0.02
+    assert kernel_distance(real.flatten(1), alike, kernel) > 0.2
+    assert abs(kernel_distance(real.flatten(1), alike, POLYNOMIAL) - floor) < 0.1
+
+
+def test_an_evaluation_of_points_tells_a_cloud_from_clusters() -> None:
+    readings = standard(clusters(600, 0.05, 0), cloud(600, math.sqrt(0.5), 2)[:, :, None, None])
+    found = next(reading for reading in readings if reading.name == "kernel")
+    assert isinstance(found, Reading) and found.tells and found.value.mean > 0.2
+
+
+def test_samples_that_fly_apart_are_farther_than_samples_in_one_place() -> None:
     real = clusters(600, 0.05, 0)
     kernel = kernel_for(real)
-    others, wide = (clusters(600, std, 1).flatten(1) for std in (0.05, 0.15))
-    by_gaussians, by_moments = (
-        [kernel_distance(real.flatten(1), made, of) for made in (others, wide)] for of in (kernel, polynomial)
-    )
-    assert abs(by_gaussians[0]) < 0.001 < 0.01 < by_gaussians[1]
-    assert abs(by_moments[1] - by_moments[0]) < 0.02, "clusters three times as wide have the same place and spread"
+    places = [clusters(600, 0.15, 1).flatten(1), cloud(600, 3.0, 2), cloud(600, 0.05, 3), cloud(600, 100.0, 4)]
+    distances = [kernel_distance(real.flatten(1), made, kernel) for made in places]
+    assert distances == sorted(distances), "clusters too wide, a cloud too wide, one spot, and all over the place"
 
 
-def test_the_kernel_of_points_is_the_mean_of_gaussians() -> None:
-    points = normal(9, 3)[:, :, None, None]
-    median = torch.pdist(normal(9, 3)).median()
-    oracle = sum(rbf_kernel(normal(9, 3), normal(9, 3, seed=1), 0.5 / float(median / 2**k) ** 2) for k in range(1, 5))
-    torch.testing.assert_close(
-        kernel_for(points)(normal(9, 3), normal(9, 3, seed=1)).double(), torch.tensor(oracle / 4).double()
-    )
+def test_of_equal_points_the_kernel_distance_is_zero_on_average() -> None:
+    kernel = kernel_for(clusters(200, 0.05, 0))
+    found = [
+        kernel_distance(clusters(60, 0.05, seed).flatten(1), clusters(40, 0.05, 1000 + seed).flatten(1), kernel)
+        for seed in range(200)
+    ]
+    assert abs(np.mean(found)) < 3 * np.std(found) / math.sqrt(len(found))
+    assert min(found) < 0
 
 
-def test_other_samples_and_points_that_are_all_the_same_have_the_polynomial_kernel() -> None:
-    assert kernel_for(torch.zeros(20, 1, 8, 8)) is kernel_for(torch.zeros(20, 2, 1, 1)) is polynomial
+def test_the_kernel_of_points_is_a_logarithm() -> None:
+    a, b = normal(10, 3).double(), normal(7, 3, seed=1).double()
+    scale = np.median(pdist(normal(10, 3).numpy())) / 16
+    oracle = -np.log(1 + cdist(a.numpy(), b.numpy(), "sqeuclidean") / scale**2)
+    found = kernel_for(normal(10, 3)[:, :, None, None])(a, b)
+    np.testing.assert_allclose(found.numpy(), oracle, rtol=1e-5)
+
+
+def test_pictures_have_the_polynomial_kernel_and_points_in_one_place_a_kernel_too() -> None:
+    assert kernel_for(torch.zeros(20, 1, 8, 8)) is POLYNOMIAL
+    assert kernel_for(torch.zeros(20, 2, 1, 1))(torch.zeros(2, 2), torch.ones(3, 2)).isfinite().all()
 
 
 def test_kernel_distance_of_equal_distributions_is_zero_on_average() -> None:
-    found = [kernel_distance(normal(30, 4, seed=seed), normal(20, 4, seed=1000 + seed)) for seed in range(200)]
+    found = [
+        kernel_distance(normal(30, 4, seed=seed), normal(20, 4, seed=1000 + seed), POLYNOMIAL) for seed in range(200)
+    ]
     error = np.std(found) / math.sqrt(len(found))
     assert abs(np.mean(found)) < 3 * error
     assert min(found) < 0
@@ -154,7 +185,7 @@ def test_the_spectrum_of_white_noise_is_flat_and_follows_its_power() -> None:
     assert spectral_gap(radial_spectrum(noise), radial_spectrum(2 * noise)) == pytest.approx(6.02, abs=0.01)
 
 
-@pytest.mark.parametrize("measure", [frechet, kernel_distance, diversity, manifold])
+@pytest.mark.parametrize("measure", [frechet, partial(kernel_distance, kernel=POLYNOMIAL), diversity, manifold])
 def test_too_few_vectors_are_refused(measure: object) -> None:
     with pytest.raises(ValueError, match="1 and 10 vectors"):
         measure(normal(1, 3), normal(10, 3))  # type: ignore[operator]

@@ -21,7 +21,7 @@ from equipoise.engine.score import Score, Scored
 from equipoise.errors import Fault
 from equipoise.journal import Event, Measured, read
 from equipoise.measures.features import features
-from equipoise.measures.kernel import kernel_distance, shares
+from equipoise.measures.kernel import POLYNOMIAL, kernel_distance, kernel_for, shares
 from equipoise.recipe import BestBy, Budget, Recipe
 from equipoise.run import carry_out, resume, train
 from equipoise.sampling import open_run
@@ -53,12 +53,12 @@ def score(real: Tensor, fake: Tensor, best_by: BestBy = "kernel") -> Scored:
 def test_the_score_is_the_measure_of_an_evaluation() -> None:
     real, fake = noise(60), noise(60, 1) * 0.5
     spaces = zip(*features(real, fake), strict=True)
-    expected = [kernel_distance(a, b) for a, b in spaces]
+    expected = [kernel_distance(a, b, POLYNOMIAL) for a, b in spaces]
     found = score(real, fake)
     assert found.name == "kernel"
     assert found.value == pytest.approx(sum(expected) / len(expected), rel=1e-4)
     assert found.beside.keys() == {"frechet", "precision", "recall", "coverage", "diversity"}
-    parts = [shares(a, b) for a, b in zip(*features(real, fake), strict=True)]
+    parts = [shares(a, b, POLYNOMIAL) for a, b in zip(*features(real, fake), strict=True)]
     torch.testing.assert_close(found.shares, torch.stack(parts).mean(0), rtol=1e-4, atol=1e-6)
 
 
@@ -71,9 +71,20 @@ def test_shares_tell_what_the_reals_have_to_do_with_the_difference_of_two_distan
         pairs = [(float(a @ b) / 3 + 1) ** 3 for i, a in enumerate(fakes) for j, b in enumerate(fakes) if i != j]
         return sum(pairs) / len(pairs)
 
-    difference = kernel_distance(real, two) - kernel_distance(real, one)
-    by_shares = float((shares(real, two) - shares(real, one)).mean())
+    difference = kernel_distance(real, two, POLYNOMIAL) - kernel_distance(real, one, POLYNOMIAL)
+    by_shares = float((shares(real, two, POLYNOMIAL) - shares(real, one, POLYNOMIAL)).mean())
     assert difference == pytest.approx(by_shares + among(two) - among(one), rel=1e-4)
+
+
+def test_points_are_scored_by_a_kernel_of_their_own() -> None:
+    real, fake = (torch.randn(60, 2, 1, 1, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    kernel = kernel_for(real)
+    found = score(real, fake)
+    assert found.value == pytest.approx(kernel_distance(real.flatten(1), fake.flatten(1), kernel))
+    torch.testing.assert_close(found.shares, shares(real.flatten(1), fake.flatten(1), kernel))
+    ours = Score(real, (torch.zeros(60, 2),))
+    theirs = Score(2 * real, (torch.zeros(60, 2),))
+    assert ours.ruler("kernel") != theirs.ruler("kernel")
 
 
 def test_another_measure_can_choose() -> None:

@@ -21,9 +21,9 @@ from equipoise.engine.rebuilding import Rebuilding
 from equipoise.measures.appearance import Looks, appearance, looks
 from equipoise.measures.diversity import diversity
 from equipoise.measures.enlarged import FEWEST_BANDS, angle, interpolated
-from equipoise.measures.features import Extractor, Vectors
+from equipoise.measures.features import Extractor, Vectors, are_points
 from equipoise.measures.frechet import frechet
-from equipoise.measures.kernel import Kernel, kernel_distance, kernel_for, polynomial, shares
+from equipoise.measures.kernel import POLYNOMIAL, Kernel, kernel_distance, kernel_for, shares
 from equipoise.measures.manifold import NEIGHBOURS, manifold
 from equipoise.measures.pairs import WINDOW, psnr, ssim
 from equipoise.measures.sliced_wasserstein import sliced_wasserstein
@@ -114,9 +114,8 @@ class Score:
         self._space, self._in_pairs, self._asked, self._rebuilding = space, in_pairs, asked, rebuilding
         self._plain_psnr = float(psnr(plain, real).mean()) if plain is not None else None
         self._on_features = len(real) >= FEWEST_FOR_FEATURES
-        is_points = real.shape[2] == real.shape[3] == 1
         self._kernel = kernel_for(real)
-        self._extractor = Extractor.fitted(real) if self._on_features and not is_points else None
+        self._extractor = Extractor.fitted(real) if self._on_features and not are_points(real) else None
         self._real = self._set(real)
         self._others = others if others is not None and len(others) >= FEWEST_FOR_FEATURES else None
         self._floors: dict[str, Scored] = {}
@@ -155,8 +154,8 @@ class Score:
     def ruler(self, best_by: BestBy) -> str:
         """The same for two scores that may be compared: of the same real samples, arguments and measure."""
         name = self.measure(best_by)
-        kind = " of points" if name == "kernel" and self._kernel is not polynomial else ""
-        return _digest(f"{name}{kind}", self.real, *self._asked)
+        is_of_features = name != "kernel" or self._kernel is POLYNOMIAL
+        return _digest(name if is_of_features else f"{name} {self._kernel}", self.real, *self._asked)
 
     def __call__(
         self,

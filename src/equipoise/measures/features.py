@@ -62,7 +62,7 @@ class Extractor:
     @classmethod
     def fitted(cls, real: Samples, networks: int = NUM_NETWORKS) -> Extractor:
         """Networks for samples of this shape, their inputs standardised by channel and their answers scaled."""
-        real = real[torch.linspace(0, len(real) - 1, min(len(real), FITTED_TO)).long()]
+        real = evenly_taken(real)
         standard = _Standard.fitted(real)
         bodies = tuple(_network(2 * real.shape[1], min(real.shape[2:]), number) for number in range(networks))
         scales, projections = [], []
@@ -147,12 +147,21 @@ def _answers(network: nn.Module, standard: _Standard, samples: Samples) -> tuple
     return torch.cat(statistics), torch.cat(maps)
 
 
+def are_points(samples: Samples) -> bool:
+    return samples.shape[2:] == (1, 1)
+
+
+def evenly_taken(real: Samples) -> Samples:
+    """The samples that scales are fitted to."""
+    return real[torch.linspace(0, len(real) - 1, min(len(real), FITTED_TO)).long()]
+
+
 def features(real: Samples, *others: Samples) -> list[list[Vectors]]:
     """Vectors of the real samples and of each other set: for every set, one matrix for each network.
 
     Plain points stand for themselves.
     """
-    if real.shape[2] == real.shape[3] == 1:
+    if are_points(real):
         return [[samples.flatten(1).float()] for samples in (real, *others)]
     extractor = Extractor.fitted(real.float())
     return [extractor(samples.float()) for samples in (real, *others)]

@@ -14,7 +14,7 @@ from torch import Tensor
 from equipoise.measures import encoder, levels, marginals, pairs, traits, two_samples
 from equipoise.measures.features import features
 from equipoise.measures.frechet import frechet
-from equipoise.measures.kernel import kernel_distance
+from equipoise.measures.kernel import POLYNOMIAL, kernel_distance
 from equipoise.measures.manifold import manifold
 from equipoise.measures.reading import DEFAULT_NUMBERS, Reading, read
 from equipoise.measures.standard import BY_NAME, Invalid, Number, by_name, fault_of
@@ -158,7 +158,7 @@ def _learned(real: Tensor, fake: Tensor) -> dict[str, float]:
     found = manifold(real, fake)
     return {
         "learned frechet": frechet(real, fake),
-        "learned kernel": kernel_distance(real, fake),
+        "learned kernel": kernel_distance(real, fake, POLYNOMIAL),
         "learned precision": found.precision,
         "learned coverage": found.coverage,
     }
