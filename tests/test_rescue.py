@@ -44,14 +44,14 @@ def test_the_plan_is_frozen() -> None:
         "scores of other runs cannot be compared with those before: say so where they stand"
     )
     longer = {part: plan_digest(part, REST) for part in (*PARTS, "fresh")}
-    assert longer == {"dev": "6631ff949a9c", "test": "29f7c085c0c8", "fresh": "cbbc4b1f77df"}
+    assert longer == {"dev": "83e0be28a46a", "test": "211a6357573d", "fresh": "9fdb4c2f6eea"}
 
 
 def test_the_longer_plan_is_of_data_whose_healthy_runs_come_to_rest(tmp_path: Path) -> None:
     every = [case for part in ("test", "fresh") for case in REST.cases(part)]
     assert {BASES[case.base].truth for case in every} == {"modes"}
     assert not {key for case in every for key, _ in case.faults} & {"clamp", "nan-batch"}
-    assert {REST.arms(case) for case in every if case.is_control} == {("none",)}
+    assert {REST.arms(case) for case in every if case.is_control} == {("autopilot", "none")}
     one = every[0]
     assert rescuing.folder_of(Job(one, "none", REST), tmp_path) != rescuing.folder_of(Job(one, "none"), tmp_path)
 

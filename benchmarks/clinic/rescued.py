@@ -26,7 +26,6 @@ WITHIN: Final = 1.10
 HARMED: Final = 1.05
 HALF: Final = 0.5
 """Of the gap between a run that is left alone and the control: partly rescued."""
-TITLES: Final = {"short": "Rescue", "rest": "Rescue at rest"}
 BARS: Final = {"rescued": "at least 0.80", "harm": "below 0.03", "overhead": "below 0.05", "p": "below 0.05"}
 
 
@@ -111,12 +110,12 @@ def score(parts: Sequence[Part], work: Path, plan: Plan = SHORT) -> None:
     ]
     rows += [Result("faulty, and ill when left alone", f"{len(ill)} of {sum(bool(one.case.faults) for one in every)}")]
     rows += [*rescue_rows(ill), *effort_rows(ill), *chance_rows(healthy, medians(runs, at_length))]
-    rows += harm_rows(healthy) if "autopilot" in plan.of_healthy else []
+    rows += harm_rows(healthy)
     spared = Share.count(one.is_harmed for one in every if one.case.faults and not one.is_ill)
     rows += [Result("runs with a fault that did no harm, which it made more than 5 % worse", str(spared))]
     digests = ", ".join(plan_digest(part, plan) for part in parts)
     remarks = [f"Plan {digests}.", REMARKS.format(times=plan.times), listed(ill)]
-    report(f"{TITLES[plan.key]}, {' and '.join(parts)}", rows, "\n\n".join(remarks))
+    report(f"{plan.title}, {' and '.join(parts)}", rows, "\n\n".join(remarks))
 
 
 def score_harm(part: Part, work: Path) -> None:
@@ -136,6 +135,7 @@ def score_harm(part: Part, work: Path) -> None:
 def plan_digest(part: Part, plan: Plan = SHORT) -> str:
     """Of the list of jobs: with another one, scores are of other runs."""
     ids = [job.id for case in plan.cases(part) for job in jobs(case, plan)]
+    ids += [f"{plan.key} {plan.times}"] if plan is not SHORT else []
     return blake2b("\n".join(ids).encode(), digest_size=6).hexdigest()
 
 

@@ -28,6 +28,7 @@ from equipoise.piloting import GAVE_UP
 from equipoise.run import Where
 from equipoise.sampling import open_run
 from equipoise.spec import digest, tags
+from results import commit
 
 RECORD: Final = "rescue.json"
 
@@ -116,6 +117,7 @@ def _trained(job: Job, first: Record | None, work: Path, shared: Path | None) ->
         "id": case.id,
         "arm": job.arm,
         "recipe": digest(case.recipe),
+        "commit": commit(),
         **ended,
         "allowed": spending.allowed,
         "spent": spending.spent,
