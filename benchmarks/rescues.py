@@ -112,6 +112,7 @@ def flown(name: str, seed: int, mode: Mode, options: argparse.Namespace, beside:
 
 
 def _arithmetic_of(run: RunFolder) -> list[Edit]:
+    """As settings.  Raises `RequestError` where the run is not there any more."""
     machine = next(event.machine for event in run.read_journal().events if isinstance(event, Started))
     return [Edit(f"precision.{choice}", value=machine[choice]) for choice in ("compute", "layout")]
 

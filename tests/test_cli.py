@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -256,9 +257,7 @@ class TestBadInput:
     def test_a_full_disk(
         self, tmp_path: Path, digits_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        from equipoise.run import _beginning
-
-        monkeypatch.setattr(_beginning.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1000}))
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1000}))
         assert "MiB are free" in refused(self.on(digits_folder, tmp_path), capsys)
 
 

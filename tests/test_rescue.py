@@ -320,7 +320,7 @@ def test_the_table_is_of_whole_cases(miniature: Case, tmp_path: Path, monkeypatc
 def test_one_table_may_be_of_several_parts(miniature: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = replace(miniature, part="test", seed=100)
     controls = [replace(case, faults=()) for case in (miniature, other)]
-    alone, mended = record(5.0, 5.0, 5.0, best=None), record(1.0, 1.0, 1.0, best=None)
+    alone, mended = (record(harm, harm, harm, best=None, core_s=2.0, judging_s=1.0) for harm in (5.0, 1.0))
     told: dict[str, str] = {}
 
     def keep(title: str, rows: list[Result], remarks: str) -> None:

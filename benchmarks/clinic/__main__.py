@@ -7,7 +7,7 @@
     python -m clinic logs --shared FOLDER
     python -m clinic rescue --work FOLDER [--part ...] [--shared FOLDER] [--only TEXT ...] [--limit N] [--share 1/2]
                             [--plan short|rest]
-    python -m clinic rescued --work FOLDER [--part dev|test|fresh|healthy] [--beside PART ...] [--plan short|rest]
+    python -m clinic rescued --work FOLDER [--part dev|test|fresh|healthy] [--beside test|fresh] [--plan short|rest]
     python -m clinic harm --work FOLDER [--part dev|test|fresh|healthy]
     python -m clinic refused --work FOLDER [--part dev|test|fresh] [--shared FOLDER]
 
@@ -17,7 +17,7 @@ what is kept, asks the doctor and its rivals, and writes the table.  `logs` does
 outcome.  `rescue` trains the arms of each case of its plan at equal compute: the autopilot, what one could do without
 a doctor, and the oracle; ``--limit`` and ``--share`` count cases there, and ``--only`` is of CASE/ARM; ``--plan rest``
 gives each arm six times the length of its base, and not two.  `rescued` trains nothing and writes the table, with
-``--beside`` of several parts together, and `harm` one of the healthy runs alone that `rescue` has flown.  `refused`
+``--beside`` of two parts together, and `harm` one of the healthy runs alone that `rescue` has flown.  `refused`
 begins each run with a bug of data, plumbing or measure, takes no step, and writes how many are refused or told.  FOLDER
 of ``--shared`` is that of the real data; without it the cases on real data are left out.
 """
@@ -107,7 +107,7 @@ def main() -> None:
     parser.add_argument("what", choices=("run", "score", "logs", "rescue", "rescued", "harm", "refused"))
     parser.add_argument("--work", type=Path, help="folder for what is trained")
     parser.add_argument("--part", choices=PARTS, default="dev")
-    parser.add_argument("--beside", choices=PARTS, nargs="+", default=[], help="further parts for the table of rescues")
+    parser.add_argument("--beside", choices=("test", "fresh"), help="another part for the table of rescues")
     parser.add_argument("--plan", choices=PLANS, default="short", help="of rescues: how long they may take")
     parser.add_argument("--shared", type=Path, help="folder of the real data")
     parser.add_argument("--only", nargs="+", help="ids that contain one of these, * for anything")
@@ -118,6 +118,8 @@ def main() -> None:
         sys.exit("--work FOLDER is needed: where runs are kept")
     if options.shared is None and options.what == "logs":
         sys.exit("--shared FOLDER is needed: where the public logs lie")
+    if options.beside is not None and (options.what != "rescued" or options.part in ("dev", options.beside)):
+        sys.exit("--beside is for `rescued`, and for parts by which no rule was made")
     if options.what == "run":
         run(options)
     elif options.what == "score":
@@ -125,7 +127,7 @@ def main() -> None:
     elif options.what == "rescue":
         rescue(options)
     elif options.what == "rescued":
-        rescued.score([options.part, *options.beside], options.work, PLANS[options.plan])
+        rescued.score([options.part, *filter(None, [options.beside])], options.work, PLANS[options.plan])
     elif options.what == "harm":
         rescued.score_harm(options.part, options.work)
     elif options.what == "refused":

@@ -1,9 +1,9 @@
 """Equal compute: what an arm of a case has spent, and where its run has to end for that.
 
 Counted are steps: those of the run itself, of courses that it left too, and those of every fork.  Scores, looks and
-examinations are no steps; what they take is told by the clock.  A case's arms may spend as much as its autopilot has,
-which is at least what the plan gives, a multiple of the base's length, and forks that are under way when it is
-used up are trained to their end.
+examinations are no steps; what they take is told by the clock.  A case's arms may spend what the plan gives, a multiple
+of the base's length, or what its autopilot has spent, if that is more: forks that are under way when the budget is used
+up are trained to their end.
 """
 
 from __future__ import annotations

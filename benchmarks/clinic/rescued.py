@@ -67,12 +67,14 @@ def outcome(record: Record) -> float:
     return statistics.median(harms) if harms and not record["fault"] else math.inf
 
 
-def medians(runs: Mapping[Case, Mapping[str, Record]], of: Callable[[Record], float] = outcome) -> dict[str, float]:
-    """The control of each base: healthy runs that were left alone."""
-    found: dict[str, list[float]] = {}
+def medians(
+    runs: Mapping[Case, Mapping[str, Record]], of: Callable[[Record], float] = outcome
+) -> dict[tuple[Part, str], float]:
+    """The control of each base of a part: healthy runs that were left alone."""
+    found: dict[tuple[Part, str], list[float]] = {}
     for case, arms in runs.items():
         if case.is_control:
-            found.setdefault(case.base, []).append(of(arms["none"]))
+            found.setdefault((case.part, case.base), []).append(of(arms["none"]))
     return {base: statistics.median(values) for base, values in found.items()}
 
 
@@ -96,7 +98,8 @@ def kept(part: Part, work: Path, plan: Plan = SHORT) -> dict[Case, dict[str, Rec
 
 def treated(runs: Mapping[Case, Mapping[str, Record]]) -> list[Treated]:
     usual = medians(runs)
-    return [Treated(case, arms, usual[case.base]) for case, arms in runs.items() if case.base in usual]
+    known = {case: (case.part, case.base) for case in runs if (case.part, case.base) in usual}
+    return [Treated(case, runs[case], usual[base]) for case, base in known.items()]
 
 
 def score(parts: Sequence[Part], work: Path, plan: Plan = SHORT) -> None:
@@ -114,7 +117,12 @@ def score(parts: Sequence[Part], work: Path, plan: Plan = SHORT) -> None:
     spared = Share.count(one.is_harmed for one in every if one.case.faults and not one.is_ill)
     rows += [Result("runs with a fault that did no harm, which it made more than 5 % worse", str(spared))]
     digests = ", ".join(plan_digest(part, plan) for part in parts)
-    remarks = [f"Plan {digests}.", REMARKS.format(times=plan.times), listed(ill)]
+    commits = {arm.get("commit", "an earlier one") for one in every for arm in one.arms.values()}
+    remarks = [
+        f"Plan {digests}; trained by the code of {', '.join(sorted(commits))}.",
+        REMARKS.format(times=plan.times),
+        listed(ill),
+    ]
     report(f"{plan.title}, {' and '.join(parts)}", rows, "\n\n".join(remarks))
 
 
@@ -191,11 +199,11 @@ def _diagnosed(one: Treated) -> bool:
     return one.arms["autopilot"]["interventions"][0]["symptom"] in one.case.acceptable
 
 
-def chance_rows(healthy: Sequence[Treated], usual: Mapping[str, float]) -> Iterator[Result]:
+def chance_rows(healthy: Sequence[Treated], usual: Mapping[tuple[Part, str], float]) -> Iterator[Result]:
     """How far healthy runs differ by themselves; `usual` is the control of each base after one length."""
     chance = Share.count(one.is_rescued("none") for one in healthy)
     yield Result("healthy runs, left alone, that would count as rescued", str(chance))
-    longer = [one.control / usual[one.case.base] for one in healthy]
+    longer = [one.control / usual[one.case.part, one.case.base] for one in healthy]
     middle = f"{statistics.median(longer):.2f}" if longer else "none"
     yield Result("control over the same after one length of its base, median", middle)
 

@@ -1,4 +1,4 @@
-"""A new run."""
+"""A new run, and a run that is carried out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Data and a recipe, fitted to each other: what any run needs before it begins or goes on."""
+"""What any run needs before it begins or goes on: data and a recipe, fitted to each other, and the machine."""
 
 from __future__ import annotations
 
