@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from equipoise.doctor import suspects
 from equipoise.doctor.examining import examine
-from equipoise.doctor.suspects import UNSETTLED, first_remedies
+from equipoise.doctor.suspects import RAISED, STEADY, STEADY_ROWS, UNSETTLED, Raise, first_remedies
 from equipoise.doctor.symptom import Diagnosis, Examination
 from equipoise.doctor.symptoms import SYMPTOMS
 from equipoise.doctor.trace import Series, Trace
@@ -120,3 +121,30 @@ def test_no_remedy_is_offered_twice() -> None:
     edits = [one.edits for one in collapse.remedies if one.edits]
     assert [str(edit) for edit in edits[0]] == ["g_optim.beta1 = 0.0"]
     assert len(edits) == len(set(edits))
+
+
+def last_raise_row_by_row(series: Series, onset: float) -> Raise | None:
+    """The naive twin: from the onset back, the first row that stands out from steady ones before it."""
+    values = series.values
+    last = min(int(np.searchsorted(series.steps, onset, side="left")), len(values) - 1)
+    for at in range(last, STEADY_ROWS - 1, -1):
+        before = values[at - STEADY_ROWS : at]
+        is_steady = before.min() > 0 and before.max() < STEADY * before.min()
+        if is_steady and values[at] > RAISED * before.max():
+            if not values[last] > RAISED * before.max():
+                return None
+            return Raise("d", float(series.steps[at]), float(np.median(before)), float(values[at]))
+    return None
+
+
+def test_the_last_raise_is_found_as_row_by_row() -> None:
+    source, found = np.random.default_rng(0), 0
+    for _ in range(500):
+        count = int(source.integers(1, 60))
+        levels = np.repeat(source.choice([0.0, 1e-4, 1e-3, 1e-2, 0.2, np.nan], 60), source.integers(1, 9, 60))[:count]
+        series = Series.of(np.cumsum(source.integers(1, 20, count)).astype(float), levels)
+        onset = float(source.uniform(-5, series.steps[-1] + 10))
+        expected = last_raise_row_by_row(series, onset)
+        assert suspects._last_raise("d", series, onset) == expected
+        found += expected is not None
+    assert found > 30

@@ -136,19 +136,17 @@ def _raises(trace: Trace, until: float) -> list[Raise]:
 
 def _last_raise(network: str, series: Series, onset: float) -> Raise | None:
     """Where it was raised from what it had been for some rows, in a row up to the first after the onset."""
-    values = series.values
-    last = min(int(np.searchsorted(series.steps, onset, side="left")), len(values) - 1)
-    for at in range(last, STEADY_ROWS - 1, -1):
-        before = values[at - STEADY_ROWS : at]
-        low, high = float(before.min()), float(before.max())
-        if low > 0 and high < STEADY * low and values[at] > RAISED * high:
-            is_so_still = values[last] > RAISED * high
-            return (
-                Raise(network, float(series.steps[at]), float(np.median(before)), float(values[at]))
-                if is_so_still
-                else None
-            )
-    return None
+    last = min(int(np.searchsorted(series.steps, onset, side="left")), len(series) - 1)
+    if last < STEADY_ROWS:
+        return None
+    before = np.lib.stride_tricks.sliding_window_view(series.values[:last], STEADY_ROWS)
+    values, low, high = series.values[STEADY_ROWS : last + 1], before.min(axis=1), before.max(axis=1)
+    raises = np.flatnonzero((low > 0) & (high < STEADY * low) & (values > RAISED * high))
+    is_so_still = len(raises) > 0 and values[-1] > RAISED * high[raises[-1]]
+    if not is_so_still:
+        return None
+    at = int(raises[-1])
+    return Raise(network, float(series.steps[at + STEADY_ROWS]), float(np.median(before[at])), float(values[at]))
 
 
 def _rate_path(trace: Trace, network: str) -> str:
