@@ -26,6 +26,8 @@ from equipoise.view import Samples
 SCALE = 1 / 16
 """Of the median distance of real points.  Clusters that lie closer are one, and how a cluster looks inside weighs less
 than what lies between clusters (guess)."""
+ANY_SCALE = 1.0
+"""Where all real points lie in one place: whatever lies elsewhere is seen by each."""
 
 Gram = Float[Tensor, "n m"]
 Kernel = Callable[[Vectors, Vectors], Gram]
@@ -65,7 +67,7 @@ def kernel_for(real: Samples) -> Kernel:
         return POLYNOMIAL
     distances = torch.pdist(evenly_taken(real).flatten(1).float())
     apart = distances[distances > 0]
-    return Logarithmic(SCALE * float(apart.median())) if len(apart) else Logarithmic(1.0)
+    return Logarithmic(SCALE * float(apart.median()) if len(apart) else ANY_SCALE)
 
 
 def kernel_distance(a: Vectors, b: Vectors, kernel: Kernel) -> float:
