@@ -33,6 +33,9 @@ from equipoise.journal import (
     Tick,
     Trial,
     Watched,
+    _files,
+    from_line,
+    to_line,
 )
 
 
@@ -167,6 +170,40 @@ def test_a_journal_torn_at_any_byte_is_read_and_resumed(tmp_path: Path) -> None:
         before = events[: finished + only_newline_missing]
         torn = cut not in (0, *ends) and not only_newline_missing
         assert journal.read(tmp_path) == journal.Reading((*before, resumed(0), tick(40)), int(torn)), cut
+
+
+def test_a_follower_reads_what_has_come_whatever_it_saw_before(tmp_path: Path) -> None:
+    write(tmp_path, ONE_OF_EACH[:5])
+    file = tmp_path / Journal.name
+    whole = file.read_bytes() + b"no event\n"
+    for cut in range(len(whole) + 1):
+        file.write_bytes(whole[:cut])
+        follower = journal.Follower(tmp_path)
+        assert follower.read() == journal.read(tmp_path)
+        file.write_bytes(whole)
+        assert follower.read() == journal.Reading(tuple(ONE_OF_EACH[:5]), 1), cut
+
+
+def test_a_follower_parses_no_line_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[str] = []
+    monkeypatch.setattr(_files, "from_line", lambda line: (parsed.append(line), from_line(line))[1])
+    follower = journal.Follower(tmp_path)
+    for count, event in enumerate(ONE_OF_EACH, start=1):
+        write(tmp_path, [event])
+        assert follower.read().events == tuple(ONE_OF_EACH[:count])
+        assert follower.read().events == tuple(ONE_OF_EACH[:count])
+    assert parsed == [to_line(event).removesuffix("\n") for event in ONE_OF_EACH]
+
+
+def test_a_follower_begins_anew_where_another_run_took_the_folder(tmp_path: Path) -> None:
+    write(tmp_path, [tick(10), tick(20)])
+    follower = journal.Follower(tmp_path)
+    assert len(follower.read().events) == 2
+    (tmp_path / Journal.name).unlink()
+    with pytest.raises(FileNotFoundError):
+        follower.read()
+    write(tmp_path, [tick(30)])
+    assert follower.read() == journal.Reading((tick(30),), 0)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from equipoise.doctor.game import GAMES
+from equipoise.doctor.quality import best_so_far
 from equipoise.doctor.symptom import PROOF
 from equipoise.doctor.symptoms import SYMPTOMS
 from equipoise.doctor.trace import Series, Trace
@@ -202,3 +203,11 @@ def test_a_window_is_long_enough_for_a_median() -> None:
     assert well().window == 20 * EVERY
     few = Trace({"d_loss": Series.of([0.0, 1000.0, 2000.0], [1.0, 1.0, 1.0])})
     assert few.window == 200.0
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 50])
+def test_one_lucky_evaluation_is_not_the_best(count: int) -> None:
+    series = Series.of(np.arange(count), np.random.default_rng(count).lognormal(size=count))
+    windows = [series.values[at : at + 3] for at in range(max(1, count - 2))]
+    assert best_so_far(series, higher=False) == min(np.median(window) for window in windows)
+    assert best_so_far(series, higher=True) == max(np.median(window) for window in windows)

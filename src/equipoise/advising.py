@@ -6,7 +6,7 @@ It is decided by what the run has written down, so that a run that was killed de
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from equipoise.doctor.autopilot import Law, Now, Wait, decide, review
@@ -19,7 +19,7 @@ from equipoise.doctor.trace import Trace
 from equipoise.edit import Edit
 from equipoise.engine import checkpoint
 from equipoise.folder import RunFolder
-from equipoise.journal import PILOTED, Event, Measured, Prescribed, Reading, Reviewed, history
+from equipoise.journal import PILOTED, Event, Follower, Measured, Prescribed, Reading, Reviewed, history
 from equipoise.recipe import Recipe, edited
 from equipoise.spec import SpecError
 
@@ -43,7 +43,7 @@ class Advice:
     pause: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Adviser:
     """Asked at every score of a run.  One that `acts` asks the run to pause when there is something to do."""
 
@@ -51,9 +51,13 @@ class Adviser:
     recipe: Recipe
     acts: bool
     prescriber: Prescriber = as_named
+    _journal: Follower = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._journal = Follower(self.folder.path)
 
     def __call__(self, step: int, length_steps: float) -> Advice:
-        reading = self.folder.read_journal()
+        reading = self._journal.read()
         if not _is_to_be_decided(reading.events, step):
             return Advice()
         so_far = past(reading.events)

@@ -13,13 +13,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Final, Literal
 
 from equipoise.edit import Edit
-from equipoise.journal import Adopted, Applying, Event, GaveUp, Judged, Prescribed, Resumed, Reviewed, Trial
+from equipoise.journal import PILOTED, Adopted, Applying, Event, GaveUp, Judged, Prescribed, Resumed, Reviewed, Trial
 
 Stage = Literal["trial", "adopt", "review", "revert", "done"]
 ACT, ADVISE = "act", "advise"
+TELLING: Final = (*PILOTED, Resumed)
+"""Kinds of events that tell of interventions, few of a journal's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,8 @@ def past(events: Iterable[Event]) -> Past:
     """From a journal as it was written, replays included."""
     found = Past()
     for event in events:
-        found = _after(found, event)
+        if isinstance(event, TELLING):
+            found = _after(found, event)
     return found
 
 

@@ -6,6 +6,7 @@ import math
 from typing import Final
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from equipoise.doctor.limits import WARM_UP
 from equipoise.doctor.trace import Series, Trace
@@ -35,8 +36,9 @@ KEPT: Final = 1.1
 
 def best_so_far(series: Series, higher: bool) -> float:
     """The best value that three evaluations in a row agree on: one lucky evaluation is none."""
-    medians = [float(np.median(series.values[at : at + 3])) for at in range(max(1, len(series) - 2))]
-    return max(medians) if higher else min(medians)
+    in_a_row = sliding_window_view(series.values, min(EVALUATIONS, len(series)))
+    medians = np.median(in_a_row, axis=-1).tolist()
+    return float(max(medians) if higher else min(medians))
 
 
 def samples_are_well(trace: Trace) -> bool:

@@ -145,16 +145,13 @@ def _ticked(stretch: Stretch, settings: Mapping[str, Json], game: tuple[str, Gam
     if isinstance(latent, int) and latent:
         names |= {"kl_nats": "kl", "kl_active": "active_units"}
     factors = {"kl_nats": 1 / latent, "kl_active": 1 / latent} if isinstance(latent, int) and latent else {}
-    ticks = stretch.ticks
-    signals = {"waiting": _series(((tick.step, tick.waiting) for tick in ticks), stretch.begin)}
+    ticks, begin = stretch.ticks, stretch.begin
+    signals = {"waiting": _series([tick.step for tick in ticks], [tick.waiting for tick in ticks], begin)}
     for column, name in names.items():
-        rows = [
-            (tick.step, tick.values[column] * factors.get(column, 1.0))
-            for tick in stretch.ticks
-            if column in tick.values
-        ]
-        if rows:
-            signals[name] = _series(rows, stretch.begin)
+        told = [tick for tick in ticks if column in tick.values]
+        if told:
+            found = _series([tick.step for tick in told], [tick.values[column] for tick in told], begin)
+            signals[name] = Series(found.steps, found.values * factors.get(column, 1.0))
     return signals
 
 
@@ -169,7 +166,7 @@ def _penalties(settings: Mapping[str, Json], phase: str) -> list[str]:
 
 def signals_of(events: Iterable[Measured], begin: int = 0) -> dict[str, Series]:
     """What was measured of samples."""
-    rows: dict[str, list[tuple[int, float]]] = {}
+    rows: dict[str, tuple[list[int], list[float]]] = {}
     for event in events:
         values = {event.name: event.value, **event.beside}
         named = {_MEASURES.get(name, name): value for name, value in values.items()}
@@ -179,8 +176,10 @@ def signals_of(events: Iterable[Measured], begin: int = 0) -> dict[str, Series]:
         raw = [values[f"{name}_raw"] for name in _DISTANCES if f"{name}_raw" in values and name in values]
         named |= {"distance_raw": raw[0]} if raw else {}
         for name, value in named.items():
-            rows.setdefault(name, []).append((event.step, value))
-    return {name: _series(pairs, begin) for name, pairs in rows.items()}
+            steps, column = rows.setdefault(name, ([], []))
+            steps.append(event.step)
+            column.append(value)
+    return {name: _series(steps, column, begin) for name, (steps, column) in rows.items()}
 
 
 def floors_of(events: Sequence[Measured]) -> dict[str, float]:
@@ -200,10 +199,10 @@ def _skipped(events: Sequence[Skipped], steps: Floats, begin: int) -> dict[str, 
     return {"not_finite": Series.of(steps, np.searchsorted(skips, steps, side="right"))} if len(steps) else {}
 
 
-def _series(rows: Iterable[tuple[float, float]], begin: int) -> Series:
+def _series(steps: Sequence[float], values: Sequence[float], begin: int) -> Series:
     """A row replaces all before it of its own or later steps, whether or not a line tells of a resumption."""
-    pairs = np.asarray(list(rows), np.float64).reshape(-1, 2)
-    return that_count(pairs[:, 0] - begin, pairs[:, 1])[0] if len(pairs) else Series.of([], [])
+    told = np.asarray(steps, np.float64), np.asarray(values, np.float64)
+    return that_count(told[0] - begin, told[1])[0] if steps else Series.of([], [])
 
 
 def _steps_an_epoch(ticks: Sequence[Tick]) -> float | None:
@@ -304,7 +303,7 @@ def _is_sound(event: Event) -> bool:
         numbers += [event.epoch, event.images, event.waiting, *_values(event.values)]
     if isinstance(event, Measured):
         numbers += [event.value, *_values(event.beside), *_values(event.floors)]
-    are_numbers = all(isinstance(value, float) or _is_count(value) for value in numbers)
+    are_numbers = all(_is_count(value) for value in numbers if not isinstance(value, float))
     return _is_count(event.step) and are_numbers and all(isinstance(word, str) for word in words)
 
 

@@ -162,8 +162,10 @@ def _stands_still(trace: Trace, name: str) -> Evidence | None:
     value = float(series.values[-1])
     onset = series.lasting(np.abs(series.values - value) <= 10.0**-DIGITS * abs(value), 0.0)
     rows = len(series.after(onset)) if onset is not None else 0
+    if rows < ROWS or value == 0:
+        return None
     digits = min(DIGITS, _digits(trace, value))
-    if rows < ROWS or value == 0 or digits < FEWEST_DIGITS or _critic_is_at_an_end(trace) or is_flat(trace):
+    if digits < FEWEST_DIGITS or _critic_is_at_an_end(trace) or is_flat(trace):
         return None
     said = (
         f"{name} has been {value:.6g} to {digits} digits over {rows} rows; it differs from row to row where all is well"

@@ -1,23 +1,10 @@
-"""The journal of a run: typed events, one JSON object a line, only ever appended.
-
-A run that is killed may leave a torn last line.  The torn-tail rule: a line that does not end in a newline does not
-exist for readers; the next writer ends it first.  It then stays behind as one broken line, which readers skip and
-count, or, when only its newline was missing, as the event it is.  A run that was killed and resumed replays the steps
-since its last checkpoint, so its journal can hold two events for one step; `history` gives the events as if nothing had
-happened.
-"""
+"""What can happen to a run."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from types import TracebackType
-from typing import Any, ClassVar, Final, Self
 
 from equipoise.edit import Change
 from equipoise.spec import Json
@@ -314,123 +301,3 @@ EVENTS: Mapping[str, type[Event]] = {kind.__name__: kind for kind in Event.__sub
 
 PILOTED: tuple[type[Event], ...] = (Prescribed, Forked, Judged, Applying, Adopting, Adopted, Reviewed, GaveUp)
 """What the autopilot did happened, whichever course of the run counts in the end."""
-
-
-def _trial(row: Any) -> Trial:
-    return Trial(**{**row, "edits": tuple(row["edits"])})
-
-
-# JSON has lists alone: how the fields that hold tuples are made from them.
-_FREEZE: Mapping[str, Callable[[Any], object]] = {
-    "changes": lambda rows: tuple(Change(**row) for row in rows),
-    "notices": tuple,
-    "warnings": tuple,
-    "faults": tuple,
-    "doubts": tuple,
-    "checked": tuple,
-    "data_faults": tuple,
-    "data_doubts": tuple,
-    "trials": lambda rows: tuple(map(_trial, rows)),
-    "left": lambda rows: tuple(_trial(row) if isinstance(row, dict) else row for row in rows),
-    "by_hand": tuple,
-}
-
-
-_NAMES: Final = {name: frozenset(item.name for item in dataclasses.fields(kind)) for name, kind in EVENTS.items()}
-
-
-def to_line(event: Event) -> str:
-    """One line of a journal, with its newline.  Raises `TypeError` for what has no JSON form."""
-    record = {"event": type(event).__name__, **dataclasses.asdict(event)}
-    return json.dumps(record, separators=(",", ":")) + "\n"
-
-
-def from_line(line: str) -> Event:
-    """The event on a line.  Raises `ValueError` when it holds none that this version knows."""
-    record = json.loads(line)
-    kind = EVENTS.get(str(record.get("event"))) if isinstance(record, dict) else None
-    if kind is None:
-        raise ValueError("not an event of this version")
-    known = _NAMES[kind.__name__]
-    values: dict[str, Any] = {name: value for name, value in record.items() if name in known}
-    try:
-        frozen = {name: freeze(values[name]) for name, freeze in _FREEZE.items() if name in values}
-        return kind(**{**values, **frozen})
-    except (TypeError, KeyError) as error:
-        raise ValueError(str(error)) from error
-
-
-class Journal:
-    """The writer.  Every event is on its way to the disk when `append` returns."""
-
-    name: ClassVar[str] = "journal.jsonl"
-
-    def __init__(self, folder: Path) -> None:
-        path = folder / self.name
-        torn = _is_torn(path)
-        self._file = path.open("a", encoding="utf-8", newline="\n")
-        if torn:
-            self._file.write("\n")
-
-    def append(self, event: Event) -> None:
-        self._file.write(to_line(event))
-        self._file.flush()
-
-    def close(self) -> None:
-        self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A journal as read: its events in the order written, and how many lines held none."""
-
-    events: tuple[Event, ...]
-    broken_lines: int
-
-
-def read(folder: Path) -> Reading:
-    """Read a run's journal, also while it is being written.  Raises `FileNotFoundError`."""
-    text = (folder / Journal.name).read_text(encoding="utf-8", errors="replace")
-    whole = text[: text.rfind("\n") + 1]
-    events: list[Event] = []
-    broken = 0
-    for line in whole.splitlines():
-        try:
-            events.append(from_line(line))
-        except ValueError:
-            broken += 1
-    return Reading(tuple(events), broken)
-
-
-def history(events: Iterable[Event]) -> list[Event]:
-    """The events of the run as it counts: what a resumed run replayed is there once, in its last form.
-
-    Of a course that was left for a fork only what the autopilot did about it is there.
-    """
-    kept: list[Event] = []
-    for event in events:
-        if isinstance(event, Resumed | Adopting):
-            kept = [past for past in kept if past.step <= event.step or isinstance(past, PILOTED)]
-        kept.append(event)
-    return kept
-
-
-def ticks(events: Iterable[Event]) -> Iterator[Tick]:
-    return (event for event in history(events) if isinstance(event, Tick))
-
-
-def _is_torn(path: Path) -> bool:
-    """Whether the last line lacks its newline."""
-    if not path.exists() or path.stat().st_size == 0:
-        return False
-    with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) != b"\n"
