@@ -6,9 +6,9 @@
 FOLDER is the folder of real data.  Each failure is started as its author started it, once with nobody looking and once
 with the autopilot, which may spend as many steps as the other one makes, those of forks and of courses that it leaves
 included: so many as take about five minutes of a quiet core, times ``--length``.  Both are scored as often, and are the
-same up to the first intervention.  Both best generators are measured against the run's own data, held-out samples
-first, and their sheets are put side by side into the folder of ``--work``.  Stopped and started again, it goes on
-with what is missing.
+same up to the first intervention: where nothing was done, one run is both.  Both best generators are measured against
+the run's own data, held-out samples first, and their sheets are put side by side into the folder of ``--work``.
+Stopped and started again, it goes on with what is missing.
 """
 
 from __future__ import annotations
@@ -198,8 +198,8 @@ def main() -> None:
     for name in options.only:
         pairs = []
         for seed in range(options.seeds):
-            left = flown(name, seed, "off", options)
-            right = flown(name, seed, "act", options, Path(left["run"]))
+            right = flown(name, seed, "act", options)
+            left = flown(name, seed, "off", options, Path(right["run"])) if right["interventions"] else right
             side_by_side(left, right, options.work / f"{name}-{seed}.png")
             pairs.append((left, right))
             kernels = f"kernel {number(left, 'kernel'):.3g} -> {number(right, 'kernel'):.3g}"
