@@ -53,10 +53,14 @@ def of(changes: Mapping[str, Json], samples: int = 2000, **signals: Series) -> T
     return replace(trace, phase="main", batch=batch, steps_an_epoch=samples / batch / 2)
 
 
-def labelled(real: Json, fake: Json) -> Trace:
+def labelled(real: Json, fake: Json, **more: Json) -> Trace:
     game = "phases.main.terms.game"
-    labels: dict[str, Json] = {"real_label": real, "fake_label": fake, "generator_label": 1.0}
+    labels: dict[str, Json] = {"real_label": real, "fake_label": fake, "generator_label": 1.0, **more}
     return of({game: "equipoise.terms.adversarial.BCE", **{f"{game}.{name}": label for name, label in labels.items()}})
+
+
+def saturating(is_so: bool) -> Trace:
+    return labelled(1.0, 0.0, saturating=is_so)
 
 
 def noisy(sigma: float) -> Trace:
@@ -150,6 +154,9 @@ DOUBTED: dict[str, tuple[Trace, Trace, str, str]] = {
         labelled(0.7, 0.21), labelled(0.7, 0.2),
         "phases.main.terms.game labels real samples 0.7 and fakes 0.21", "critic-blind",
     ),
+    "a game that saturates": (
+        saturating(True), saturating(False), "phases.main.terms.game.saturating is true", "critic-wins",
+    ),
     "noise over everything": (noisy(0.5), noisy(0.4), "augment.operations.0.sigma is 0.5", "critic-blind"),
     "a small batch": (of({"batch": 7}), of({"batch": 8}), "batch is 7", "oscillation"),
 }  # fmt: skip
@@ -194,6 +201,13 @@ def test_nothing_is_told_where_pairs_say_what_to_make() -> None:
     assert len(doubts_of(of({**pixels, "encoder": "equipoise.networks.vae_eru.VaeEncoder"}))) == 1
     assert doubts_of(of(momentum, psnr=scores(*[20.0] * 11))) == ()
     assert doubts_of(replace(of(momentum), game=None)) == ()
+
+
+def test_a_batch_of_points_becomes_as_large_as_the_ring_s() -> None:
+    (of_points,) = doubts_of(replace(of({"batch": 2, "phases.main.d_updates": 1}), of_points=True))
+    (of_pictures,) = doubts_of(of({"batch": 2, "phases.main.d_updates": 1}))
+    assert [str(edit) for edit in of_points.remedy.edits] == [f"batch = {load('ring').batch}"]
+    assert [str(edit) for edit in of_pictures.remedy.edits] == ["batch = 16"]
 
 
 def test_augmentation_takes_the_doubt_of_few_samples_away() -> None:

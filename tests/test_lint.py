@@ -83,6 +83,10 @@ TOLD: dict[str, tuple[Callable[[], Recipe], str]] = {
     "a high rate": (lambda: with_("g_optim.lr=0.006"), "phase main: g_optim.lr is 0.006"),
     "a high rate of a phase": (lambda: with_("phases.main.d_optim.lr=0.006"), "phase main: d_optim.lr is 0.006"),
     "few latents": (lambda: with_("generator.latent=6"), "generator.latent is 6"),
+    "a game that saturates": (
+        lambda: with_terms(game=BCE(saturating=True)),
+        "phases.main.terms.game.saturating is true",
+    ),
     "a heavy penalty": (
         lambda: with_terms(gp=GradientPenalty(weight=100.0)),
         "phases.main.terms.gp.weight is 100",

@@ -15,6 +15,7 @@ from equipoise.doctor.doubts.critic import (
     light_penalty,
     loud_noise,
     near_labels,
+    saturating,
     unbounded,
     uneven_sizes,
 )
@@ -32,6 +33,7 @@ ASKED: Final[tuple[Callable[[Trace], Iterator[Doubt]], ...]] = (
     momentum,
     uneven_rates,
     high_rates,
+    saturating,
     heavy_penalty,
     light_penalty,
     few_latents,

@@ -1,4 +1,4 @@
-"""The critic: what binds it, how large it is, what it is told and shown."""
+"""The critic: what binds it, how large it is, what it is told and shown, and what the generator hears of it."""
 
 from __future__ import annotations
 
@@ -65,6 +65,12 @@ def near_labels(trace: Trace) -> Iterator[Doubt]:
     for term, (real, fake) in remedies.near_labels(trace.settings).items():
         said = f"{term} labels real samples {real:g} and fakes {fake:g}; so near to each other nothing is learned"
         yield Doubt(said, ("critic-blind",), remedies.surer_labels(trace.settings))
+
+
+def saturating(trace: Trace) -> Iterator[Doubt]:
+    for term in remedies.saturating_games(trace.settings):
+        said = f"{term}.saturating is true; the generator has no gradient where the critic is sure"
+        yield Doubt(said, ("critic-wins",), remedies.non_saturating(trace.settings))
 
 
 def loud_noise(trace: Trace) -> Iterator[Doubt]:

@@ -29,6 +29,8 @@ FEWEST_IN_A_BATCH: Final = 8
 """A hinge over few samples is 0 as soon as they are apart, and a batch says of variety what is in it; 8 is the least
 that runs of the clinic learn with as well as with more (`benchmarks/clinic/cases.py`)."""
 USUAL_BATCH: Final = 16
+USUAL_BATCH_OF_POINTS: Final = 64
+"""That of the recipe ``ring``: of points a larger batch costs next to nothing, and 16 are few for eight clusters."""
 CALMER: Final = 0.1
 """Times a rate that is too high."""
 
@@ -69,9 +71,14 @@ def high_rates(trace: Trace) -> Iterator[Doubt]:
         yield Doubt(said, (wins, "oscillation"), slower(trace, network, CALMER))
 
 
+def usual_batch(*, of_points: bool) -> int:
+    return USUAL_BATCH_OF_POINTS if of_points else USUAL_BATCH
+
+
 def small_batch(trace: Trace) -> Iterator[Doubt]:
     if trace.batch is not None and trace.batch < FEWEST_IN_A_BATCH and trace.settings:
         said = f"batch is {trace.batch}; so few samples say next to nothing of a distribution"
-        larger = put(trace.settings, "batch", USUAL_BATCH)
-        remedy = replace(remedies.larger_batch(trace.settings), words=f"batches of {USUAL_BATCH}", edits=larger)
+        usual = usual_batch(of_points=trace.of_points)
+        larger = put(trace.settings, "batch", usual)
+        remedy = replace(remedies.larger_batch(trace.settings), words=f"batches of {usual}", edits=larger)
         yield Doubt(said, ("oscillation",), remedy)

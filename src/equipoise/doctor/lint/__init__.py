@@ -21,6 +21,7 @@ from equipoise.doctor.lint.harm import (
     learned_by_heart,
     light_penalty,
     ranges_of_held_out,
+    saturating_game,
     unbounded_critic,
 )
 from equipoise.doctor.lint.held import loud_noise, same_labels
@@ -49,6 +50,7 @@ RULES: tuple[Rule, ...] = (
     ranges_of_held_out,
     learned_by_heart,
     few_latents,
+    saturating_game,
     heavy_penalty,
     light_penalty,
     momentum,

@@ -8,7 +8,14 @@ from equipoise.doctor.doubts.critic import HEAVIEST_GP
 from equipoise.doctor.doubts.rates import FEWEST_IN_A_BATCH
 from equipoise.doctor.doubts.samples import ENOUGH_LATENTS, FEW_SAMPLES, FEWEST_LATENTS
 from equipoise.doctor.lint.played import is_told, played
-from equipoise.doctor.remedies import USUAL_EPS, USUAL_GP, light_penalties, usual_penalty, usual_weight
+from equipoise.doctor.remedies import (
+    USUAL_EPS,
+    USUAL_GP,
+    light_penalties,
+    saturating_games,
+    usual_penalty,
+    usual_weight,
+)
 from equipoise.doctor.remedies.generator import HIGHEST_EPS
 from equipoise.doctor.remedies.paths import terms_of
 from equipoise.edit import Edit
@@ -107,6 +114,18 @@ def heavy_penalty(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Fi
                 f"--set {path}.weight={USUAL_GP:g}",
                 (Edit(f"{path}.weight", value=USUAL_GP),),
             )
+
+
+def saturating_game(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Finding]:
+    """The form of the game that its authors have for proofs, and not for training."""
+    for term in saturating_games(flatten(recipe)) if played(recipe) else ():
+        yield Finding(
+            f"{term}.saturating is true",
+            "warning",
+            ("the generator's gradient vanishes where the critic is sure (Goodfellow et al. 2014, section 3)",),
+            f"--set {term}.saturating=false",
+            (Edit(f"{term}.saturating", value=False),),
+        )
 
 
 def few_latents(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Finding]:

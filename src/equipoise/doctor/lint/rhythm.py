@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from equipoise.doctor.doubts.rates import FEWEST_IN_A_BATCH, HIGHEST_RATE, USUAL_RATES
+from equipoise.doctor.doubts.rates import FEWEST_IN_A_BATCH, HIGHEST_RATE, USUAL_RATES, usual_batch
 from equipoise.doctor.lint.played import played
 from equipoise.doctor.suspects import HIGHEST_BETA1, JUST, TWO_SCALES, WIDEST_RATES
 from equipoise.edit import Edit
@@ -93,12 +93,13 @@ def uneven_weights(recipe: Recipe, space: Space, num_samples: int) -> Iterator[F
 
 def small_batches(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Finding]:
     if played(recipe) and recipe.batch < FEWEST_IN_A_BATCH:
+        usual = usual_batch(of_points=space.is_points)
         yield Finding(
             f"batch is {recipe.batch}",
             "warning",
             ("so few samples say next to nothing of a distribution, and a hinge over them is soon 0",),
-            "--set batch=16",
-            (Edit("batch", value=16),),
+            f"--set batch={usual}",
+            (Edit("batch", value=usual),),
         )
 
 

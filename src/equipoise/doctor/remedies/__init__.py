@@ -72,6 +72,8 @@ from equipoise.doctor.remedies.terms import (
     lighter,
     lighter_pixels,
     longer_before_the_game,
+    non_saturating,
+    saturating_games,
     weaker_game,
 )
 
@@ -116,10 +118,12 @@ __all__ = [
     "more_workers",
     "near_labels",
     "nearest_upsampling",
+    "non_saturating",
     "norm_free_of_batches",
     "of_what_is_there",
     "other_measure",
     "quieter",
+    "saturating_games",
     "scaled_weights",
     "see_batches",
     "skip_the_batch",

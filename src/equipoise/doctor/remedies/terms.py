@@ -73,6 +73,20 @@ def longer_before_the_game(settings: Settings, factor: float = 1.5) -> Remedy:
     )
 
 
+def non_saturating(settings: Settings) -> Remedy:
+    """Goodfellow et al. 2014 (arXiv:1406.2661, section 3)."""
+    return Remedy(
+        "if the generator minimises log(1 - D(G(z))), let it minimise -log D(G(z)) instead",
+        "fakes that the critic is sure of pull hardest, where they had no gradient",
+        edits=tuple(Edit(f"{term}.saturating", value=False) for term in saturating_games(settings)),
+    )
+
+
+def saturating_games(settings: Settings) -> list[str]:
+    """Paths of the adversarial terms whose gradient vanishes where the critic is sure."""
+    return [term for term in terms_of(settings, "adversarial.BCE") if settings.get(f"{term}.saturating") is True]
+
+
 def free_bits(settings: Settings, bits: float = 0.5) -> Remedy:
     """Kingma et al. 2016 (arXiv:1606.04934, section C.8): a latent is not penalised below so many nats."""
     terms = terms_of(settings, "latent.KL")

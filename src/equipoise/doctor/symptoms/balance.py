@@ -69,8 +69,9 @@ class CriticWins(Symptom):
         settings = trace.settings
         return (
             remedies.bound_the_slope(settings),
+            *_of_cross_entropy(trace, remedies.non_saturating(settings)),
             remedies.slower_critic(settings),
-            *_of_cross_entropy(trace),
+            *_of_cross_entropy(trace, remedies.smooth_labels(settings)),
             remedies.instance_noise(settings),
             remedies.fewer_critic_updates(settings),
             remedies.adapt_augmentation(settings),
@@ -111,10 +112,10 @@ class OffTarget(Symptom):
         )
 
 
-def _of_cross_entropy(trace: Trace) -> tuple[Remedy, ...]:
-    """No other loss has labels."""
-    has_labels = trace.game is None or trace.game.key == "bce"
-    return remedies.of_what_is_there(trace.settings, remedies.smooth_labels(trace.settings)) if has_labels else ()
+def _of_cross_entropy(trace: Trace, remedy: Remedy) -> tuple[Remedy, ...]:
+    """No other loss has labels, or a form that saturates."""
+    is_it = trace.game is None or trace.game.key == "bce"
+    return remedies.of_what_is_there(trace.settings, remedy) if is_it else ()
 
 
 def _is_relativistic(trace: Trace) -> bool:
