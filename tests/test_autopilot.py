@@ -9,7 +9,8 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from equipoise.doctor.autopilot import Law, Now, Wait, decide, go_on, review
+from equipoise.doctor.autopilot import Now, Wait, decide, go_on, review
+from equipoise.doctor.budget import Law
 from equipoise.doctor.examining import examine
 from equipoise.doctor.interventions import Past, past
 from equipoise.doctor.mitigations import MITIGATIONS, blinds, settled

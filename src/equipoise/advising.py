@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from equipoise.doctor.autopilot import Law, Now, Wait, decide, review
+from equipoise.doctor.autopilot import Now, Wait, decide, review
+from equipoise.doctor.budget import Law
 from equipoise.doctor.examining import examine
 from equipoise.doctor.interventions import ACT, ADVISE, Past, past
 from equipoise.doctor.mitigations import blinds, settled

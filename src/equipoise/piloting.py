@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Final
 
 from equipoise.advising import Adviser, Prescriber, adviser, as_named, look
-from equipoise.doctor.autopilot import Law, Wait, decide, go_on
+from equipoise.doctor.autopilot import Wait, decide, go_on
+from equipoise.doctor.budget import Law
 from equipoise.doctor.interventions import ACT, Intervention, Past, before, past
 from equipoise.engine import checkpoint
 from equipoise.engine.choice import is_better, is_clearly_better

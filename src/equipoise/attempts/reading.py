@@ -16,9 +16,9 @@ from equipoise.attempts.repairs import Repair, repairs_of
 from equipoise.attempts.soundness import is_sound
 from equipoise.attempts.stretches import Beginning, Stretch, stretches_of
 from equipoise.attempts.studies import is_study
-from equipoise.doctor.autopilot import HIGHER_IS_BETTER
 from equipoise.doctor.examining import examine
 from equipoise.doctor.readers.runs import is_run, read_run
+from equipoise.doctor.scores import HIGHER_IS_BETTER
 from equipoise.doctor.symptom import Examination
 from equipoise.errors import RequestError
 from equipoise.journal import (

@@ -9,49 +9,26 @@ never tried again.  Budgets: interventions for one symptom, in all, and steps of
 from __future__ import annotations
 
 import math
-import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from equipoise.doctor import budget
+from equipoise.doctor.budget import LEAST_SHARE, Law
 from equipoise.doctor.interventions import ADVISE, Intervention, Past
+from equipoise.doctor.scores import LAST_SCORES, is_plainly_better, is_worse, median_score, still_improves
 from equipoise.doctor.symptom import Diagnosis, Doubt, Examination
 from equipoise.doctor.trying import as_typed, numbered, trial_of
 from equipoise.edit import Edit
 from equipoise.journal import GaveUp, Measured, Prescribed, Reviewed, Trial
 
-LAST_SCORES: Final = 3
-"""Whose median stands for how good a run is: one lucky score is none."""
-LEAST_SHARE: Final = 0.5
-"""Of the steps after which a remedy is due to show; a fork that is shorter tells nothing (guess)."""
 TRIED_AFTER: Final = 0.1
 """Of a run's length, after which a setting under suspicion is tried without (guess: early, and no accident)."""
 TRIED_UNTIL: Final = 0.25
 """Of its length: later too much would have to be done again (guess)."""
-PLAINLY: Final = 0.5
-"""Of a score: a generator that is better by so much has learned something since (guess)."""
-GAIN: Final = 0.05
-"""Of the best score before: less is noise, as in `equipoise.doctor.quality`."""
-HIGHER_IS_BETTER: Final = frozenset({"psnr", "ssim"})
 
 Admits = Callable[[tuple[Edit, ...]], bool]
 """Whether the recipe admits edits."""
-
-
-@dataclass(frozen=True, slots=True)
-class Law:
-    """The settings, and what they are measured by."""
-
-    mode: str
-    candidates: int
-    of_a_kind: int
-    in_all: int
-    extra: float
-    """Steps of forks that lose, as a share of the run's length."""
-    horizon: int | None
-    length_steps: float
-    score_steps: int
-    """Between two scores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +96,7 @@ def _acted(now: Now, curable: Sequence[tuple[Diagnosis, tuple[Trial, ...]]], pas
     """Against the first symptom for which a fork fits.  A run is not ended because none does: it is advised."""
     refused = []
     for diagnosis, cures in curable:
-        if over := _budget_is_over(diagnosis.symptom.key, past, law):
+        if over := budget.is_over(diagnosis.symptom.key, past, law):
             return _gave_up(now.step, diagnosis, over, past)
         decision = _prescribed(now, diagnosis, cures, past, law)
         if isinstance(decision, Prescribed):
@@ -136,14 +113,14 @@ def go_on(failed: Intervention, past: Past, law: Law) -> Prescribed | GaveUp:
     """What to do where a prescription has failed: the remedies that are left, from the same checkpoint."""
     before = failed.prescribed
     left = tuple(trial for trial in before.left if trial.edits not in past.tried)
-    over = _budget_is_over(before.symptom, past, law) or ("" if left else "every remedy has been tried")
+    over = budget.is_over(before.symptom, past, law) or ("" if left else "every remedy has been tried")
     since = before.since if before.since is not None else before.origin
-    plan = _planned(left, before.origin, since, law, past) if not over else None
+    plan = budget.planned(left, before.origin, since, law, past) if not over else None
     if plan is None:
         return GaveUp(
             step=before.origin,
             symptom=before.symptom,
-            why=over or _no_steps(left, before.origin, since, law, past),
+            why=over or budget.no_steps(left, before.origin, since, law, past),
             left=(*before.by_hand, *(as_typed(trial) for trial in left)),
         )
     trials, end = plan
@@ -161,7 +138,7 @@ def go_on(failed: Intervention, past: Past, law: Law) -> Prescribed | GaveUp:
         origin=before.origin,
         since=before.since,
         end=end,
-        review_at=_review_at(end, _look_again(trials), law),
+        review_at=budget.review_at(end, trials, law),
         length_steps=law.length_steps,
         score_before=before.score_before,
     )
@@ -172,49 +149,21 @@ def review(now: Now, one: Intervention) -> Reviewed:
     symptom, before = one.prescribed.symptom, one.prescribed.score_before
     score = median_score(now.scores)
     is_there = any(found.symptom.key == symptom and found.is_certain for found in now.examination.diagnoses)
-    is_worse = before is not None and score is not None and _worse(score, before, now.scores[-1].name)
+    got_worse = before is not None and score is not None and is_worse(score, before, now.scores[-1].name)
     if is_there:
         why = f"{symptom} is still there"
-    elif is_worse:
+    elif got_worse:
         why = f"{symptom} is gone, and samples are worse: {score:.4g}, and {before:.4g} before"
     else:
         why = f"{symptom} is gone" + (f", score {score:.4g}, and {before:.4g} before" if before and score else "")
     return Reviewed(
         step=now.step,
         number=one.prescribed.number,
-        kept=not is_there and not is_worse,
+        kept=not is_there and not got_worse,
         why=why,
         score=score,
         score_before=before,
     )
-
-
-def median_score(scores: Sequence[Measured]) -> float | None:
-    """Of the last scores by the measure that was taken last."""
-    same = [score.value for score in scores if score.name == scores[-1].name]
-    return statistics.median(same[-LAST_SCORES:]) if same else None
-
-
-def still_improves(scores: Sequence[Measured]) -> bool:
-    """Whether the median of the last scores is plainly better than any before them.
-
-    Then nothing is to be gained by going back, whatever the losses look like.
-    """
-    same = [score.value for score in scores if score.name == scores[-1].name]
-    if len(same) <= LAST_SCORES:
-        return False
-    name, now, rest = scores[-1].name, statistics.median(same[-LAST_SCORES:]), same[:-LAST_SCORES]
-    return _is_better_by(GAIN, now, max(rest) if name in HIGHER_IS_BETTER else min(rest), name)
-
-
-def _is_better_by(share: float, score: float, other: float, name: str) -> bool:
-    """By more than this share of the other, whose sign may be either."""
-    least = share * abs(other)
-    return score > other + least if name in HIGHER_IS_BETTER else score < other - least
-
-
-def _worse(score: float, other: float, name: str) -> bool:
-    return score < other if name in HIGHER_IS_BETTER else score > other
 
 
 def _is_in(diagnosis: Diagnosis, examination: Examination) -> bool:
@@ -228,16 +177,6 @@ def _cures(diagnosis: Diagnosis, past: Past, admits: Admits) -> tuple[Trial, ...
     return tuple(trial for trial in found if trial.edits not in past.tried)
 
 
-def _budget_is_over(symptom: str, past: Past, law: Law) -> str:
-    """Which one is; empty where none is."""
-    done = sum(not one.is_abandoned for one in past.cures)
-    if past.count(symptom) >= law.of_a_kind:
-        return f"{past.count(symptom)} interventions against {symptom} brought nothing that lasts"
-    if done >= law.in_all:
-        return f"{done} interventions were made, as many as are allowed"
-    return ""
-
-
 def _prescribed(now: Now, diagnosis: Diagnosis, cures: tuple[Trial, ...], past: Past, law: Law) -> Prescribed | GaveUp:
     origin = _origin(now, diagnosis)
     since = _raised_at(now, diagnosis, origin)
@@ -245,11 +184,11 @@ def _prescribed(now: Now, diagnosis: Diagnosis, cures: tuple[Trial, ...], past: 
     if _holds_a_rate(cures[0], diagnosis):
         law = replace(law, candidates=1)  # what changed before it began is tried by itself: the rest only costs steps
         own = _end_beside_own_course(now, cures[0], origin, since or origin, law, past)
-    plan = (cures[:1], own) if own is not None else _planned(cures, origin, since or origin, law, past)
+    plan = (cures[:1], own) if own is not None else budget.planned(cures, origin, since or origin, law, past)
     if plan is None and law.mode == "act":
-        why = _no_steps(cures, origin, since or origin, law, past)
+        why = budget.no_steps(cures, origin, since or origin, law, past)
         return _gave_up(now.step, diagnosis, why, past)
-    trials, end = plan if plan is not None else (cures[: law.candidates], (since or origin) + _look_again(cures))
+    trials, end = plan if plan is not None else (cures[: law.candidates], (since or origin) + budget.look_again(cures))
     number = past.next_number
     return Prescribed(
         step=now.step,
@@ -263,7 +202,7 @@ def _prescribed(now: Now, diagnosis: Diagnosis, cures: tuple[Trial, ...], past: 
         origin=origin,
         since=since,
         end=end,
-        review_at=_review_at(end, _look_again(trials), law),
+        review_at=budget.review_at(end, trials, law),
         length_steps=law.length_steps,
         score_before=median_score(now.scores),
     )
@@ -275,8 +214,8 @@ def _end_beside_own_course(now: Now, cure: Trial, origin: int, since: int, law: 
     Another course of chance would be raised likewise, and tell nothing new.  The fork goes as far as the run has come,
     or as the budget bears; of a run that broke off, until the remedy is due to show.  It has to be long enough for it.
     """
-    due = _due((cure,), since, law)
-    bearable = origin + math.floor(_steps_left(law, past))
+    due = budget.steps_due((cure,), since, law)
+    bearable = origin + math.floor(budget.steps_left(law, past))
     end = min(since + due if now.is_over else now.step, bearable)
     return end if law.mode == "act" and end >= max(origin + 1, since + LEAST_SHARE * due) else None
 
@@ -292,7 +231,7 @@ def _origin(now: Now, diagnosis: Diagnosis) -> int:
     before = max((step for step in now.origins if step < onset), default=0)
     newest = max(now.origins, default=0)
     is_past = newest > before and diagnosis.raised_at is None
-    return newest if is_past and _is_plainly_better(now.scores, newest, before) else before
+    return newest if is_past and is_plainly_better(now.scores, newest, before) else before
 
 
 def _raised_at(now: Now, diagnosis: Diagnosis, origin: int) -> int | None:
@@ -306,67 +245,6 @@ def _raised_at(now: Now, diagnosis: Diagnosis, origin: int) -> int | None:
 
 def _holds_a_rate(trial: Trial, diagnosis: Diagnosis) -> bool:
     return diagnosis.raised_at is not None and trial.edits == tuple(map(str, diagnosis.remedies[0].edits))
-
-
-def _is_plainly_better(scores: Sequence[Measured], newest: int, before: int) -> bool:
-    """By the measure that was taken last; nothing is known of a step that was not scored."""
-    same = [score for score in scores if score.name == scores[-1].name]
-    of_newest = [score.value for score in same if score.step == newest]
-    until = [score.value for score in same if score.step <= before] or [score.value for score in same[:1]]
-    if not of_newest or not until:
-        return False
-    return _is_better_by(PLAINLY, of_newest[-1], until[-1], same[-1].name)
-
-
-def _look_again(trials: Iterable[Trial]) -> int:
-    """Steps after which the last of these remedies is due to show."""
-    return max((trial.look_again for trial in trials), default=0)
-
-
-def _planned(
-    cures: Sequence[Trial], origin: int, since: int, law: Law, past: Past
-) -> tuple[tuple[Trial, ...], int] | None:
-    """As many remedies as the budget bears, and the step at which forks end; nothing where it bears none.
-
-    The time after which a remedy is due begins at `since`.  All forks but one are lost.  One that begins anew also
-    costs the steps up to the origin.
-    """
-    left = _steps_left(law, past)
-    for count in range(min(law.candidates, len(cures)), 0, -1):
-        for chosen in (tuple(cures[:count]), tuple(trial for trial in cures if not trial.anew)[:count]):
-            due = _due(chosen, since, law)
-            bearable = math.floor((left - origin * sum(trial.anew for trial in chosen)) / count)
-            steps = min(since - origin + due, bearable)
-            if chosen and steps >= max(1.0, since - origin + LEAST_SHARE * due):
-                return chosen, origin + steps
-    return None
-
-
-def _no_steps(cures: Sequence[Trial], origin: int, since: int, law: Law, past: Past) -> str:
-    """Why there is no plan."""
-    if _due(cures, since, law) <= 0:
-        return "the run ends before a remedy could show"
-    each = (since - (0 if cure.anew else origin) + LEAST_SHARE * _due((cure,), since, law) for cure in cures)
-    least, left = math.ceil(max(1.0, min(each, default=1.0))), max(0, math.floor(_steps_left(law, past)))
-    return f"a fork takes {least} steps at least, and {left} are left of those that forks may cost (autopilot.extra)"
-
-
-def _steps_left(law: Law, past: Past) -> float:
-    """Of those that forks may cost."""
-    return law.extra * law.length_steps - past.fork_steps
-
-
-def _due(trials: Sequence[Trial], since: int, law: Law) -> int:
-    """Steps from `since` on after which these remedies should show, before the run's end."""
-    return min(law.horizon or _look_again(trials), math.floor(law.length_steps) - since)
-
-
-def _review_at(end: int, look_again: int, law: Law) -> int:
-    """The first score at which a remedy is due to show; where the run ends before, the last one before its end."""
-    each = law.score_steps
-    due = math.ceil((end + look_again) / each) * each
-    last = (math.ceil(law.length_steps / each) - 1) * each
-    return min(due, last) if last > end else due
 
 
 def _on_suspicion(now: Now, past: Past, law: Law, admits: Admits) -> Prescribed | None:

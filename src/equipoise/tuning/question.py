@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Self, get_args
 
-from equipoise.doctor.autopilot import HIGHER_IS_BETTER
+from equipoise.doctor.scores import HIGHER_IS_BETTER
 from equipoise.errors import RequestError
 from equipoise.recipe import Recipe
 from equipoise.spec import Json, decode, did_you_mean, digest, encode

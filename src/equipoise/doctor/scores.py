@@ -1,0 +1,55 @@
+"""How good a run is by its scores, and whether that is better than it was."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from typing import Final
+
+from equipoise.journal import Measured
+
+LAST_SCORES: Final = 3
+"""Whose median stands for how good a run is: one lucky score is none."""
+PLAINLY: Final = 0.5
+"""Of a score: a generator that is better by so much has learned something since (guess)."""
+GAIN: Final = 0.05
+"""Of the best score before: less is noise, as in `equipoise.doctor.quality`."""
+HIGHER_IS_BETTER: Final = frozenset({"psnr", "ssim"})
+
+
+def median_score(scores: Sequence[Measured]) -> float | None:
+    """Of the last scores by the measure that was taken last."""
+    same = [score.value for score in scores if score.name == scores[-1].name]
+    return statistics.median(same[-LAST_SCORES:]) if same else None
+
+
+def still_improves(scores: Sequence[Measured]) -> bool:
+    """Whether the median of the last scores is plainly better than any before them.
+
+    Then nothing is to be gained by going back, whatever the losses look like.
+    """
+    same = [score.value for score in scores if score.name == scores[-1].name]
+    if len(same) <= LAST_SCORES:
+        return False
+    name, now, rest = scores[-1].name, statistics.median(same[-LAST_SCORES:]), same[:-LAST_SCORES]
+    return is_better_by(GAIN, now, max(rest) if name in HIGHER_IS_BETTER else min(rest), name)
+
+
+def is_better_by(share: float, score: float, other: float, name: str) -> bool:
+    """By more than this share of the other, whose sign may be either."""
+    least = share * abs(other)
+    return score > other + least if name in HIGHER_IS_BETTER else score < other - least
+
+
+def is_worse(score: float, other: float, name: str) -> bool:
+    return score < other if name in HIGHER_IS_BETTER else score > other
+
+
+def is_plainly_better(scores: Sequence[Measured], newest: int, before: int) -> bool:
+    """By the measure that was taken last; nothing is known of a step that was not scored."""
+    same = [score for score in scores if score.name == scores[-1].name]
+    of_newest = [score.value for score in same if score.step == newest]
+    until = [score.value for score in same if score.step <= before] or [score.value for score in same[:1]]
+    if not of_newest or not until:
+        return False
+    return is_better_by(PLAINLY, of_newest[-1], until[-1], same[-1].name)
