@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from equipoise.advising import adviser
-from equipoise.describing import describe_data
 from equipoise.doctor.lint import lint
 from equipoise.edit import diff
 from equipoise.engine import checkpoint
@@ -104,33 +103,45 @@ def start(
         folder.refuse_taken()
     kept = open_run(begin_from, "cpu") if begin_from is not None else None  # refused before anything is read
     corpus, plan = prepare(recipe, where, budget)
-    recipe = plan.recipe
     plan, state, measured = begun(plan)
     origin = _warm(state, kept, begin_from, plan) if kept is not None and begin_from is not None else {}
-    built = anatomy(state.generator.module, state.critic.module)
-    goal = Goal.of(recipe, budget, {})
-    session = Session(folder, plan, state, corpus, goal, listeners)
-    started = Started(
+    session = Session(folder, plan, state, corpus, Goal.of(plan.recipe, budget, {}), listeners)
+    machine = machine_of(plan, measured.seconds)
+    _open(session, _started(session, absolute(where.data), machine, origin, said))
+    return session
+
+
+def _started(
+    session: Session, data: str | None, machine: dict[str, Json], begun_from: dict[str, Json], said: Said
+) -> Started:
+    plan, recipe = session.plan, session.plan.recipe
+    built = anatomy(session.state.generator.module, session.state.critic.module)
+    return Started(
         recipe=encode(recipe),
         digest=digest(recipe),
-        data=describe_data(corpus, absolute(where.data), recipe),
-        machine=machine_of(plan, measured.seconds),
-        goal=goal.to_json(),
+        data=session.data(data),
+        machine=machine,
+        goal=session.goal.to_json(),
         warnings=tuple(finding.line for finding in lint(recipe, plan.space, plan.num_samples, built)),
-        begun_from=origin,
+        begun_from=begun_from,
         asked=said.asked,
         why=said.why,
         parameters={"generator": built.generator_parameters, "critic": built.critic_parameters},
     )
+
+
+def _open(session: Session, started: Started) -> None:
+    """Make the run's folder and its first checkpoint; where that fails, nothing is left of it."""
+    folder, plan = session.folder, session.plan
     with ExitStack() as hold:
         if plan.world.leads:
-            _refuse_full_disk(plan, checkpoint.size_of(state.snapshot()), out)
+            _refuse_full_disk(plan, checkpoint.size_of(session.state.snapshot()), folder.path)
             folder.create()
             hold.enter_context(folder.held())
         plan.world.wait()
         try:
             if plan.world.leads:
-                folder.write_recipe(recipe)
+                folder.write_recipe(plan.recipe)
             session.begin(started)
             _refuse_unsound(session)
             session.open()
@@ -138,9 +149,8 @@ def start(
             session.close()
             hold.close()
             if plan.world.leads:
-                shutil.rmtree(out)
+                shutil.rmtree(folder.path)
             raise
-    return session
 
 
 def carry_out(session: Session) -> str:

@@ -8,12 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from equipoise.data.corpus import Corpus
 from equipoise.describing import describe_data
 from equipoise.doctor.interventions import past
 from equipoise.doctor.lint import lint
 from equipoise.edit import Change, Edit, diff
 from equipoise.engine import checkpoint
 from equipoise.engine.anatomy import anatomy
+from equipoise.engine.plan import Plan
 from equipoise.engine.precision import Arithmetic
 from equipoise.engine.state import initial_networks, initial_state
 from equipoise.errors import RequestError
@@ -56,32 +58,23 @@ def _resumed(
     listeners: Sequence[Listener],
     why: str,
 ) -> Session:
-    path = folder.path
     asked = folder.read_recipe()
     refuse_half_applied(folder)
     origin = _origin(folder)
     entry, snapshot, notices = checkpoint.load_newest(folder.checkpoints)
     recorded = _recorded_recipe(entry.path, snapshot)
     if not accept_changes:
-        _refuse_changes(_unexplained(diff(recorded, asked), origin, entry.path.name), path / "recipe.json")
+        _refuse_changes(_unexplained(diff(recorded, asked), origin, entry.path.name), folder.recipe_file)
     recipe = edited(asked, edits)
     _refuse_more_held_out(recorded, recipe)
     data = where.data or data_of(folder)
     corpus, plan = prepare(recipe, replace(where, data=data))
-    if corpus.digest != origin.data["digest"] and not accept_changes:
-        raise RequestError(f"the data in {data} is not what this run began with; --accept-changes goes on with it")
-    began_with = origin.machine["processes"]
-    if began_with != plan.world.size and not accept_changes:
-        raise RequestError(
-            f"this run began with {began_with} processes and would draw other numbers with {plan.world.size}; "
-            "start as many, or add --accept-changes"
-        )
-    arithmetic = Arithmetic(**snapshot["arithmetic"])
-    plan = replace(plan, arithmetic=arithmetic.overridden(recipe.precision))
-    goal = Goal.from_json(origin.goal)
-    if goal == Goal.of(recorded, None, {}):
-        goal = Goal.of(recipe, None, {})
-    session = Session(folder, plan, initial_state(plan, initial_networks(plan)), corpus, goal, listeners)
+    if not accept_changes:
+        _refuse_other_data(corpus, origin, data)
+        _refuse_other_processes(plan, origin)
+    plan = replace(plan, arithmetic=Arithmetic(**snapshot["arithmetic"]).overridden(recipe.precision))
+    state, goal = initial_state(plan, initial_networks(plan)), _goal(origin, recorded, recipe)
+    session = Session(folder, plan, state, corpus, goal, listeners)
     try:
         session.restore(snapshot)
     except (RuntimeError, KeyError, ValueError) as error:
@@ -176,6 +169,26 @@ def _refuse_more_held_out(recorded: Recipe, recipe: Recipe) -> None:
             f"held_out cannot grow from {recorded.held_out:g} to {recipe.held_out:g}: samples that were trained on "
             "would count as never seen; begin a new run"
         )
+
+
+def _refuse_other_data(corpus: Corpus, origin: Started | Resumed, data: Path | None) -> None:
+    if corpus.digest != origin.data["digest"]:
+        raise RequestError(f"the data in {data} is not what this run began with; --accept-changes goes on with it")
+
+
+def _refuse_other_processes(plan: Plan, origin: Started | Resumed) -> None:
+    began_with = origin.machine["processes"]
+    if began_with != plan.world.size:
+        raise RequestError(
+            f"this run began with {began_with} processes and would draw other numbers with {plan.world.size}; "
+            "start as many, or add --accept-changes"
+        )
+
+
+def _goal(origin: Started | Resumed, recorded: Recipe, recipe: Recipe) -> Goal:
+    """The run's own; one that was the recipe's length follows the recipe."""
+    goal = Goal.from_json(origin.goal)
+    return Goal.of(recipe, None, {}) if goal == Goal.of(recorded, None, {}) else goal
 
 
 def _no_fit(path: Path, changes: Sequence[Change]) -> str:
