@@ -483,13 +483,13 @@ def test_a_run_of_phases_that_was_stopped_is_the_run_that_was_not(mood_run: Path
         out = tmp_path / str(stop_at)
         session = start(moods(), Where(data, device="cpu"), out)
         stop = StopRequest()
-        original = session._next_batch
+        original = session._feeds.next
 
         def next_batch(stop=stop, session=session, original=original, stop_at=stop_at):  # type: ignore[no-untyped-def]
             stop.asked = session.step >= stop_at - 1
             return original()
 
-        session._next_batch = next_batch  # type: ignore[method-assign]
+        session._feeds.next = next_batch  # type: ignore[method-assign]
         session.train(stop)
         carry_out(resume(out))
         assert (out / "losses.csv").read_bytes() == (mood_run / "losses.csv").read_bytes()

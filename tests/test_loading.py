@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from equipoise import loading, session
+from equipoise import feeds, loading
 from equipoise.cli import run_command
 from equipoise.data.feed import Feed
 from equipoise.loading import Loaders, Loading
@@ -61,7 +61,7 @@ def test_workers_reach_the_feed(tmp_path: Path, digits_folder: Path, monkeypatch
             asked.append(readers)
             super().__init__(*words, readers=readers, **named)
 
-    monkeypatch.setattr(session, "Feed", Spy)
+    monkeypatch.setattr(feeds, "Feed", Spy)
     words = ["train", TINY, "--data", str(digits_folder), "--for", "1steps", "--device", "cpu", "--workers", "3"]
     assert run_command([*words, "--out", str(tmp_path / "run")]) == 0
     assert asked == [3]

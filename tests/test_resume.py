@@ -114,14 +114,14 @@ def test_weight_decay_is_the_phases_own_and_then_gone(tmp_path: Path) -> None:
     recipe = replace(recipe, phases={**recipe.phases, "third": recipe.phases["first"]})
     session = start(recipe, Where(device="cpu"), tmp_path / "run")
     seen: list[float] = []
-    original = session._next_batch
+    original = session._feeds.next
 
     def next_batch() -> Batch:
         groups = session.state.generator.optimiser.param_groups + session.state.critic.optimiser.param_groups
         seen.append(sum(group["weight_decay"] for group in groups))
         return original()
 
-    session._next_batch = next_batch  # type: ignore[method-assign]
+    session._feeds.next = next_batch  # type: ignore[method-assign]
     carry_out(session)
     assert set(seen[:20]) == {0.0}
     assert set(seen[20:40]) == {0.01}
@@ -153,13 +153,13 @@ def test_a_stop_and_a_resume_leave_no_trace(reference: Path, tmp_path: Path) -> 
 
     session = start(tiny.points(), Where(device="cpu"), tmp_path / "run")
     stop = StopRequest()
-    original = session._next_batch
+    original = session._feeds.next
 
     def next_batch() -> Batch:
         stop.asked = session.step >= 12
         return original()
 
-    session._next_batch = next_batch  # type: ignore[method-assign]
+    session._feeds.next = next_batch  # type: ignore[method-assign]
     assert session.train(stop) == "stopped as asked"
     carry_out(resume(tmp_path / "run"))
     assert_same_run(tmp_path / "run", reference)

@@ -106,7 +106,7 @@ def test_how_far_weights_moved_is_what_checkpoints_say(watched: Path, column: st
 
 def test_scores_and_gradients_are_those_of_the_step_made_again_by_hand(watched: Path) -> None:
     session = resume(watched)
-    plan, corpus_feed, held_out_feed = session.plan, session._feed, session._held_out_feed
+    plan, corpus_feed, held_out_feed = session.plan, session._feeds._seen, session._feeds._held_out
     assert held_out_feed is not None
     table, snapshots = read_losses(watched), states(watched)
     state = initial_state(plan, initial_networks(plan))

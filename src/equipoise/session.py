@@ -15,15 +15,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from equipoise import course, pictures
 from equipoise.advising import Adviser
 from equipoise.attending import Attendant, last_word
 from equipoise.data.corpus import Corpus
-from equipoise.data.feed import Feed
 from equipoise.describing import describe_data
 from equipoise.engine import checkpoint
 from equipoise.engine.export import Sampler, save_generator
@@ -35,6 +32,7 @@ from equipoise.engine.score import Scored
 from equipoise.engine.state import Counters, State
 from equipoise.engine.step import step
 from equipoise.errors import Fault
+from equipoise.feeds import Feeds
 from equipoise.folder import RunFolder
 from equipoise.goal import Goal
 from equipoise.interrupt import StopRequest
@@ -53,12 +51,10 @@ from equipoise.journal import (
 )
 from equipoise.marking import Marker
 from equipoise.proving import is_trusted, self_test
-from equipoise.randomness import mix
 from equipoise.recipe import BestBy, Recipe
 from equipoise.record import Listener, Pace, Record
 from equipoise.sheets import Sheets
 from equipoise.spec import Json, encode
-from equipoise.view import Batch
 
 STOPPED, PAUSED = "stopped as asked", "paused by the autopilot"
 ORIGINS_KEPT = 3
@@ -90,13 +86,7 @@ class Session:
         """What of data and plumbing failed its test, in words; known to the leading process."""
         self._corpus = corpus
         self._split = corpus.split(recipe.held_out)
-        self._feed = self._feed_of(self._split.seen, recipe.training_seed)
-        self._held_out_feed: Feed | None = None
-        """Where it is looked how far the critic overfits."""
-        adaptive = recipe.augment.adaptive if recipe.augment is not None else None
-        looks = recipe.cadence.probe_steps is not None or (adaptive is not None and adaptive.signal == "held_out")
-        if looks and len(self._split.held_out):
-            self._held_out_feed = self._feed_of(self._split.held_out, mix(recipe.training_seed, "held out"))
+        self._feeds = Feeds(plan, state, corpus, self._split)
         self._meter, self._probes = Meter(), Probes()
         self._marker = Marker(plan, corpus, self._split, self._best_by)
         self.adviser: Adviser | None = None
@@ -182,14 +172,13 @@ class Session:
         """Train to the goal, or until asked to stop, and save.  Returns why it ended.  Raises `Fault`."""
         began, before = time.monotonic(), self.seconds
         self._seconds_before = before
-        self._pace.reset(self.state.counters.images, self._feed.waited_s)
-        held_out = self._next_held_out if self._held_out_feed else None
+        self._pace.reset(self.state.counters.images, self._feeds.waited_s)
         try:
             if self.adviser is not None and self.adviser.acts and self.step:
                 self._ask(self.adviser)  # again, if the run was ended between a score and what follows from it
             while (reason := self._reason_to_end(stop)) is None:
                 counted = replace(self.state.counters) if not self._has_trained else None
-                step(self.plan, self.state, self._next_batch, self._meter, held_out, self._probes)
+                step(self.plan, self.state, self._feeds.next, self._meter, self._feeds.next_held_out, self._probes)
                 if counted is not None:
                     self._read_back(counted)
                 self._tell_skips()
@@ -220,32 +209,6 @@ class Session:
         for culprit in self.state.skips:
             self._announce(Skipped(step=self.step, culprit=culprit))
         self.state.skips.clear()
-
-    def _feed_of(self, places: NDArray[np.intp], seed: int) -> Feed:
-        plan, world = self.plan, self.plan.world
-        return Feed(
-            self._corpus,
-            plan.recipe.batch,
-            seed,
-            plan.device,
-            world.rank,
-            world.size,
-            plan.arithmetic.memory_format,
-            seen=places,
-            readers=plan.readers,
-        )
-
-    def _next_held_out(self) -> Batch:
-        """The batch that belongs to the critic's last update."""
-        assert self._held_out_feed is not None
-        return self._held_out_feed.batch(self.state.critic.updates)
-
-    def _next_batch(self) -> Batch:
-        counters = self.state.counters
-        batch = self._feed.batch(counters.batches)
-        counters.batches += 1
-        counters.images += self.plan.recipe.batch
-        return batch
 
     def _next_phase(self) -> None:
         counters = self.state.counters
@@ -357,8 +320,8 @@ class Session:
         if adaptation.overfitting is not None:
             values |= {"augment_p": adaptation.probability, "overfitting": adaptation.overfitting}
         counters = self.state.counters
-        images_per_s, waiting = self._pace.since_reset(counters.images, self._feed.waited_s)
-        self._pace.reset(counters.images, self._feed.waited_s)
+        images_per_s, waiting = self._pace.since_reset(counters.images, self._feeds.waited_s)
+        self._pace.reset(counters.images, self._feeds.waited_s)
         event = Tick(
             step=self.step,
             images=counters.images,
@@ -443,9 +406,7 @@ class Session:
     def close(self) -> None:
         """Let go of files and threads."""
         self._checkpointer.close()
-        self._feed.close()
-        if self._held_out_feed:
-            self._held_out_feed.close()
+        self._feeds.close()
         if self._record is not None:
             with contextlib.suppress(OSError):  # what a full disk did not take has been reported where it was written
                 self._record.close()
