@@ -9,7 +9,7 @@ import pytest
 import tiny
 from equipoise.attending import MOST_SHARE, Attendant
 from equipoise.cli import run_command
-from equipoise.journal import Diagnosed, Finished, read
+from equipoise.journal import Diagnosed, Event, Finished, Measured, Tick, _files, _lines, read
 from equipoise.recipe import Budget
 from equipoise.run import Where, carry_out, resume, start, train
 
@@ -51,6 +51,24 @@ def test_what_was_said_is_not_said_again_after_a_resume(noise: Path, tmp_path: P
     carry_out(session)
     assert len(said_of(out)) == 1
     assert session.diagnosis == said_of(out)[0]
+
+
+def test_for_advice_no_row_is_read_twice(noise: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read_rows: list[str] = []
+
+    def from_line(line: str) -> Event:
+        event = _lines.from_line(line)
+        read_rows.extend([line] if isinstance(event, Tick) else [])
+        return event
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_files, "from_line", from_line)
+        patch.setattr(Attendant, "look", lambda *_: None)
+        run = train(tiny.images(24), noise, out=tmp_path / "run", device="cpu")
+    scores = [event.step for event in read(run).events if isinstance(event, Measured)]
+    assert scores == [6, 12, 18, 24]
+    rows = [event for event in read(run).events if isinstance(event, Tick) and event.step <= scores[-2]]
+    assert [_lines.from_line(row) for row in read_rows] == rows
 
 
 def test_attending_changes_nothing_and_is_counted(noise: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -146,6 +146,12 @@ def test_just_below_each_bound_nothing_is_told() -> None:
     ], "a schedule counts by its largest value"
 
 
+def test_a_batch_of_points_becomes_as_large_as_the_ring_s() -> None:
+    (told,) = found(edited(load("ring"), [Edit("batch", value=7)]), OF_RECIPE["ring"])
+    assert told.title == "batch is 7"
+    assert told.remedies == (Edit("batch", value=load("ring").batch),)
+
+
 def test_short_epochs_ask_for_augmentation() -> None:
     recipe = with_("batch=64")
     (told,) = found(recipe, samples=1200)

@@ -6,7 +6,7 @@ It is decided by what the run has written down, so that a run that was killed de
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from equipoise.doctor.autopilot import Now, Wait, decide, review
@@ -20,7 +20,7 @@ from equipoise.doctor.trace import Trace
 from equipoise.edit import Edit
 from equipoise.engine import checkpoint
 from equipoise.folder import RunFolder
-from equipoise.journal import PILOTED, Event, Follower, Measured, Prescribed, Reading, Reviewed, history
+from equipoise.journal import PILOTED, Event, Measured, Prescribed, Reading, Reviewed, history
 from equipoise.recipe import Recipe, edited
 from equipoise.spec import SpecError
 
@@ -44,7 +44,7 @@ class Advice:
     pause: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Adviser:
     """Asked at every score of a run.  One that `acts` asks the run to pause when there is something to do."""
 
@@ -52,13 +52,9 @@ class Adviser:
     recipe: Recipe
     acts: bool
     prescriber: Prescriber = as_named
-    _journal: Follower = field(init=False)
 
-    def __post_init__(self) -> None:
-        self._journal = Follower(self.folder.path)
-
-    def __call__(self, step: int, length_steps: float) -> Advice:
-        reading = self._journal.read()
+    def __call__(self, reading: Reading, step: int, length_steps: float) -> Advice:
+        """`reading` is the run's journal up to now."""
         if not _is_to_be_decided(reading.events, step):
             return Advice()
         so_far = past(reading.events)
@@ -67,24 +63,11 @@ class Adviser:
         if self.acts and under_review is not None and under_review.stage == "review":
             is_due = step >= under_review.prescribed.review_at
             return self._reviewed(review(now, under_review)) if is_due else Advice()
-        decision = decide(now, so_far, self.law(length_steps), self.admits)
+        decision = decide(now, so_far, law_of(self.recipe, length_steps, acts=self.acts), self.admits)
         if isinstance(decision, Wait):
             return Advice()
         is_advice = isinstance(decision, Prescribed) and decision.mode == ADVISE
         return Advice((decision,), pause=self.acts and not is_advice)
-
-    def law(self, length_steps: float) -> Law:
-        settings = self.recipe.autopilot
-        return Law(
-            mode=settings.mode if self.acts else "advise",
-            candidates=settings.candidates,
-            of_a_kind=settings.of_a_kind,
-            in_all=settings.in_all,
-            extra=settings.extra,
-            horizon=settings.horizon,
-            length_steps=length_steps,
-            score_steps=self.recipe.cadence.sheet_steps,
-        )
 
     def admits(self, edits: tuple[Edit, ...]) -> bool:
         """Whether the recipe is valid with these edits, and not what it was."""
@@ -96,6 +79,21 @@ class Adviser:
     @staticmethod
     def _reviewed(found: Reviewed) -> Advice:
         return Advice((found,), pause=not found.kept)
+
+
+def law_of(recipe: Recipe, length_steps: float, *, acts: bool) -> Law:
+    """The recipe's; where nobody acts only advice is given."""
+    settings = recipe.autopilot
+    return Law(
+        mode=settings.mode if acts else ADVISE,
+        candidates=settings.candidates,
+        of_a_kind=settings.of_a_kind,
+        in_all=settings.in_all,
+        extra=settings.extra,
+        horizon=settings.horizon,
+        length_steps=length_steps,
+        score_steps=recipe.cadence.sheet_steps,
+    )
 
 
 def _is_to_be_decided(events: Sequence[Event], step: int) -> bool:

@@ -40,9 +40,8 @@ class Feeds:
         counters.images += self._size
         return batch
 
-    @property
-    def next_held_out(self) -> Callable[[], Batch] | None:
-        """Gives the batch that belongs to the critic's last update; none where nobody looks at one."""
+    def of_held_out(self) -> Callable[[], Batch] | None:
+        """What gives the batch that belongs to the critic's last update; None where nobody looks at one."""
         feed = self._held_out
         return None if feed is None else lambda: feed.batch(self._state.critic.updates)
 

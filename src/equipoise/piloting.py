@@ -20,9 +20,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from equipoise.advising import Adviser, Prescriber, adviser, as_named, look
+from equipoise.advising import Prescriber, adviser, as_named, law_of, look
 from equipoise.doctor.autopilot import Wait, decide, go_on
-from equipoise.doctor.budget import Law
 from equipoise.doctor.interventions import ACT, Intervention, Past, before, past
 from equipoise.engine import checkpoint
 from equipoise.engine.choice import is_better, is_clearly_better
@@ -228,7 +227,8 @@ class Pilot:
             number = current.prescribed.number
             self._tell(Reviewed(step=session.step, number=number, kept=False, why=f"the run broke off: {fault}"))
             return True
-        decision = decide(now, so_far, asked.law(session.length_steps), asked.admits)
+        law = law_of(session.plan.recipe, session.length_steps, acts=True)
+        decision = decide(now, so_far, law, asked.admits)
         if isinstance(decision, Wait):
             return False
         self._tell(decision)
@@ -256,16 +256,13 @@ class Pilot:
             elif current is not None and current.stage == "revert":
                 self._go_back(current)
             elif so_far.failed is not None:
-                decision = go_on(so_far.failed, so_far, self._law(so_far.failed))
+                law = law_of(self.run.read_recipe(), so_far.failed.prescribed.length_steps, acts=True)
+                decision = go_on(so_far.failed, so_far, law)
                 self._tell(decision)
                 if isinstance(decision, GaveUp):
                     return Flight(GAVE_UP, decision.step)
             else:
                 return None
-
-    def _law(self, one: Intervention) -> Law:
-        asked = Adviser(self.run, self.run.read_recipe(), acts=True)
-        return asked.law(one.prescribed.length_steps)
 
     def _try(self, one: Intervention) -> bool:
         """Train all forks and judge them; whether nobody stopped it."""

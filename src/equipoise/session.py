@@ -42,6 +42,7 @@ from equipoise.journal import (
     Event,
     Faulted,
     Finished,
+    Follower,
     Measured,
     Pictured,
     Resumed,
@@ -101,6 +102,7 @@ class Session:
         """Training time of earlier sessions."""
         self._sheets = Sheets(plan, corpus, self._split)
         self._listeners = tuple(listeners)
+        self._journal = Follower(folder.path)
         self._record: Record | None = None
         """Opened when the run begins, by the leading process only."""
         self._checkpointer = checkpoint.Checkpointer(folder.checkpoints, ring_of(recipe))
@@ -173,12 +175,13 @@ class Session:
         began, before = time.monotonic(), self.seconds
         self._seconds_before = before
         self._pace.reset(self.state.counters.images, self._feeds.waited_s)
+        held_out = self._feeds.of_held_out()
         try:
             if self.adviser is not None and self.adviser.acts and self.step:
                 self._ask(self.adviser)  # again, if the run was ended between a score and what follows from it
             while (reason := self._reason_to_end(stop)) is None:
                 counted = replace(self.state.counters) if not self._has_trained else None
-                step(self.plan, self.state, self._feeds.next, self._meter, self._feeds.next_held_out, self._probes)
+                step(self.plan, self.state, self._feeds.next, self._meter, held_out, self._probes)
                 if counted is not None:
                     self._read_back(counted)
                 self._tell_skips()
@@ -187,7 +190,7 @@ class Session:
                 self._write_what_is_due()
             self._conclude(reason)
         except OSError as error:
-            why = f"{self.folder.path} cannot be written: {error.strerror or error}"
+            why = f"{self.folder.path} cannot be read or written: {error.strerror or error}"
             fault = Fault(f"step {self.step}: {why}; the checkpoints before are whole")
             self._announce_fault(fault)
             raise fault from error
@@ -284,7 +287,7 @@ class Session:
         if self._is_at_length():
             return
         self._report(self._checkpointer.wait())
-        advice = adviser(self.step, self.length_steps)
+        advice = adviser(self._journal.read(), self.step, self.length_steps)
         for event in advice.events:
             self._announce(event)
         self._pauses = advice.pause

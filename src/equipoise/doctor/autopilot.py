@@ -96,7 +96,7 @@ def _acted(now: Now, curable: Sequence[tuple[Diagnosis, tuple[Trial, ...]]], pas
     """Against the first symptom for which a fork fits.  A run is not ended because none does: it is advised."""
     refused = []
     for diagnosis, cures in curable:
-        if over := budget.is_over(diagnosis.symptom.key, past, law):
+        if over := budget.used_up(diagnosis.symptom.key, past, law):
             return _gave_up(now.step, diagnosis, over, past)
         decision = _prescribed(now, diagnosis, cures, past, law)
         if isinstance(decision, Prescribed):
@@ -113,7 +113,7 @@ def go_on(failed: Intervention, past: Past, law: Law) -> Prescribed | GaveUp:
     """What to do where a prescription has failed: the remedies that are left, from the same checkpoint."""
     before = failed.prescribed
     left = tuple(trial for trial in before.left if trial.edits not in past.tried)
-    over = budget.is_over(before.symptom, past, law) or ("" if left else "every remedy has been tried")
+    over = budget.used_up(before.symptom, past, law) or ("" if left else "every remedy has been tried")
     since = before.since if before.since is not None else before.origin
     plan = budget.planned(left, before.origin, since, law, past) if not over else None
     if plan is None:

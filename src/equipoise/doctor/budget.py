@@ -1,4 +1,4 @@
-"""What a prescription may cost: how many forks, how long each, and when it is reviewed."""
+"""What repair may cost: how many interventions, how many forks, how long each, and when a remedy is reviewed."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Law:
     """Between two scores."""
 
 
-def is_over(symptom: str, past: Past, law: Law) -> str:
-    """Which one is; empty where none is."""
+def used_up(symptom: str, past: Past, law: Law) -> str:
+    """Which budget of interventions is, in words; empty where none is."""
     done = sum(not one.is_abandoned for one in past.cures)
     if past.count(symptom) >= law.of_a_kind:
         return f"{past.count(symptom)} interventions against {symptom} brought nothing that lasts"

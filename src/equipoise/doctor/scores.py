@@ -32,10 +32,10 @@ def still_improves(scores: Sequence[Measured]) -> bool:
     if len(same) <= LAST_SCORES:
         return False
     name, now, rest = scores[-1].name, statistics.median(same[-LAST_SCORES:]), same[:-LAST_SCORES]
-    return is_better_by(GAIN, now, max(rest) if name in HIGHER_IS_BETTER else min(rest), name)
+    return _is_better_by(GAIN, now, max(rest) if name in HIGHER_IS_BETTER else min(rest), name)
 
 
-def is_better_by(share: float, score: float, other: float, name: str) -> bool:
+def _is_better_by(share: float, score: float, other: float, name: str) -> bool:
     """By more than this share of the other, whose sign may be either."""
     least = share * abs(other)
     return score > other + least if name in HIGHER_IS_BETTER else score < other - least
@@ -52,4 +52,4 @@ def is_plainly_better(scores: Sequence[Measured], newest: int, before: int) -> b
     until = [score.value for score in same if score.step <= before] or [score.value for score in same[:1]]
     if not of_newest or not until:
         return False
-    return is_better_by(PLAINLY, of_newest[-1], until[-1], same[-1].name)
+    return _is_better_by(PLAINLY, of_newest[-1], until[-1], same[-1].name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -34,6 +35,11 @@ _FREEZE: Mapping[str, Callable[[Any], object]] = {
 _NAMES: Final = {name: frozenset(item.name for item in dataclasses.fields(kind)) for name, kind in EVENTS.items()}
 
 
+def _with_shared_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The rows of a run have the same names, which are kept once."""
+    return {sys.intern(name): value for name, value in pairs}
+
+
 def to_line(event: Event) -> str:
     """One line of a journal, with its newline.  Raises `TypeError` for what has no JSON form."""
     record = {"event": type(event).__name__, **dataclasses.asdict(event)}
@@ -42,7 +48,7 @@ def to_line(event: Event) -> str:
 
 def from_line(line: str) -> Event:
     """The event on a line.  Raises `ValueError` when it holds none that this version knows."""
-    record = json.loads(line)
+    record = json.loads(line, object_pairs_hook=_with_shared_names)
     kind = EVENTS.get(str(record.get("event"))) if isinstance(record, dict) else None
     if kind is None:
         raise ValueError("not an event of this version")

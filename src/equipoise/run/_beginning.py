@@ -112,14 +112,14 @@ def start(
 
 
 def _started(
-    session: Session, data: str | None, machine: dict[str, Json], begun_from: dict[str, Json], said: Said
+    session: Session, data_path: str | None, machine: dict[str, Json], begun_from: dict[str, Json], said: Said
 ) -> Started:
     plan, recipe = session.plan, session.plan.recipe
     built = anatomy(session.state.generator.module, session.state.critic.module)
     return Started(
         recipe=encode(recipe),
         digest=digest(recipe),
-        data=session.data(data),
+        data=session.data(data_path),
         machine=machine,
         goal=session.goal.to_json(),
         warnings=tuple(finding.line for finding in lint(recipe, plan.space, plan.num_samples, built)),

@@ -113,9 +113,9 @@ class OffTarget(Symptom):
 
 
 def _of_cross_entropy(trace: Trace, remedy: Remedy) -> tuple[Remedy, ...]:
-    """No other loss has labels, or a form that saturates."""
-    is_it = trace.game is None or trace.game.key == "bce"
-    return remedies.of_what_is_there(trace.settings, remedy) if is_it else ()
+    """No other loss has labels, or a form that saturates; of an unknown one nobody knows."""
+    may_be_it = trace.game is None or trace.game.key == "bce"
+    return remedies.of_what_is_there(trace.settings, remedy) if may_be_it else ()
 
 
 def _is_relativistic(trace: Trace) -> bool:
