@@ -7,9 +7,25 @@ from pathlib import Path
 import pytest
 
 import tiny
+from equipoise.advising import look
 from equipoise.attending import MOST_SHARE, Attendant
 from equipoise.cli import run_command
-from equipoise.journal import Diagnosed, Event, Finished, Measured, Tick, _files, _lines, read
+from equipoise.folder import RunFolder
+from equipoise.journal import (
+    Adopted,
+    Diagnosed,
+    Event,
+    Finished,
+    Judged,
+    Measured,
+    Prescribed,
+    Reading,
+    Tick,
+    Trial,
+    _files,
+    _lines,
+    read,
+)
 from equipoise.recipe import Budget
 from equipoise.run import Where, carry_out, resume, start, train
 
@@ -69,6 +85,35 @@ def test_for_advice_no_row_is_read_twice(noise: Path, tmp_path: Path, monkeypatc
     assert scores == [6, 12, 18, 24]
     rows = [event for event in read(run).events if isinstance(event, Tick) and event.step <= scores[-2]]
     assert [_lines.from_line(row) for row in read_rows] == rows
+
+
+def test_scores_from_before_the_last_change_are_told_apart(noise: Path, tmp_path: Path) -> None:
+    run = RunFolder(train(tiny.images(24), noise, out=tmp_path / "run", device="cpu"))
+    name = "001-0-no-change"
+    change: list[Event] = [
+        Prescribed(
+            step=18,
+            number=1,
+            mode="act",
+            symptom="flat",
+            evidence="",
+            trials=(Trial(name, ("course = 1",), ""),),
+            left=(),
+            by_hand=(),
+            origin=12,
+            end=18,
+            review_at=24,
+            length_steps=24.0,
+        ),
+        Judged(step=18, number=1, scores={}, chosen=name, why="", lost_steps=0),
+        Adopted(step=18, number=1, name=name, lost_steps=0),
+    ]
+    events = run.read_journal().events
+    alone, changed = (look(run, Reading((*events, *more), 0), 18) for more in ([], change))
+    assert [score.step for score in alone.scores_before] == []
+    assert [score.step for score in alone.scores] == [6, 12, 18]
+    assert [score.step for score in changed.scores_before] == [6]
+    assert [score.step for score in changed.scores] == [12, 18]
 
 
 def test_attending_changes_nothing_and_is_counted(noise: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

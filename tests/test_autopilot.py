@@ -245,6 +245,16 @@ def test_a_run_that_got_twice_as_good_in_spite_of_it_goes_back_to_its_newest_bes
     assert origin(0.5, 0.5, 0.1) == 2000, "what was not kept as the best is nothing to go back to"
 
 
+def test_what_was_learned_before_the_last_change_is_kept_too() -> None:
+    def measured(*pairs: tuple[int, float]) -> list[Measured]:
+        return [Measured(step=step, name="kernel", value=value, seconds=0.1) for step, value in pairs]
+
+    since = now(ill(onset=2000.0), scores=measured((2500, 0.2), (3000, 0.2)), origins=(2500,))
+    assert prescribed(decide(since, Past(), LAW, admits)).origin == 0
+    whole = replace(since, scores_before=measured((100, 5.0), (2400, 0.21)))
+    assert prescribed(decide(whole, Past(), LAW, admits)).origin == 2500
+
+
 def test_the_origin_is_the_runs_beginning_where_nothing_was_good_before() -> None:
     assert prescribed(decide(now(ill(onset=600.0)), Past(), LAW, admits)).origin == 0
 

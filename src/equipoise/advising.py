@@ -121,9 +121,9 @@ def look(
     """
     so_far = past(reading.events)
     trace = _since_the_last_change(read_run(folder.path, reading=reading).without(OF_THE_CLOCK), so_far)
-    scores = [event for event in history(reading.events) if isinstance(event, Measured)]
+    known = [event for event in history(reading.events) if isinstance(event, Measured) and event.step <= step]
     since = so_far.standing.prescribed.origin if so_far.standing is not None else 0
-    scores = [event for event in scores if since <= event.step <= step]
+    scores = [event for event in known if event.step >= since]
     now = _examined(trace, step, prescriber)
     is_sick = any(found.is_certain for found in now.diagnoses)
     earlier = now if is_over else NOTHING_YET
@@ -135,6 +135,7 @@ def look(
         examination=now,
         earlier=earlier,
         scores=scores,
+        scores_before=[event for event in known if event.step < since],
         origins=_origins(folder, step) if is_sick else (),
         is_over=is_over,
     )

@@ -49,10 +49,13 @@ class Now:
     earlier: Examination
     """By what was known one score earlier; nothing where nothing certain is seen now."""
     scores: Sequence[Measured]
+    """Since the last change."""
     origins: Sequence[int]
     """Steps of the checkpoints of generators that were the best so far, oldest first; likewise."""
     is_over: bool = False
     """Whether the run broke off: it gets no better by being left alone."""
+    scores_before: Sequence[Measured] = ()
+    """Before the last change: nothing is judged by them but how good the generators of earlier checkpoints are."""
 
 
 Decision = Wait | Prescribed | GaveUp
@@ -231,7 +234,8 @@ def _origin(now: Now, diagnosis: Diagnosis) -> int:
     before = max((step for step in now.origins if step < onset), default=0)
     newest = max(now.origins, default=0)
     is_past = newest > before and diagnosis.raised_at is None
-    return newest if is_past and is_plainly_better(now.scores, newest, before) else before
+    scores = (*now.scores_before, *now.scores)
+    return newest if is_past and is_plainly_better(scores, newest, before) else before
 
 
 def _raised_at(now: Now, diagnosis: Diagnosis, origin: int) -> int | None:
