@@ -433,6 +433,16 @@ def test_interventions_are_counted(law: Mapping[str, int], why: str) -> None:
     assert found.left == tuple(cure.words for cure in CURES if not cure.edits or cure.edits[0].path in "ad")
 
 
+@pytest.mark.parametrize(("mended", "goes_on"), [(0.7, True), (0.67, True), (0.66, False), (None, False)])
+def test_what_was_good_enough_to_keep_is_good_enough_to_go_on_with(mended: float | None, goes_on: bool) -> None:
+    kept = told(judged(A), adopted(A), RESUMED, replace(KEPT, score=mended))
+    law = replace(LAW, of_a_kind=1)
+    found = decide(now(), kept, law, admits)
+    assert isinstance(found, Wait if goes_on else GaveUp)
+    assert "1 interventions against made" in found.why
+    assert isinstance(decide(now(is_over=True), kept, law, admits), GaveUp)
+
+
 def test_what_a_person_went_on_from_is_abandoned_and_counts_for_nothing() -> None:
     found = told(RESUMED)
     assert found.current is None and found.failed is None

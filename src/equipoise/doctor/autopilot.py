@@ -16,7 +16,7 @@ from typing import Final
 from equipoise.doctor import budget
 from equipoise.doctor.budget import LEAST_SHARE, Law
 from equipoise.doctor.interventions import ADVISE, Intervention, Past
-from equipoise.doctor.scores import LAST_SCORES, is_plainly_better, is_worse, median_score, still_improves
+from equipoise.doctor.scores import LAST_SCORES, is_as_good, is_plainly_better, is_worse, median_score, still_improves
 from equipoise.doctor.symptom import Diagnosis, Doubt, Examination
 from equipoise.doctor.trying import as_typed, numbered, trial_of
 from equipoise.edit import Edit
@@ -79,7 +79,10 @@ def decide(now: Now, past: Past, law: Law, admits: Admits) -> Decision:
     if law.mode == ADVISE:
         diagnosis, trials = curable[0] if curable else (lasting[0], ())
         return _advised(now, diagnosis, trials, past, law)
-    return _acted(now, curable, past, law) if curable else _incurable(now, lasting[0], past)
+    decision = _acted(now, curable, past, law) if curable else _incurable(now, lasting[0], past)
+    if isinstance(decision, GaveUp) and not now.is_over and _is_as_good_as_mended(now, past):
+        return Wait(f"{decision.why}; samples are as good as when the last change was kept")
+    return decision
 
 
 def _advised(now: Now, diagnosis: Diagnosis, cures: tuple[Trial, ...], past: Past, law: Law) -> Decision:
@@ -110,6 +113,15 @@ def _acted(now: Now, curable: Sequence[tuple[Diagnosis, tuple[Trial, ...]]], pas
         return refused[0]
     advice = _advised(now, diagnosis, cures, past, law)
     return Wait(refused[0].why) if isinstance(advice, Wait) else advice
+
+
+def _is_as_good_as_mended(now: Now, past: Past) -> bool:
+    """Whether samples are no worse than those that were good enough to keep the last change."""
+    reviewed = past.standing.reviewed if past.standing is not None else None
+    score = median_score(now.scores)
+    if reviewed is None or not reviewed.kept or reviewed.score is None or score is None:
+        return False
+    return is_as_good(score, reviewed.score, now.scores[-1].name)
 
 
 def go_on(failed: Intervention, past: Past, law: Law) -> Prescribed | GaveUp:

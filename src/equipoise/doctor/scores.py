@@ -41,6 +41,11 @@ def _is_better_by(share: float, score: float, other: float, name: str) -> bool:
     return score > other + least if name in HIGHER_IS_BETTER else score < other - least
 
 
+def is_as_good(score: float, other: float, name: str) -> bool:
+    """Up to what is noise."""
+    return not _is_better_by(GAIN, other, score, name)
+
+
 def is_worse(score: float, other: float, name: str) -> bool:
     return score < other if name in HIGHER_IS_BETTER else score > other
 
