@@ -467,7 +467,7 @@ def test_a_run_that_breaks_off_after_a_rate_was_raised_goes_on_with_the_rate_hel
 
     monkeypatch.setattr(advising, "examine", piloted.doctor_of_jumps())
     monkeypatch.setattr(session, "step", breaking)
-    monkeypatch.setattr(decisions, "_worse", lambda *scores: False)  # sixty steps only drift
+    monkeypatch.setattr(decisions, "is_worse", lambda *scores: False)  # sixty steps only drift
     run = tmp_path / "run"
     assert run_command(["train", JUMPS, "--out", str(run), *CPU]) == 0
     first, own = one(run, Prescribed), all_of(run, Forked)[0]

@@ -337,6 +337,26 @@ def test_one_table_may_be_of_several_parts(miniature: Case, tmp_path: Path, monk
     assert told["autopilot: rescued"].endswith("0 of 2)")
 
 
+@pytest.mark.parametrize(("harm", "counted"), [(1.2, "2 of 2"), (5.0, "1 of 2")])
+def test_a_fault_that_does_no_harm_needs_no_rivals(
+    harm: float, counted: str, miniature: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control, told = replace(miniature, faults=()), dict[str, str]()
+    found = {"autopilot": record(1.0, 1.0, 1.0, best=None), "none": record(harm, harm, harm, best=None)}
+    healthy = record(1.0, 1.0, 1.0, best=None, core_s=2.0, judging_s=1.0)
+    monkeypatch.setattr(Plan, "cases", lambda plan, part: [control, miniature])
+    monkeypatch.setattr(rescued, "record_of", lambda job, work: found.get(job.arm) if job.case.faults else healthy)
+    monkeypatch.setattr(rescued, "at_length", rescued.outcome)
+    monkeypatch.setattr(
+        rescued, "report", lambda title, rows, remarks: told.update({row.what: row.value for row in rows})
+    )
+    rescued.score(["dev"], tmp_path, REST)
+    assert told["cases that are kept, of the plan"] == counted
+    assert told["runs with a fault that did no harm, which it made more than 5 % worse"].endswith(
+        "0 of 1)" if harm < 1.5 else "no runs"
+    )
+
+
 def test_the_healthy_runs_have_a_table_of_their_own(
     miniature: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

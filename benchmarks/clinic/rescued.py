@@ -24,6 +24,8 @@ from results import Result, report
 WITHIN: Final = 1.10
 """Times the control's median: rescued (DOCTOR.md, section 8)."""
 HARMED: Final = 1.05
+NEEDED: Final = frozenset({"autopilot", "none"})
+"""Arms by which a fault that does no harm is judged: where there is nothing to rescue no rival is asked for."""
 HALF: Final = 0.5
 """Of the gap between a run that is left alone and the control: partly rescued."""
 BARS: Final = {"rescued": "at least 0.80", "harm": "below 0.03", "overhead": "below 0.05", "p": "below 0.05"}
@@ -86,13 +88,14 @@ def at_length(record: Record) -> float:
 
 
 def kept(part: Part, work: Path, plan: Plan = SHORT) -> dict[Case, dict[str, Record]]:
-    """The cases of which every arm has been trained."""
+    """The cases of which every arm has been trained, or, where there is a fault, at least those that tell whether it
+    does harm."""
     found = {}
     for case in plan.cases(part):
         records = {job.arm: record_of(job, work) for job in jobs(case, plan)}
-        whole = {arm: record for arm, record in records.items() if record is not None}
-        if len(whole) == len(records):
-            found[case] = whole
+        there = {arm: record for arm, record in records.items() if record is not None}
+        if len(there) == len(records) or (case.faults and there.keys() >= NEEDED):
+            found[case] = there
     return found
 
 
@@ -105,7 +108,7 @@ def treated(runs: Mapping[Case, Mapping[str, Record]]) -> list[Treated]:
 def score(parts: Sequence[Part], work: Path, plan: Plan = SHORT) -> None:
     """Print the table of these parts together, and write it."""
     runs = {case: arms for part in parts for case, arms in kept(part, work, plan).items()}
-    every = treated(runs)
+    every = [one for one in treated(runs) if not one.is_ill or len(one.arms) == len(plan.arms(one.case))]
     ill = [one for one in every if one.case.faults and one.is_ill]
     healthy = [one for one in every if one.case.is_control]
     rows = [
