@@ -201,8 +201,8 @@ def _skipped(events: Sequence[Skipped], steps: Floats, begin: int) -> dict[str, 
 
 def _series(steps: Sequence[float], values: Sequence[float], begin: int) -> Series:
     """A row replaces all before it of its own or later steps, whether or not a line tells of a resumption."""
-    told = np.asarray(steps, np.float64), np.asarray(values, np.float64)
-    return that_count(told[0] - begin, told[1])[0] if steps else Series.of([], [])
+    since, numbers = np.asarray(steps, np.float64) - begin, np.asarray(values, np.float64)
+    return that_count(since, numbers)[0] if steps else Series.of([], [])
 
 
 def _steps_an_epoch(ticks: Sequence[Tick]) -> float | None:
