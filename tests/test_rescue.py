@@ -253,6 +253,23 @@ def test_where_the_doctor_says_nothing_arms_that_wait_are_the_run_left_alone(
     assert healthy["steps"] == 30 and healthy["evaluations"] != alone["evaluations"]
 
 
+@pytest.mark.parametrize("arm", ["none", "oracle"])
+def test_what_is_known_to_be_the_same_run_is_not_trained_again_at_rest(
+    arm: str, miniature: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run that the autopilot let be; and the healthy one, which the oracle has where nobody said anything."""
+    monkeypatch.setattr(advising, "examine", lambda *asked, **also: Examination("healthy", ""))
+    at_rest = replace(SHORT, key="rest", folder="rescues-rest", trains_twice=False)
+    trained = as_read(carry_through(Job(miniature, arm), tmp_path, None))
+    carry_through(Job(replace(miniature, faults=()), "none", at_rest), tmp_path, None)
+    carry_through(Job(miniature, "autopilot", at_rest), tmp_path, None)
+    monkeypatch.setattr(rescuing, "_trained", None)
+    copied = as_read(carry_through(Job(miniature, arm, at_rest), tmp_path, None))
+    assert copied["evaluations"] == trained["evaluations"]
+    assert (copied["id"], copied["arm"], copied["core_s"]) == (miniature.id, arm, 0.0)
+    assert record_of(Job(miniature, arm, at_rest), tmp_path) == copied
+
+
 def test_of_a_setting_under_suspicion_arms_that_wait_for_certainty_do_nothing(
     miniature: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -315,6 +332,14 @@ def test_the_table_is_of_whole_cases(miniature: Case, tmp_path: Path, monkeypatc
     assert healthy["overhead on healthy runs, processor time, median"].startswith("0.000")
     monkeypatch.setattr(Plan, "cases", lambda plan, part: [miniature])
     assert rescued.kept("dev", tmp_path) == {}
+
+
+def test_what_watching_costs_is_told_of_runs_that_were_trained_twice(miniature: Case) -> None:
+    control = replace(miniature, faults=())
+    arms = {"autopilot": record(1.0, core_s=2.0, judging_s=1.0), "none": record(1.0, core_s=0.0, judging_s=1.0)}
+    told = {row.what: row.value for row in rescued.harm_rows([rescued.Treated(control, arms, 1.0)])}
+    assert told["overhead on healthy runs, steps, median"].startswith("0.000")
+    assert "overhead on healthy runs, processor time, median" not in told
 
 
 def test_one_table_may_be_of_several_parts(miniature: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,6 +60,8 @@ class Plan:
     count: int = 16
     """Cases with a fault, of a part, at most."""
     healthy_arms: Sequence[str] = ("autopilot", "none")
+    trains_twice: bool = True
+    """Whether what is known to be the same run is trained again, which tells what watching costs."""
 
     def faulty(self, part: Part) -> list[Case]:
         """With one fault that settings cure."""
@@ -102,5 +104,6 @@ REST: Final = Plan(
     times=6.0,
     fits=lambda base: base.truth == "modes" and base.steps <= QUICK,
     incurable=frozenset({"nan-batch", "clamp"}),
+    trains_twice=False,
 )
 PLANS: Final[Mapping[str, Plan]] = {plan.key: plan for plan in (SHORT, REST)}

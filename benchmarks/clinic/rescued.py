@@ -220,10 +220,12 @@ def harm_rows(healthy: Sequence[Treated]) -> Iterator[Result]:
     for arm in ("autopilot", "none"):
         worse = Share.count(one.outcome(arm) > HARMED * one.control for one in healthy)
         yield Result(f"healthy runs more than 5 % above their control's median: {arm}", str(worse))
-    for name, of in (("steps", _more_steps), ("processor time", _more_time)):
-        middle_share, low, high = median_interval([of(one) for one in healthy])
-        said = f"{middle_share:.3f} ({low:.3f} to {high:.3f})"
-        yield Result(f"overhead on healthy runs, {name}, median", said, BARS["overhead"])
+    timed = [one for one in healthy if one.arms["none"]["core_s"]]
+    for name, of, those in (("steps", _more_steps, healthy), ("processor time", _more_time, timed)):
+        if those:
+            middle_share, low, high = median_interval([of(one) for one in those])
+            said = f"{middle_share:.3f} ({low:.3f} to {high:.3f})"
+            yield Result(f"overhead on healthy runs, {name}, median", said, BARS["overhead"])
 
 
 def _more_steps(one: Treated) -> float:
@@ -233,7 +235,7 @@ def _more_steps(one: Treated) -> float:
 
 
 def _more_time(one: Treated) -> float:
-    """Processor time beside the same run that was left alone."""
+    """Processor time beside the same run that was left alone, and trained for itself."""
     ours, alone = (one.arms[arm]["core_s"] - one.arms[arm]["judging_s"] for arm in ("autopilot", "none"))
     return float(ours) / float(alone) - 1.0
 

@@ -71,10 +71,8 @@ def carry_through(job: Job, work: Path, shared: Path | None) -> Record:
     if found is not None:
         return found
     first = carry_through(replace(job, arm="autopilot"), work, shared) if job.arm != "autopilot" else None
-    if first is not None and job.arm in WAITING and not _might_act(job.arm, first):
-        record = carry_through(replace(job, arm="none"), work, shared) | {"arm": job.arm, "core_s": 0.0}
-    else:
-        record = _trained(job, first, work, shared)
+    same = _the_same_run(job, first, work, shared) if first is not None else None
+    record = same | {"id": job.case.id, "arm": job.arm, "core_s": 0.0} if same else _trained(job, first, work, shared)
     folder = folder_of(job, work)
     folder.mkdir(parents=True, exist_ok=True)
     aside = folder / f"{RECORD}.part"
@@ -87,6 +85,21 @@ def spoke(autopilot: Record) -> bool:
     """Whether the doctor was so certain of something that the autopilot did something, or gave up."""
     certain = [one for one in autopilot["interventions"] if not one["doubt"]]
     return bool(certain) or autopilot["ended"] == GAVE_UP
+
+
+def _the_same_run(job: Job, first: Record, work: Path, shared: Path | None) -> Record | None:
+    """The record of another arm, where this one would be the same run, weight for weight."""
+    if job.arm in WAITING and not _might_act(job.arm, first):
+        return carry_through(replace(job, arm="none"), work, shared)
+    if job.plan.trains_twice:
+        return None
+    if job.arm == "none" and not first["interventions"] and first["ended"] != GAVE_UP:
+        return first
+    if job.arm == "oracle" and not spoke(first):
+        control = record_of(replace(job, case=replace(job.case, faults=()), arm="none"), work)
+        allowed = allowance(job.plan.times * BASES[job.case.base].steps, first["spent"])
+        return control | {"recipe": digest(job.case.recipe)} if control and control["allowed"] == allowed else None
+    return None
 
 
 def _might_act(arm: str, autopilot: Record) -> bool:
