@@ -68,6 +68,18 @@ class Jumped(Wild):
         return (Remedy("weaker", "nothing", 10.0, (Edit("phases.main.terms.r1.weight", "scale", 1.1),)),)
 
 
+@dataclass(frozen=True, slots=True)
+class Narrow(Wild):
+    """The same, of which is said that another generator cures it."""
+
+    def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
+        return (Remedy("a wider generator", "nothing", 10.0, (Edit("generator.width", "scale", 2),), anew=True),)
+
+
+def doctor_of_narrow_networks() -> object:
+    return partial(examine, symptoms=(Narrow(onset=8.0),))
+
+
 def doctor_of_jumps() -> object:
     return partial(examine, symptoms=(Jumped(),))
 

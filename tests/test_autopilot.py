@@ -14,11 +14,13 @@ from equipoise.doctor.budget import Law
 from equipoise.doctor.examining import examine
 from equipoise.doctor.interventions import Past, past
 from equipoise.doctor.mitigations import MITIGATIONS, blinds, settled
+from equipoise.doctor.remedies import clip
 from equipoise.doctor.symptom import Diagnosis, Doubt, Evidence, Examination, Remedy, Symptom
 from equipoise.doctor.symptoms import SYMPTOMS
 from equipoise.doctor.trace import Trace
-from equipoise.edit import Edit
-from equipoise.journal import Adopted, Applying, Event, GaveUp, Judged, Measured, Prescribed, Resumed, Reviewed
+from equipoise.doctor.trying import as_typed
+from equipoise.edit import Change, Edit
+from equipoise.journal import Adopted, Applying, Event, GaveUp, Judged, Measured, Prescribed, Resumed, Reviewed, Trial
 from equipoise.spec import Json
 from traces import played, rows, scores, well
 
@@ -456,10 +458,97 @@ def test_advice_is_said_once() -> None:
     assert isinstance(decide(now(), past([first]), law, admits), Wait)
 
 
-def under_review(examination: Examination, *values: float, name: str = "kernel") -> Reviewed:
-    one = told(judged(A), adopted(A), RESUMED).interventions[0]
+def test_in_advise_a_symptom_that_no_setting_cures_is_told_with_what_a_person_can_do() -> None:
+    told_so = prescribed(decide(now(), Past(), replace(LAW, mode="advise"), lambda edits: False))
+    assert (edits(told_so), told_so.by_hand) == ([], ("pray",))
+
+
+def test_where_the_beginning_is_not_kept_it_goes_back_to_the_oldest_checkpoint() -> None:
+    assert prescribed(decide(now(ill(onset=600.0), oldest=1500), Past(), LAW, admits)).origin == 1500
+    seen = replace(now(doubted("a"), scores=EARLY), step=1500)
+    assert isinstance(decide(replace(seen, oldest=1000), Past(), LAW, admits), Wait), "a suspicion begins at step 0"
+
+
+def test_forks_go_beyond_the_step_at_which_the_ill_phase_begins() -> None:
+    found = prescribed(decide(now(ill(onset=100.0), begin=2600), Past(), LAW, admits))
+    assert (found.origin, found.since, found.end) == (2500, 2600, 3100)
+    short = decide(now(ill(onset=100.0), begin=2600), Past(), replace(LAW, extra=0.03), admits)
+    assert prescribed(short).mode == "advise", "a hundred steps of it are not of that phase"
+
+
+def test_what_has_been_given_up_on_does_not_end_a_run_that_a_person_goes_on_with() -> None:
+    law = replace(LAW, of_a_kind=1)
+    kept = [judged(A), adopted(A), RESUMED, KEPT]
+    ended = decide(now(), told(*kept), law, admits)
+    assert isinstance(ended, GaveUp)
+    again = decide(now(), told(*kept, ended, RESUMED), law, admits)
+    assert isinstance(again, Wait) and "a person goes on" in again.why
+    other = decide(now(ill(Other())), told(*kept, ended, RESUMED), replace(law, in_all=1), admits)
+    assert isinstance(other, GaveUp), "once for each symptom"
+    assert prescribed(decide(now(ill(Other())), told(*kept, ended, RESUMED), LAW, admits)).mode == "act"
+
+
+def test_giving_up_says_the_step_at_which_the_run_is_then() -> None:
+    first = replace(FIRST, left=())
+    stayed, back = (
+        told(judged(""), first=first),
+        told(judged(A), adopted(A), RESUMED, TAKEN_BACK, adopted("001-before")),
+    )
+    assert stayed.failed is not None and back.failed is not None
+    assert go_on(stayed.failed, stayed, LAW).step == FIRST.step
+    assert go_on(back.failed, back, replace(LAW, in_all=1)).step == FIRST.origin
+
+
+def dismissed(mode: str) -> Resumed:
+    return replace(RESUMED, changes=(Change("autopilot.mode", "act", mode),))
+
+
+def test_who_goes_on_without_the_autopilot_ends_the_repair_and_keeps_what_the_run_is() -> None:
+    for mode in ("off", "advise"):
+        found = told(judged(A), adopted(A), RESUMED, dismissed(mode))
+        assert (found.current, found.failed) == (None, None)
+        assert found.standing is not None and found.standing.edits == (Edit("a", "scale", 0.5),)
+        left = told(judged(A), adopted(A), RESUMED, TAKEN_BACK, dismissed(mode))
+        assert (left.current, left.failed) == (None, None) and left.standing is not None
+        assert ("a *= 0.5",) in left.tried
+    assert told(judged(A), adopted(A), RESUMED, dismissed("act")).current is not None
+
+
+def test_remedies_with_new_networks_take_no_steps_from_those_that_are_tried() -> None:
+    cures = (remedy("a", anew=True), remedy("b"), remedy("c", anew=True))
+    seen = Examination("ill", "made up", (replace(ill(onset=500.0).diagnoses[0], remedies=cures),))
+    found = prescribed(decide(now(seen, origins=(400,)), Past(), replace(LAW, extra=0.1), admits))
+    assert (edits(found), found.origin, found.end) == (["a *= 0.5", "b *= 0.5"], 400, 700)
+
+
+def test_what_is_left_to_a_person_is_typed_as_it_can_be() -> None:
+    tried = Trial("", ("a *= 0.5", "b=3"), "")
+    assert as_typed(tried) == "--set 'a *= 0.5' --set 'b=3'"
+    assert as_typed(replace(tried, anew=True)) == "a new run with --set 'a *= 0.5' --set 'b=3'"
+
+
+def test_clipping_is_told_as_it_is_done() -> None:
+    def words(*norms: float | None) -> str:
+        return clip({f"{side}_optim.clip_norm": norm for side, norm in zip("dg", norms, strict=True)}).words
+
+    assert (words(None, None), words(4.0, 4.0)) == (
+        "clip both gradients to a norm of 1",
+        "clip both gradients to half the norm",
+    )
+
+
+def under_review(examination: Examination, *values: float, name: str = "kernel", before: str = "") -> Reviewed:
+    first = replace(FIRST, measure=before or name)
+    one = told(judged(A), adopted(A), RESUMED, first=first).interventions[0]
     found = [Measured(step=2500 + at, name=name, value=value, seconds=0.1) for at, value in enumerate(values)]
     return review(now(examination, scores=found), one)
+
+
+def test_a_review_compares_no_scores_of_two_measures() -> None:
+    """A later phase may have another one."""
+    assert not under_review(WELL, 0.1, name="psnr").kept
+    found = under_review(WELL, 0.1, name="psnr", before="kernel")
+    assert (found.kept, found.score_before, found.measure) == (True, None, "psnr")
 
 
 def test_a_review_looks_for_the_symptom_and_at_the_samples() -> None:

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -34,6 +35,7 @@ from equipoise.errors import RequestError
 from equipoise.folder import RunFolder
 from equipoise.journal import (
     PILOTED,
+    Adopted,
     Adopting,
     Applying,
     Event,
@@ -226,6 +228,133 @@ def test_where_nothing_helps_it_gives_up_and_says_what_was_tried(
         assert attempt["then"].endswith("wild is still there; the run is attempt 1 again")
 
 
+def test_who_resumes_a_run_that_was_given_up_trains_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(advising, "examine", piloted.doctor(bound=0.0, onset=8.0))
+    out = tmp_path / "run"
+    assert run_command(["train", DOOMED, "--out", str(out), "--set", "autopilot.candidates=1", *CPU]) == 1
+    assert f"to go on all the same: equipoise resume {out}" in capsys.readouterr().out
+    assert run_command(["resume", str(out), "--set", "g_optim.lr*=0.5", *CPU]) == 0
+    assert len(all_of(out, GaveUp)) == 1
+    assert history(read(out).events)[-1].step == 30
+
+
+def test_a_repair_with_new_networks_begins_another_course_and_taken_back_leaves_nothing_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(advising, "examine", piloted.doctor_of_narrow_networks())
+    monkeypatch.setattr(piloting, "best_of", lambda sound, control: (max(sound), "made up"))
+    out, alone = tmp_path / "run", tmp_path / "alone"
+    assert run_command(["train", DOOMED, "--out", str(out), *CPU]) == 1
+    what, (there, back) = one(out, Prescribed), all_of(out, Adopting)
+    assert isinstance(what, Prescribed)
+    assert (what.origin, there.step, back.step) == (5, 0, 0), "from its first step on it was another one"
+    lost = [event.lost_steps for event in all_of(out, Adopted)]  # type: ignore[attr-defined]
+    reviewed = one(out, Reviewed)
+    assert lost == [what.step, reviewed.step - what.origin]
+    assert [entry.step for entry in checkpoint.entries(out / "checkpoints")] == [5], "others are of other networks"
+    assert run_command(["train", DOOMED, "--out", str(alone), "--autopilot", "off", *CPU]) == 0
+    assert read_losses(out)["loss_d"] == read_losses(alone)["loss_d"][:1]
+    assert run_command(["resume", str(out), "--autopilot", "off", *CPU]) == 0
+    finished = all_of(out, Finished)[-1]
+    assert isinstance(finished, Finished) and finished.lost_steps > sum(lost), "forks too"
+    assert read_losses(out)["loss_d"] == read_losses(alone)["loss_d"]
+
+
+def test_a_run_that_began_without_the_autopilot_is_repaired_from_the_oldest_checkpoint(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    assert run_command(["train", DOOMED, "--out", str(out), "--autopilot", "off", "--for", "20steps", *CPU]) == 0
+    oldest = checkpoint.entries(out / "checkpoints")[0].step
+    assert oldest > 0
+    assert run_command(["resume", str(out), "--autopilot", "act", "--for", "20steps", *CPU]) == 0
+    assert one(out, Prescribed).origin == oldest  # type: ignore[attr-defined]
+    assert RunFolder(out).read_recipe().g_optim.lr == pytest.approx(piloted.SOUND)
+
+
+def test_a_full_disk_is_laid_to_no_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither to the one under review, nor to the run."""
+    out = tmp_path / "run"
+    writes = checkpoint.write_whole
+
+    def full(path: Path, content: bytes) -> None:
+        if path.parent == out / "checkpoints" and all_of(out, Adopted):
+            raise OSError(28, "No space left on device")
+        writes(path, content)
+
+    monkeypatch.setattr(checkpoint, "write_whole", full)
+    assert run_command(["train", DOOMED, "--out", str(out), *CPU]) == 3
+    assert not all_of(out, Reviewed)
+    monkeypatch.setattr(checkpoint, "write_whole", writes)
+    assert run_command(["resume", str(out), *CPU]) == 0
+    reviewed = one(out, Reviewed)
+    assert isinstance(reviewed, Reviewed) and reviewed.kept
+
+
+def test_a_fork_for_which_memory_is_not_enough_has_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def greedy(plan: Plan, state: State, *more: Any) -> None:
+        if plan.recipe.g_optim.lr == pytest.approx(0.9 * piloted.WILD):
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        step(plan, state, *more)
+
+    monkeypatch.setattr(session, "step", greedy)
+    out = tmp_path / "run"
+    assert run_command(["train", DOOMED, "--out", str(out), *CPU]) == 0
+    faults = [event.fault for event in all_of(out, Forked)]  # type: ignore[attr-defined]
+    assert faults == ["", "the memory of cpu was not enough for it", ""]
+    assert RunFolder(out).read_recipe().g_optim.lr == pytest.approx(piloted.SOUND)
+
+
+def test_a_recipe_under_somebodys_hands_ends_no_run_and_gets_into_no_fork(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def editing(text: Callable[[str], str]) -> Callable[..., None]:
+        def train_and_edit(plan: Plan, state: State, *more: Any) -> None:
+            step(plan, state, *more)
+            if state.counters.steps == 7:
+                out.joinpath("recipe.json").write_text(text(out.joinpath("recipe.json").read_text()))
+
+        return train_and_edit
+
+    out = tmp_path / "torn"
+    monkeypatch.setattr(session, "step", editing(lambda text: text[:-5]))
+    assert run_command(["train", DOOMED, "--out", str(out), "--autopilot", "advise", *CPU]) == 0
+    assert one(out, Prescribed)
+    out = tmp_path / "edited"
+    monkeypatch.setattr(session, "step", editing(lambda text: text.replace('"beta1": 0.0', '"beta1": 0.1', 1)))
+    capsys.readouterr()
+    assert run_command(["train", DOOMED, "--out", str(out), *CPU]) == 2
+    assert "recipe.json differs from what the checkpoint was made with (" in capsys.readouterr().err
+    assert '"beta1": 0.1' in out.joinpath("recipe.json").read_text(), "nothing is lost"
+
+
+def test_a_run_that_breaks_off_and_has_no_remedy_is_given_up_with_a_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaking(plan: Plan, state: State, *more: Any) -> None:
+        if state.counters.steps == 13:
+            raise NonFinite(13, "the generator's weights are NaN")
+        step(plan, state, *more)
+
+    monkeypatch.setattr(session, "step", breaking)
+    out = tmp_path / "run"
+    assert run_command(["train", DOOMED, "--out", str(out), "--set", "autopilot.extra=0.0", *CPU]) == 1
+    assert one(out, GaveUp).step == 13
+    assert "the autopilot gave up</title>" in (out / "report.html").read_text()
+
+
+@pytest.mark.parametrize("words", [["--autopilot", "off"], ["--set", "autopilot.mode=off"]])
+def test_a_repair_that_is_called_off_is_not_finished_first(rescued: Path, tmp_path: Path, words: list[str]) -> None:
+    """Of a run that ended when its forks were about to be trained."""
+    out = Path(shutil.copytree(rescued, tmp_path / "run"))
+    lines = (out / "journal.jsonl").read_text().splitlines(keepends=True)
+    until = next(at for at, line in enumerate(lines) if '"Prescribed"' in line)
+    (out / "journal.jsonl").write_text("".join(lines[: until + 1]))
+    assert run_command(["resume", str(out), *words, "--accept-changes", *CPU]) == 0
+    assert not all_of(out, Forked)
+    assert not list((out / "forks").glob("*/checkpoints")), "and keeps nothing that takes room"
+
+
 def test_advice_is_written_down_and_touches_nothing_until_a_person_applies_it(tmp_path: Path) -> None:
     for mode in ("advise", "off"):
         words = ["--autopilot", mode, "--set", "cadence.measuring_share=1.0"]
@@ -326,6 +455,18 @@ def test_advice_reads_checkpoints_while_none_is_written_or_let_go(
     monkeypatch.setattr(checkpoint, "is_whole", slow)
     words = ["--autopilot", "advise", "--set", "cadence.keep_recent=1", "--set", "cadence.keep_best=1"]
     assert run_command(["train", DOOMED, "--out", str(tmp_path / "run"), *words, *CPU]) == 0
+
+
+def test_advice_for_several_processes_is_a_line_to_type(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    assert run_command(["train", DOOMED, "--out", str(run), "--autopilot", "advise", *CPU]) == 0
+    journal = run / "journal.jsonl"
+    journal.write_text(re.sub(r'("processes": ?)1', r"\g<1>2", journal.read_text()))
+    written = journal.read_bytes()
+    capsys.readouterr()
+    assert run_command(["apply", str(run), "1", *CPU]) == 2
+    assert f"with torchrun: resume {run} --set 'g_optim.lr *= 0.9'" in capsys.readouterr().err
+    assert journal.read_bytes() == written
 
 
 @pytest.mark.parametrize(("number", "why"), [("2", "has no advice 2; it has 1"), ("1", "has no checkpoint up to")])

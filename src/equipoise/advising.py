@@ -20,9 +20,9 @@ from equipoise.doctor.trace import Trace
 from equipoise.edit import Edit
 from equipoise.engine import checkpoint
 from equipoise.folder import RunFolder
-from equipoise.journal import PILOTED, Event, Measured, Prescribed, Reading, Reviewed, history
+from equipoise.journal import PILOTED, Event, GaveUp, Measured, Prescribed, Reading, Reviewed, history
 from equipoise.recipe import Recipe, edited
-from equipoise.spec import SpecError
+from equipoise.spec import SpecError, encode
 
 OF_THE_CLOCK: Final = ("waiting",)
 """Signals that differ from one machine to another."""
@@ -58,7 +58,7 @@ class Adviser:
         if not _is_to_be_decided(reading.events, step):
             return Advice()
         so_far = past(reading.events)
-        now = look(self.folder, reading, step, self.prescriber)
+        now = look(self.folder, self.recipe, reading, step, self.prescriber)
         under_review = so_far.current
         if self.acts and under_review is not None and under_review.stage == "review":
             is_due = step >= under_review.prescribed.review_at
@@ -97,10 +97,10 @@ def law_of(recipe: Recipe, length_steps: float, *, acts: bool) -> Law:
 
 
 def _is_to_be_decided(events: Sequence[Event], step: int) -> bool:
-    """Whether this step was scored, and not reviewed already before the run was ended."""
+    """Whether this step was scored, and nothing was decided about it already before the run was ended."""
     last = next((event for event in reversed(events) if isinstance(event, PILOTED)), None)
-    is_reviewed = isinstance(last, Reviewed) and last.step == step
-    return not is_reviewed and any(isinstance(event, Measured) and event.step == step for event in events)
+    is_decided = isinstance(last, Reviewed | GaveUp) and last.step == step
+    return not is_decided and any(isinstance(event, Measured) and event.step == step for event in events)
 
 
 def adviser(
@@ -113,14 +113,23 @@ def adviser(
 
 
 def look(
-    folder: RunFolder, reading: Reading, step: int, prescriber: Prescriber = as_named, *, is_over: bool = False
+    folder: RunFolder,
+    recipe: Recipe,
+    reading: Reading,
+    step: int,
+    prescriber: Prescriber = as_named,
+    *,
+    is_over: bool = False,
 ) -> Now:
     """What there is to decide by at a step; of a run that `is_over`, by a fault, there will be no second look.
+
+    `recipe` is the one that is trained: the one on disk may be under somebody's hands.
 
     Where nothing certain is seen nobody looks further back, and no checkpoint is read.
     """
     so_far = past(reading.events)
-    trace = _since_the_last_change(read_run(folder.path, reading=reading).without(OF_THE_CLOCK), so_far)
+    whole = read_run(folder.path, reading=reading, trained=encode(recipe)).without(OF_THE_CLOCK)
+    trace = _since_the_last_change(whole, so_far)
     known = [event for event in history(reading.events) if isinstance(event, Measured) and event.step <= step]
     since = so_far.standing.prescribed.origin if so_far.standing is not None else 0
     scores = [event for event in known if event.step >= since]
@@ -137,6 +146,7 @@ def look(
         scores=scores,
         scores_before=[event for event in known if event.step < since],
         origins=_origins(folder, step) if is_sick else (),
+        oldest=min((entry.step for entry in checkpoint.entries(folder.checkpoints)), default=0),
         is_over=is_over,
     )
 

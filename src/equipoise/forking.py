@@ -16,7 +16,7 @@ import json
 import math
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -50,13 +50,15 @@ from equipoise.journal import (
 from equipoise.losses import LossTable
 from equipoise.recipe import edited
 from equipoise.record import columns
-from equipoise.run import Where, data_of, prepare, resume
+from equipoise.run import Where, data_of, prepare, refuse_unannounced, resume
 from equipoise.session import STOPPED, Session
 from equipoise.spec import digest, encode
 
 SCORE: Final = "score.json"
 COURSE: Final = (Tick, Measured, Pictured, Skipped, Checkpointed)
 """What a run's journal says of its course."""
+FILED: Final = (Pictured, Checkpointed)
+"""Of that, what tells of files; those of a course that was left are gone."""
 
 
 def forks_of(run: RunFolder) -> Path:
@@ -75,13 +77,14 @@ def refuse_missing_data(run: RunFolder, where: Where) -> None:
 def keep_apart(run: RunFolder, name: str, origin: int, where: Where) -> RunFolder:
     """The run as it was at the checkpoint of step `origin`, in a folder of its own.
 
-    Raises `RequestError` where there is no such checkpoint.
+    Raises `RequestError` where there is no such checkpoint, or somebody has edited the run's recipe meanwhile.
     """
     kept = fork_of(run, name)
     if not checkpoint.entries(kept.checkpoints):
         entry = next((one for one in checkpoint.entries(run.checkpoints) if one.step == origin), None)
         if entry is None:
             raise RequestError(f"{run.path} has no checkpoint of step {origin} any more")
+        refuse_unannounced(run)
         _begun(run, run, kept, entry, Trial(name, (), ""), Goal("steps", origin), where).close()
     return kept
 
@@ -113,6 +116,8 @@ def train_fork(run: RunFolder, kept: RunFolder, trial: Trial, end: int, where: W
         if isinstance(fault.__cause__, OSError):  # a full disk says nothing of a remedy
             raise
         _write_score(fork, Scored("", math.nan), str(fault))
+    except torch.OutOfMemoryError:  # as a larger batch or network may be
+        _write_score(fork, Scored("", math.nan), f"the memory of {where.device} was not enough for it")
     return True
 
 
@@ -130,30 +135,49 @@ def score_of(run: RunFolder, name: str) -> tuple[Scored, str]:
     return Scored(found["name"], value, shares=shares), found["fault"]
 
 
-def adopt(
-    run: RunFolder, was: RunFolder, fork: RunFolder, number: int, origin: int, left: int, why: str
-) -> tuple[Event, ...]:
-    """Make the run, which had come to step `left`, what the fork is: recipe, checkpoints, best generator, sheets, rows.
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Where the run turns from the course that it had into that of a fork."""
+
+    number: int
+    """Of the prescription."""
+    since: int
+    """Step from which on the two courses differ: 0 where one of them began with new networks."""
+    lost_steps: int
+    why: str
+    before: Sequence[Event] = ()
+    """The course up to the fork's first step, where the run's own is another one."""
+
+
+def adopt(run: RunFolder, was: RunFolder, fork: RunFolder, turn: Turn) -> tuple[Event, ...]:
+    """Make the run what the fork is: recipe, checkpoints, best generator, sheets, rows.
 
     `was` is another fork, whose recipe the run had so far.
 
     Returns the events to be written into the run's journal, after which it can be resumed.  Cut short, all of it can be
     done again.
     """
-    _take_checkpoints(run, fork, origin)
+    _take_checkpoints(run, fork, turn.since)
     _take_files(fork.path / "samples", run.samples, "step-*.png", "plane-*.png")
     _take_files(fork.best_generator.parent, run.best_generator.parent, "*")
     recipe = fork.read_recipe()
     changes = tuple(diff(was.read_recipe(), recipe))
     run.write_recipe(recipe)
-    course = [event for event in _course(fork) if event.step > origin]
+    name, end = fork.path.name, checkpoint.entries(fork.checkpoints)[-1].step
+    course = [*turn.before, *(event for event in _course(fork) if event.step > turn.since)]
     _take_rows(run, fork, [event for event in course if isinstance(event, Tick)])
-    end = checkpoint.entries(fork.checkpoints)[-1].step
     return (
-        Adopting(step=origin, number=number, name=fork.path.name, why=why, changes=changes),
+        Adopting(step=turn.since, number=turn.number, name=name, why=turn.why, changes=changes),
         *course,
-        Adopted(step=end, number=number, name=fork.path.name, lost_steps=left - origin),
+        Adopted(step=end, number=turn.number, name=name, lost_steps=turn.lost_steps),
     )
+
+
+def course_before(run: RunFolder, number: int, origin: int) -> list[Event]:
+    """What the run's journal said of its course up to the origin before the fork of a prescription was adopted."""
+    events = run.read_journal().events
+    until = next(at for at, event in enumerate(events) if isinstance(event, Adopting) and event.number == number)
+    return [event for event in _course_of(events[:until]) if event.step <= origin and not isinstance(event, FILED)]
 
 
 def clear(run: RunFolder, names: Sequence[str]) -> None:
@@ -231,18 +255,21 @@ def _write_score(fork: RunFolder, found: Scored, fault: str = "") -> None:
 
 
 def _course(fork: RunFolder) -> Iterator[Event]:
-    return (event for event in history(fork.read_journal().events) if isinstance(event, COURSE))
+    return _course_of(fork.read_journal().events)
 
 
-def _take_checkpoints(run: RunFolder, fork: RunFolder, origin: int) -> None:
-    """All of the fork's, in place of those after the origin, or of all where networks have another shape."""
+def _course_of(events: Sequence[Event]) -> Iterator[Event]:
+    return (event for event in history(events) if isinstance(event, COURSE))
+
+
+def _take_checkpoints(run: RunFolder, fork: RunFolder, since: int) -> None:
+    """All of the fork's, in place of those of the course that is left."""
     mine, theirs = checkpoint.entries(run.checkpoints), checkpoint.entries(fork.checkpoints)
-    begin = min(origin, theirs[0].step)
     for entry in theirs:
         write_whole(run.checkpoints / entry.path.name, entry.path.read_bytes())
     names = {entry.path.name for entry in theirs}
     for entry in mine:
-        if entry.step >= begin and entry.path.name not in names:
+        if entry.step >= since and entry.path.name not in names:
             entry.path.unlink()
 
 

@@ -16,7 +16,7 @@ from equipoise.engine.state import State
 from equipoise.engine.step import step
 from equipoise.errors import RequestError
 from equipoise.recipe import Recipe
-from equipoise.run import Where, prepare
+from equipoise.run import Where, num_processes, prepare
 from equipoise.spec import Json
 from equipoise.view import Batch
 
@@ -85,7 +85,7 @@ def compare_loaders(recipe: Recipe, where: Where) -> Loaders:
 
     Raises `RequestError` when recipe and data do not fit.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if num_processes() > 1:
         raise RequestError("--loader runs in one process; leave torchrun away")
     corpus, plan = prepare(recipe, where)
     recipe = plan.recipe

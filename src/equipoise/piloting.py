@@ -23,16 +23,20 @@ from typing import Final
 from equipoise.advising import Prescriber, adviser, as_named, law_of, look
 from equipoise.doctor.autopilot import Wait, decide, go_on
 from equipoise.doctor.interventions import ACT, Intervention, Past, before, past
+from equipoise.doctor.trying import as_typed
+from equipoise.edit import Edit
 from equipoise.engine import checkpoint
 from equipoise.engine.choice import is_better, is_clearly_better
 from equipoise.engine.score import Scored
 from equipoise.errors import Fault, RequestError
 from equipoise.folder import RunFolder
 from equipoise.forking import (
+    Turn,
     adopt,
     append,
     begin_fork,
     clear,
+    course_before,
     fork_of,
     keep_apart,
     keep_course,
@@ -51,9 +55,9 @@ from equipoise.journal import (
     Reviewed,
     Trial,
 )
-from equipoise.recipe import Recipe
+from equipoise.recipe import Recipe, edited
 from equipoise.record import Listener
-from equipoise.run import Where, begin, carry_out, refuse_half_applied, resume
+from equipoise.run import Where, begin, carry_out, num_processes, processes_of, refuse_half_applied, resume
 from equipoise.session import PAUSED, STOPPED, Session
 
 GAVE_UP: Final = "given up"
@@ -114,14 +118,21 @@ class Pilot:
         Raises `Fault` when the run broke off and nothing could be done about it.
         """
         if session is not None and session.plan.recipe.autopilot.mode != ACT:
-            self.watch(session)
-            return Flight(carry_out(session), session.step)
+            return self._watched(session)
         flight = self._leg(session) if session is not None else None
         if flight is None:
             with self.run.held():
                 flight = self._go_on()
         self._tidy()
         return flight
+
+    def _watched(self, session: Session) -> Flight:
+        """Train a run for which nobody acts; what was done for it before still counts."""
+        self.watch(session)
+        session.lost_steps = self._past.lost_steps
+        if session.plan.world.leads:
+            self._tidy()
+        return Flight(carry_out(session), session.step)
 
     def _go_on(self) -> Flight:
         """Settle and train by turns."""
@@ -134,12 +145,15 @@ class Pilot:
             if flight is not None:
                 return flight
 
-    def finish_first(self) -> Flight | None:
-        """Of a run that was ended while it was being repaired: go on with that, before it is resumed itself."""
-        if self.run.read_recipe().autopilot.mode != ACT:
+    def finish_first(self, edits: Sequence[Edit] = ()) -> Flight | None:
+        """Of a run that was ended while it was being repaired: go on with that, before it is resumed with edits.
+
+        Not where one of them ends the repair.
+        """
+        if edited(self.run.read_recipe(), edits).autopilot.mode != ACT:
             return None
         with self.run.held():
-            return self._settle()
+            return self._settle(edits)
 
     def account(self, step: int) -> Iterator[str]:
         """Steps that the run has, beside those that were spent; nothing where that is the same."""
@@ -150,7 +164,8 @@ class Pilot:
     def apply(self, number: int) -> Session:
         """Go back to the checkpoint that an advised prescription names, and begin again with its first remedy.
 
-        Raises `RequestError` where there is no such prescription, or no checkpoint to go back to.
+        Raises `RequestError` where there is no such prescription, no checkpoint to go back to, or where the run is
+        trained by several processes.
         """
         what = next((one for one in self._past.advised if one.number == number), None)
         if what is None:
@@ -159,6 +174,12 @@ class Pilot:
         if len(what.trials) < 2:
             raise RequestError(f"advice {number} is nothing that a setting does: {'; '.join(what.by_hand)}")
         trial = replace(what.trials[1], name=f"{number:03d}-applied")
+        processes = max(processes_of(self.run), num_processes())
+        if processes > 1:
+            words = f"resume {self.run.path} {as_typed(trial)}"
+            raise RequestError(
+                f"advice is applied by one process, and this run has {processes}; with torchrun: {words}"
+            )
         with self.run.held():
             self._apply(what, trial)
             return resume(self.run.path, where=self.where, listeners=self.listeners)
@@ -177,7 +198,9 @@ class Pilot:
         begin_fork(self.run, kept, trial, begun.step, self.where).close()
         asked = f"a person applied advice {number}: {' '.join(trial.edits)}"
         asked += f"; the checkpoint of step {what.origin} is gone" if begun.step != what.origin else ""
-        self._take(adopt(self.run, kept, fork_of(self.run, trial.name), number, begun.step, begun.came_to, asked))
+        since = 0 if trial.anew else begun.step
+        turn = Turn(number, since, begun.came_to - since, asked)
+        self._take(adopt(self.run, kept, fork_of(self.run, trial.name), turn))
         clear(self.run, [trial.name, before(number)])
 
     def _begin_to_apply(self, what: Prescribed, trial: Trial) -> Applying:
@@ -211,17 +234,19 @@ class Pilot:
         except Fault as fault:
             if not self._can_help(session, fault):
                 raise
-            return None
+            return Flight(GAVE_UP, session.step) if self._past.gave_up else None
         if reason != PAUSED:
             return Flight(reason, session.step)
         return Flight(GAVE_UP, session.step) if self._past.gave_up else None
 
     def _can_help(self, session: Session, fault: Fault) -> bool:
-        """Whether a run that broke off is one for a remedy; what is to be done is then in its journal."""
+        """Whether something is to be done about a run that broke off, be it to give up; that is then in its journal."""
+        if isinstance(fault.__cause__, OSError):  # a full disk says nothing of the run, nor of a remedy
+            return False
         reading, asked = self.run.read_journal(), session.adviser
         assert asked is not None
         so_far = past(reading.events)
-        now = look(self.run, reading, session.step, self.prescriber, is_over=True)
+        now = look(self.run, session.plan.recipe, reading, session.step, self.prescriber, is_over=True)
         current = so_far.current
         if current is not None:
             number = current.prescribed.number
@@ -232,7 +257,7 @@ class Pilot:
         if isinstance(decision, Wait):
             return False
         self._tell(decision)
-        return isinstance(decision, Prescribed)
+        return True
 
     def _tidy(self) -> None:
         """Let go of what nobody goes back to any more."""
@@ -242,8 +267,11 @@ class Pilot:
             if one.stage == "done":
                 clear(self.run, [one.before])
 
-    def _settle(self) -> Flight | None:
-        """Do what the journal leaves to be done, until the run can train on; its end, if it ends here."""
+    def _settle(self, edits: Sequence[Edit] = ()) -> Flight | None:
+        """Do what the journal leaves to be done, until the run can train on; its end, if it ends here.
+
+        Budgets are those of the recipe with `edits`.
+        """
         refuse_half_applied(self.run)
         while True:
             so_far = self._past
@@ -256,7 +284,8 @@ class Pilot:
             elif current is not None and current.stage == "revert":
                 self._go_back(current)
             elif so_far.failed is not None:
-                law = law_of(self.run.read_recipe(), so_far.failed.prescribed.length_steps, acts=True)
+                recipe = edited(self.run.read_recipe(), edits)
+                law = law_of(recipe, so_far.failed.prescribed.length_steps, acts=True)
                 decision = go_on(so_far.failed, so_far, law)
                 self._tell(decision)
                 if isinstance(decision, GaveUp):
@@ -305,12 +334,16 @@ class Pilot:
     def _adopt(self, one: Intervention) -> None:
         assert one.judged is not None
         what, was, fork = one.prescribed, fork_of(self.run, one.before), fork_of(self.run, one.judged.chosen)
-        self._take(adopt(self.run, was, fork, what.number, what.origin, what.step, one.judged.why))
+        since = 0 if one.began_anew else what.origin
+        self._take(adopt(self.run, was, fork, Turn(what.number, since, what.step - since, one.judged.why)))
 
     def _go_back(self, one: Intervention) -> None:
         assert one.reviewed is not None and one.judged is not None
         what, was, fork = one.prescribed, fork_of(self.run, one.judged.chosen), fork_of(self.run, one.before)
-        self._take(adopt(self.run, was, fork, what.number, what.origin, one.reviewed.step, one.reviewed.why))
+        turn = Turn(what.number, what.origin, one.reviewed.step - what.origin, one.reviewed.why)
+        if one.began_anew:
+            turn = replace(turn, since=0, before=course_before(self.run, what.number, what.origin))
+        self._take(adopt(self.run, was, fork, turn))
 
     def _take(self, events: Sequence[Event]) -> None:
         append(self.run, events)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import os
 import statistics
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -25,7 +24,7 @@ from equipoise.goal import Goal
 from equipoise.interrupt import StopRequest
 from equipoise.journal import Event, Measured, Tick
 from equipoise.recipe import Budget, Phase, Recipe, Span, home_of, stretched
-from equipoise.run import Where, prepare, start
+from equipoise.run import Where, num_processes, prepare, start
 from equipoise.sampling import open_run
 from equipoise.schedule import Progress, value_at
 
@@ -128,7 +127,7 @@ def rehearse(recipe: Recipe, where: Where, budget: Budget | None = None, begin_f
     With `begin_from` it begins with the weights that the run itself would begin with; see `equipoise.run.start`.
     Raises what the run itself would raise: `RequestError`, or `Fault` for a number that is not finite.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if num_processes() > 1:
         raise RequestError("--rehearse runs in one process; leave torchrun away")
     if begin_from is not None:
         open_run(begin_from, "cpu")  # refused before anything is read

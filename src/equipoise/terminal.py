@@ -148,7 +148,7 @@ def piloted(event: Event) -> Iterator[str]:
         case Forked():
             yield f"  {event.name}: {event.fault or 'score'}{'' if event.score is None else f' {event.score:.4g}'}"
         case Judged():
-            yield f"  goes on: {event.chosen or 'none'}; {event.why}"
+            yield f"  goes on: {event.chosen or 'the run as it was'}; {event.why}"
         case Adopting():
             yield f"back to step {event.step}, on with {event.name}: {event.why}"
         case Reviewed():

@@ -164,7 +164,7 @@ def resume(
     listeners = _listeners(view, track, run_folder)
     where = run.Where(data, device=device, readers=_readers(workers))
     pilot = Pilot(RunFolder(run_folder), where, listeners)
-    ended = pilot.finish_first() if autopilot in (None, "act") else None
+    ended = pilot.finish_first(edits)
     if ended is not None:
         return _told(ended, pilot)
     with reading_bar() as progress:
@@ -185,6 +185,7 @@ def apply(
     run_folder: Path,
     number: int,
     *,
+    data: Data = None,
     track: Track = None,
     workers: Workers = 1,
     device: Device = "auto",
@@ -195,7 +196,7 @@ def apply(
     from equipoise.piloting import Pilot
 
     view = _view()
-    where = run.Where(None, device=device, readers=_readers(workers))
+    where = run.Where(data, device=device, readers=_readers(workers))
     pilot = Pilot(RunFolder(run_folder), where, _listeners(view, track, run_folder))
     return _fly(pilot, pilot.apply(number), view)
 
@@ -303,7 +304,8 @@ def _told(flight: Flight, pilot: Pilot, use: str = "sample {}") -> int:
     folder = pilot.run.path
     lines = [f"{flight.reason} at step {flight.step}; the run is in {folder}", *pilot.account(flight.step)]
     if flight.reason == GAVE_UP:
-        showing.lines([*lines, f"what was seen and tried, and what is left to do: {write_report(folder)}"])
+        page = f"what was seen and tried, and what is left to do: {write_report(folder)}"
+        showing.lines([*lines, page, f"to go on all the same: equipoise resume {folder}"])
         return NOT_WELL
     then = "resume {}" if flight.reason == STOPPED else use
     if flight.reason.startswith(UNFINISHED):

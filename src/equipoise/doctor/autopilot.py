@@ -52,6 +52,8 @@ class Now:
     """Since the last change."""
     origins: Sequence[int]
     """Steps of the checkpoints of generators that were the best so far, oldest first; likewise."""
+    oldest: int = 0
+    """Step of the oldest checkpoint that is kept: there is nothing before it to go back to."""
     is_over: bool = False
     """Whether the run broke off: it gets no better by being left alone."""
     scores_before: Sequence[Measured] = ()
@@ -80,8 +82,11 @@ def decide(now: Now, past: Past, law: Law, admits: Admits) -> Decision:
         diagnosis, trials = curable[0] if curable else (lasting[0], ())
         return _advised(now, diagnosis, trials, past, law)
     decision = _acted(now, curable, past, law) if curable else _incurable(now, lasting[0], past)
-    if isinstance(decision, GaveUp) and not now.is_over and _is_as_good_as_mended(now, past):
-        return Wait(f"{decision.why}; samples are as good as when the last change was kept")
+    if isinstance(decision, GaveUp) and not now.is_over:
+        if decision.symptom in past.given_up_on:
+            return Wait(f"{decision.why}; a person goes on with it all the same")
+        if _is_as_good_as_mended(now, past):
+            return Wait(f"{decision.why}; samples are as good as when the last change was kept")
     return decision
 
 
@@ -121,26 +126,31 @@ def _is_as_good_as_mended(now: Now, past: Past) -> bool:
     score = median_score(now.scores)
     if reviewed is None or not reviewed.kept or reviewed.score is None or score is None:
         return False
-    return is_as_good(score, reviewed.score, now.scores[-1].name)
+    return _is_same_measure(reviewed, now) and is_as_good(score, reviewed.score, now.scores[-1].name)
+
+
+def _is_same_measure(taken: Prescribed | Reviewed, now: Now) -> bool:
+    """Whether scores of then and now can be compared: a later phase may have another measure."""
+    return taken.measure in ("", now.scores[-1].name)
 
 
 def go_on(failed: Intervention, past: Past, law: Law) -> Prescribed | GaveUp:
     """What to do where a prescription has failed: the remedies that are left, from the same checkpoint."""
     before = failed.prescribed
     left = tuple(trial for trial in before.left if trial.edits not in past.tried)
+    is_back = failed.before in failed.adopted
     over = budget.used_up(before.symptom, past, law) or ("" if left else "every remedy has been tried")
     since = before.since if before.since is not None else before.origin
     plan = budget.planned(left, before.origin, since, law, past) if not over else None
     if plan is None:
         return GaveUp(
-            step=before.origin,
+            step=before.origin if is_back else before.step,
             symptom=before.symptom,
             why=over or budget.no_steps(left, before.origin, since, law, past),
-            left=(*before.by_hand, *(as_typed(trial) for trial in left)),
+            left=(*before.by_hand, *map(as_typed, left)),
         )
     trials, end = plan
     number = past.next_number
-    is_back = failed.before in failed.adopted
     return Prescribed(
         step=before.origin if is_back else before.step,
         number=number,
@@ -156,13 +166,14 @@ def go_on(failed: Intervention, past: Past, law: Law) -> Prescribed | GaveUp:
         review_at=budget.review_at(end, trials, law),
         length_steps=law.length_steps,
         score_before=before.score_before,
+        measure=before.measure,
     )
 
 
 def review(now: Now, one: Intervention) -> Reviewed:
     """Whether an intervention is kept: the symptom is gone, and the samples are no worse than before."""
-    symptom, before = one.prescribed.symptom, one.prescribed.score_before
-    score = median_score(now.scores)
+    symptom, score = one.prescribed.symptom, median_score(now.scores)
+    before = one.prescribed.score_before if score is not None and _is_same_measure(one.prescribed, now) else None
     is_there = any(found.symptom.key == symptom and found.is_certain for found in now.examination.diagnoses)
     got_worse = before is not None and score is not None and is_worse(score, before, now.scores[-1].name)
     if is_there:
@@ -178,7 +189,12 @@ def review(now: Now, one: Intervention) -> Reviewed:
         why=why,
         score=score,
         score_before=before,
+        measure=_measure(now),
     )
+
+
+def _measure(now: Now) -> str:
+    return now.scores[-1].name if now.scores else ""
 
 
 def _is_in(diagnosis: Diagnosis, examination: Examination) -> bool:
@@ -194,9 +210,9 @@ def _cures(diagnosis: Diagnosis, past: Past, admits: Admits) -> tuple[Trial, ...
 
 def _prescribed(now: Now, diagnosis: Diagnosis, cures: tuple[Trial, ...], past: Past, law: Law) -> Prescribed | GaveUp:
     origin = _origin(now, diagnosis)
-    since = _raised_at(now, diagnosis, origin)
+    since = _matters_from(now, diagnosis, origin)
     own = None
-    if _holds_a_rate(cures[0], diagnosis):
+    if cures and _holds_a_rate(cures[0], diagnosis):
         law = replace(law, candidates=1)  # what changed before it began is tried by itself: the rest only costs steps
         own = _end_beside_own_course(now, cures[0], origin, since or origin, law, past)
     plan = (cures[:1], own) if own is not None else budget.planned(cures, origin, since or origin, law, past)
@@ -220,6 +236,7 @@ def _prescribed(now: Now, diagnosis: Diagnosis, cures: tuple[Trial, ...], past: 
         review_at=budget.review_at(end, trials, law),
         length_steps=law.length_steps,
         score_before=median_score(now.scores),
+        measure=_measure(now),
     )
 
 
@@ -236,26 +253,27 @@ def _end_beside_own_course(now: Now, cure: Trial, origin: int, since: int, law: 
 
 
 def _origin(now: Now, diagnosis: Diagnosis) -> int:
-    """The last checkpoint of a best generator before the symptom began; else the run's beginning.
+    """The last checkpoint of a best generator before the symptom began; else the oldest, which is the run's beginning.
 
     Where a rate was raised, the last one before that.  Else, where the run has plainly got better since, in spite of
     the symptom, its newest best one: what it has learned is kept.
     """
     began = [step for step in (diagnosis.onset, diagnosis.raised_at) if step is not None]
     onset = now.begin + math.ceil(min(began)) if began else now.step
-    before = max((step for step in now.origins if step < onset), default=0)
-    newest = max(now.origins, default=0)
+    before = max((step for step in now.origins if step < onset), default=now.oldest)
+    newest = max(now.origins, default=now.oldest)
     is_past = newest > before and diagnosis.raised_at is None
     scores = (*now.scores_before, *now.scores)
     return newest if is_past and is_plainly_better(scores, newest, before) else before
 
 
-def _raised_at(now: Now, diagnosis: Diagnosis, origin: int) -> int | None:
-    """The step after the origin at which a rate is raised, in steps of the run, if there is one.
+def _matters_from(now: Now, diagnosis: Diagnosis, origin: int) -> int | None:
+    """The step after the origin from which on a remedy can show, in steps of the run, if there is one.
 
-    A fork that ends before it is the same with the raise and without.
+    A fork that ends before the phase that is ill, or before a rate is raised, is the same with the remedy and without.
     """
-    step = now.begin + math.ceil(diagnosis.raised_at) if diagnosis.raised_at is not None else origin
+    raised_at = now.begin + math.ceil(diagnosis.raised_at) if diagnosis.raised_at is not None else origin
+    step = max(now.begin, raised_at)
     return step if step > origin else None
 
 
@@ -273,6 +291,8 @@ def _on_suspicion(now: Now, past: Past, law: Law, admits: Admits) -> Prescribed 
     is_old_enough = now.step >= max(TRIED_AFTER * law.length_steps, LAST_SCORES * law.score_steps)
     is_early = now.step <= TRIED_UNTIL * law.length_steps
     if law.mode != "act" or not (is_old_enough and is_early) or now.begin or past.interventions or past.gave_up:
+        return None
+    if now.oldest:  # of a run that was trained with nobody to look at it the beginning is not kept
         return None
     bearable = math.floor(law.extra * law.length_steps / now.step)
     doubts = [doubt for doubt in now.examination.doubts if doubt.since is None and doubt.remedy.edits]
@@ -293,6 +313,7 @@ def _on_suspicion(now: Now, past: Past, law: Law, admits: Admits) -> Prescribed 
         review_at=now.step,
         length_steps=law.length_steps,
         score_before=median_score(now.scores),
+        measure=_measure(now),
         is_doubt=True,
     )
 

@@ -54,7 +54,7 @@ def planned(
             due = steps_due(chosen, since, law)
             bearable = math.floor((left - origin * sum(trial.anew for trial in chosen)) / count)
             steps = min(since - origin + due, bearable)
-            if chosen and steps >= max(1.0, since - origin + LEAST_SHARE * due):
+            if len(chosen) == count and steps >= max(1.0, since - origin + LEAST_SHARE * due):
                 return chosen, origin + steps
     return None
 

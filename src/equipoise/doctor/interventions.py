@@ -20,6 +20,7 @@ from equipoise.journal import PILOTED, Adopted, Applying, Event, GaveUp, Judged,
 
 Stage = Literal["trial", "adopt", "review", "revert", "done"]
 ACT, ADVISE = "act", "advise"
+MODE: Final = "autopilot.mode"
 TELLING: Final = (*PILOTED, Resumed)
 """Kinds of events that tell of interventions, few of a journal's."""
 
@@ -35,6 +36,8 @@ class Intervention:
     reviewed: Reviewed | None = None
     is_abandoned: bool = False
     """Whether a person went on with the run before it was over."""
+    is_let_stand: bool = False
+    """Whether a person went on with the fork that the run had become, and ended its review."""
 
     @property
     def before(self) -> str:
@@ -43,7 +46,7 @@ class Intervention:
 
     @property
     def stage(self) -> Stage:
-        if self.is_abandoned or (self.judged is not None and not self.judged.chosen):
+        if self.is_abandoned or self.is_let_stand or (self.judged is not None and not self.judged.chosen):
             return "done"
         if self.judged is None:
             return "trial"
@@ -64,9 +67,17 @@ class Intervention:
     @property
     def edits(self) -> tuple[Edit, ...]:
         """Those that the run has had since it became the chosen fork."""
+        return tuple(map(Edit.parse, self._chosen.edits)) if self._chosen is not None else ()
+
+    @property
+    def began_anew(self) -> bool:
+        """Whether the chosen fork has new networks, and another course from step 0 on."""
+        return self._chosen is not None and self._chosen.anew
+
+    @property
+    def _chosen(self) -> Trial | None:
         chosen = self.judged.chosen if self.judged is not None else ""
-        found = next((trial for trial in self.prescribed.trials if trial.name == chosen), None)
-        return tuple(map(Edit.parse, found.edits)) if found is not None else ()
+        return next((trial for trial in self.prescribed.trials if trial.name == chosen), None)
 
     @property
     def lost(self) -> Iterable[Trial]:
@@ -85,6 +96,8 @@ class Past:
     advised: tuple[Prescribed, ...] = ()
     gave_up: bool = False
     """Whether the last thing that was done was to give up."""
+    given_up_on: frozenset[str] = frozenset()
+    """Symptoms; a run that goes on all the same is not ended for one of them again."""
     applying: Applying | None = None
     """Advice that a person began to apply, and that has not been applied wholly."""
     fork_steps: int = 0
@@ -151,7 +164,7 @@ def _after(found: Past, event: Event) -> Past:
     if isinstance(event, Prescribed):
         return replace(found, interventions=(*found.interventions, Intervention(event)), gave_up=False)
     if isinstance(event, GaveUp):
-        return replace(found, gave_up=True)
+        return replace(found, gave_up=True, given_up_on=found.given_up_on | {event.symptom})
     if isinstance(event, Applying):
         return replace(found, applying=event)
     if isinstance(event, Adopted) and found.applying is not None and event.name == found.applying.name:
@@ -169,9 +182,18 @@ def _after(found: Past, event: Event) -> Past:
         found = replace(found, lost_steps=found.lost_steps + event.lost_steps)
     elif isinstance(event, Reviewed):
         last = replace(last, reviewed=event)
-    elif isinstance(event, Resumed) and last.stage in ("trial", "adopt"):
-        last = replace(last, is_abandoned=True)
+    elif isinstance(event, Resumed):
+        last = _gone_on_with(last, event)
     return replace(found, interventions=(*others, last))
+
+
+def _gone_on_with(last: Intervention, resumed: Resumed) -> Intervention:
+    """What becomes of a repair that is under way where a person goes on with the run."""
+    if last.stage in ("trial", "adopt"):
+        return replace(last, is_abandoned=True)
+    is_dismissed = any(change.path == MODE and change.after != ACT for change in resumed.changes)
+    is_let_stand = last.stage == "revert" or (last.stage == "review" and is_dismissed)
+    return replace(last, is_let_stand=True) if is_let_stand else last
 
 
 def _left(found: Past, origin: int) -> Past:

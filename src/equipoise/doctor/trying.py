@@ -35,8 +35,9 @@ def numbered(number: int, trials: Iterable[Trial], *, is_own_course: bool = Fals
 
 
 def as_typed(trial: Trial) -> str:
-    """Its edits, as words for ``resume``."""
-    return "--set " + " --set ".join(f"'{edit}'" for edit in trial.edits)
+    """Its edits, as words for ``resume``, or for ``train`` where networks change their shapes."""
+    words = "--set " + " --set ".join(f"'{edit}'" for edit in trial.edits)
+    return f"a new run with {words}" if trial.anew else words
 
 
 def _slug(edits: Iterable[Edit]) -> str:

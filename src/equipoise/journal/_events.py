@@ -192,6 +192,8 @@ class Prescribed(Event):
     """Of the whole run, by which budgets are measured."""
     score_before: float | None = None
     """Median of the last scores before it."""
+    measure: str = ""
+    """By which these scores were."""
     is_doubt: bool = False
     """Whether nothing was seen, and a setting that often does harm is tried without."""
 
@@ -262,6 +264,8 @@ class Reviewed(Event):
     why: str
     score: float | None = None
     score_before: float | None = None
+    measure: str = ""
+    """Of the score; of the one before it too, where that is given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

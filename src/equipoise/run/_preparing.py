@@ -121,6 +121,11 @@ def _of_conditions(recipe: Recipe) -> Iterator[str]:
                 yield f"phases.{phase_name}.terms.{name}"
 
 
+def num_processes() -> int:
+    """As torchrun says."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 def leads() -> bool:
     """Whether this is the only process, or the first of several, before they have met."""
     return os.environ.get("RANK", "0") == "0"

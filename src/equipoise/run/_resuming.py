@@ -109,10 +109,22 @@ def refuse_half_applied(folder: RunFolder) -> None:
         raise RequestError(f"advice {cut_short.number} was being applied when that was cut short; go on by: {command}")
 
 
+def refuse_unannounced(folder: RunFolder) -> None:
+    """Raises `RequestError` where the recipe on disk is not the one that is trained, and nobody said so by a resume."""
+    entry, snapshot, _ = checkpoint.load_newest(folder.checkpoints)
+    changes = diff(_recorded_recipe(entry.path, snapshot), folder.read_recipe())
+    _refuse_changes(_unexplained(changes, _origin(folder), entry.path.name), folder.recipe_file)
+
+
 def data_of(folder: RunFolder) -> Path | None:
     """Where the run's data were when it was last started or resumed; nothing for a source that needs no folder."""
     path = _origin(folder).data["path"]
     return Path(str(path)) if path else None
+
+
+def processes_of(folder: RunFolder) -> int:
+    """How many the run was last trained by."""
+    return int(str(_origin(folder).machine["processes"]))
 
 
 def digest_of_data(folder: RunFolder) -> str:

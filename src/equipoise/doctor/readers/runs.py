@@ -52,18 +52,23 @@ def is_run(folder: Path) -> bool:
 
 
 def read_run(
-    folder: Path, loss: str | None = None, phase: str | None = None, reading: journal.Reading | None = None
+    folder: Path,
+    loss: str | None = None,
+    phase: str | None = None,
+    reading: journal.Reading | None = None,
+    trained: Json = None,
 ) -> Trace:
     """The last phase of a run in which a game is played, or another one by name.
 
-    Steps are counted from the beginning of the phase.  `reading` is the run's journal where it has been read already.
+    Steps are counted from the beginning of the phase.  `reading` is the run's journal where it has been read already,
+    `trained` the recipe where that is known; else it is the one on disk, or that of the run's beginning.
     Raises `RequestError` when the folder cannot be read.
     """
     reading = reading or _journal(folder)
     sound = [event for event in reading.events if _is_sound(event)]
     events = journal.history(sound)
     tested = next((event for event in reversed(events) if isinstance(event, SelfTested)), None)
-    recipe = _recipe(folder, events)
+    recipe = _recipe(folder, events) if trained is None else _checked(trained, "what is trained")
     settings = settings_of(dict(recipe))
     watched = next(_all(events, Watched), None)
     loss = loss or (watched.loss if watched is not None else None)
@@ -112,7 +117,7 @@ def _are_counts(found: Any) -> bool:
 
 def _is_of_points(events: Sequence[Event]) -> bool:
     begun = next(_all(events, Started), None)
-    return begun is not None and str(begun.data.get("space", "")).endswith(OF_POINTS)
+    return begun is not None and isinstance(begun.data, dict) and str(begun.data.get("space", "")).endswith(OF_POINTS)
 
 
 def _chosen(
@@ -274,9 +279,12 @@ def _recipe(folder: Path, events: Iterable[Event]) -> Mapping[str, Any]:
     except (ValueError, RecursionError, OSError) as error:
         raise RequestError(f"{path} is not JSON: {error}") from error
     begun: Any = next((event.recipe for event in events if isinstance(event, Started)), {})
-    recipe = begun if found is None else found
+    return _checked(begun if found is None else found, str(path))
+
+
+def _checked(recipe: Any, where: str) -> dict[str, Any]:
     if not isinstance(recipe, dict) or not _are_phases(recipe.get("phases", {})):
-        raise RequestError(f"{path} is not a recipe")
+        raise RequestError(f"{where} is not a recipe")
     return recipe
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
 
 from equipoise.doctor.remedies.paths import is_number, put, scaled
@@ -86,10 +85,11 @@ def less_momentum(settings: Settings) -> Remedy:
 
 def clip(settings: Settings) -> Remedy:
     """To a norm of 1 where nothing is clipped, else to half of what there is."""
-    remedy = Remedy(f"clip both gradients to a norm of {CLIP:g}", "one bad batch no longer moves the weights far")
-    paths = [f"{network}.clip_norm" for network in ("d_optim", "g_optim")]
-    edits = [_clipped(settings, path) for path in paths if path in settings]
-    return replace(remedy, edits=tuple(edits))
+    paths = [path for path in ("d_optim.clip_norm", "g_optim.clip_norm") if path in settings]
+    are_clipped = bool(paths) and all(is_number(settings[path]) for path in paths)
+    words = "clip both gradients to half the norm" if are_clipped else f"clip both gradients to a norm of {CLIP:g}"
+    edits = tuple(_clipped(settings, path) for path in paths)
+    return Remedy(words, "one bad batch no longer moves the weights far", edits=edits)
 
 
 def _clipped(settings: Settings, path: str) -> Edit:
