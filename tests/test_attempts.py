@@ -235,6 +235,16 @@ def test_a_resume_with_changes_is_an_attempt_within_a_run(tmp_path: Path, capsys
     assert "2. " in (shown := said(capsys, str(run))) and "run, from step 100" in shown
 
 
+def test_where_too_few_scores_say_how_restless_a_run_is_seeds_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = change("batch=16")
+    run = made(tmp_path / "run", [started(1), *trained(1, 0.1), resumed(2, 100, *more), *trained(2, 0.07, 100, 200)])
+    _, second = told(capsys, str(run))["attempts"]
+    assert second["before"]["result"] == "cannot be told"
+    assert "chance alone makes 0.061" in second["before"]["remark"]
+
+
 def test_a_change_that_was_killed_and_resumed_is_one_attempt(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -493,6 +503,9 @@ ODD = [
     '{"event":"Judged","number":1,"scores":{},"chosen":["a"],"why":"","lost_steps":"none"}',
     '{"event":"Adopting","number":1,"name":"001-before","why":"","step":7}',
     '{"event":"GaveUp","symptom":"wild","why":{},"left":[1]}',
+    '{"event":"Started","recipe":{},"digest":"","data":null,"machine":{},"goal":{},"time":5}',
+    '{"event":"Prescribed","number":1,"mode":"act","symptom":"wild","evidence":"","trials":[],"left":[1],"origin":0,'
+    '"end":1,"review_at":2,"length_steps":3}',
 ]
 
 

@@ -17,6 +17,8 @@ from PIL import Image
 import tiny
 from equipoise import files, recipes
 from equipoise.cli import SHORT_SPIN, main, run_command
+from equipoise.comparing import compare
+from equipoise.evaluating import evaluate_all
 from equipoise.folder import RunFolder
 from equipoise.journal import Resumed, Started, read
 
@@ -429,6 +431,30 @@ def test_two_runs_are_compared_by_the_same_reals(
     assert "no setting differs\n" in shown
     assert "these runs cannot be told apart" in shown
     assert "no setting differs but the seed" in shown
+
+
+def test_of_several_runs_each_difference_is_one_among_more(trained: Path, tmp_path: Path) -> None:
+    twin = tmp_path / "twin"
+    assert train(f"{TINY}:points", "--out", str(twin), "--for", "20steps", "--set", "seed=1") == 0
+    alone, among = (
+        compare([trained, *others], count=100, device="cpu").comparisons[-1] for others in ([twin], [trained, twin])
+    )
+    pairs = [(one.worse_by, other.worse_by) for one, other in zip(alone.differences, among.differences, strict=True)]
+    assert all(other.mean == one.mean for one, other in pairs)
+    uncertain = [(one, other) for one, other in pairs if one.low < one.high]
+    assert len(uncertain) > 3 and all(other.high - other.low > one.high - one.low for one, other in uncertain)
+
+
+def test_what_one_run_held_out_another_may_have_trained_on(tmp_path: Path) -> None:
+    data = tiny.coloured(tmp_path / "data", 300)
+    more = Path(shutil.copytree(data, tmp_path / "more"))
+    shutil.copy(sorted(more.iterdir())[0], more / "once-again.png")
+    for folder in (data, more):
+        out = str(tmp_path / f"on-{folder.name}")
+        assert train(f"{TINY}:images", "--out", out, "--for", "4steps", "--data", str(folder)) == 0
+    runs = [tmp_path / "on-data", tmp_path / "on-more"]
+    first, other = evaluate_all(runs, data, 60, device="cpu")
+    assert first.num_held_out and other.num_held_out is None
 
 
 def test_several_settings_that_differ_are_no_ones_merit(

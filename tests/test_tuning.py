@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+import sqlite3
 import statistics
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
+import tiny
+from equipoise import recipes
 from equipoise.cli import run_command
+from equipoise.errors import RequestError
 from equipoise.folder import RunFolder
 from equipoise.interrupt import StopRequest
 from equipoise.journal import Resumed, Started
-from equipoise.tuning import trials, working
+from equipoise.run import Where, prepare
+from equipoise.tuning import beginning, trials, working
+from equipoise.tuning import study as study_of
 from equipoise.tuning import tune as door
+from equipoise.tuning.beginning import begin
+from equipoise.tuning.budget import Lengths, TuningBudget
+from equipoise.tuning.jobs import Job, Outcome
+from equipoise.tuning.knobs import tuned
+from equipoise.tuning.question import Asked
 
 pytest.importorskip("optuna", reason="the tuner is an extra")
 
@@ -174,7 +189,7 @@ def test_a_failed_trial_is_marked_and_flattens_nothing(study: Path) -> None:
         (["--knobs", "g_optim.lr=1e-3"], "begun with other --knobs"),
         (["--knobs", "g_optim.lr=1e-2,r1.weight=1e30", "--seeds", "4"], "begun with other --seeds"),
         (["--knobs", "g_optim.lr=1e-2,r1.weight=1e30", "--set", "batch=16"], "begun with another recipe"),
-        (["--knobs", "g_optim.lr=1e-2,r1.weight=1e30", "--study", "b"], "holds the study 'ring'"),
+        (["--knobs", "g_optim.lr=1e-2,r1.weight=1e30", "--study", "b"], "go on with it by --study ring"),
     ],
 )
 def test_a_study_that_goes_on_must_be_the_one_that_is_asked_for(
@@ -213,6 +228,8 @@ def test_what_another_study_left_is_not_taken_for_this_one(
     ("words", "said"),
     [
         (["--knobs", "lr_q"], "no such setting; did you mean"),
+        (["--knobs", "n_critc"], "no such setting; did you mean 'n_critic'?"),
+        (["--knobs", "lr_d,"], "a comma too many"),
         (["--knobs", "lr"], "could be"),
         (["--knobs", "width"], "generator.width or critic.width"),
         (["--knobs", "phases.main.length.amount"], "--budget and --horizon say how long"),
@@ -334,6 +351,109 @@ def test_table_and_page_are_there_after_every_trial(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(working, "carry_out", looked_at)
     assert tune(out, "--knobs", "g_optim.lr=1e-2", "--budget", "2trials") == 0
     assert seen == [("still under way", 1), ("still under way", 2)]
+
+
+def test_what_is_wrong_with_a_machine_or_its_data_is_laid_to_no_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The trial is put back, and the same command does it once that is mended."""
+    out, session = tmp_path / "out", trials._session
+    words = ["--knobs", "g_optim.lr=1e-2", "--budget", "2trials"]
+
+    def other_data(*asked: Any) -> Any:
+        monkeypatch.setattr(trials, "prepare", lambda *those: (SimpleNamespace(digest="another"), None))
+        raise RequestError("the weights do not fit")
+
+    def full_disk(*asked: Any) -> Any:
+        raise RequestError("too little room") from OSError(28, "No space left on device")
+
+    for broken, said, code in ((other_data, "is not what this study began with", 2), (full_disk, "too little room", 2)):
+        with monkeypatch.context() as patch:
+            patch.setattr(trials, "_session", broken)
+            assert tune(out, *words) == code
+        monkeypatch.setattr(trials, "prepare", prepare)
+        assert said in capsys.readouterr().err
+    monkeypatch.setattr(trials, "_session", session)
+    assert tune(out, *words) == 0
+    assert [trial["state"] for trial in table(out)["trials"]] == ["done"] * 3
+
+
+def test_a_value_for_which_memory_is_not_enough_counts_as_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def greedy(question: Any, job: Any, *more: Any) -> Any:
+        if job.settings:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return session(question, job, *more)
+
+    session = trials._session
+    monkeypatch.setattr(trials, "_session", greedy)
+    assert tune(tmp_path / "out", "--knobs", "critic.width=32", "--budget", "2trials") == 0
+    own, large = table(tmp_path / "out")["trials"]
+    assert (own["state"], large["state"], large["why"]) == ("done", "failed", "the memory of cpu was not enough")
+
+
+def test_a_storage_that_fails_is_a_fault_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def and_then(question: Any, job: Job, place: Any, number: int, *more: Any) -> Outcome:
+        with sqlite3.connect(tmp_path / "out" / "study.db") as database:
+            database.execute("DROP TABLE trials")
+        return Outcome(job, number, "done")
+
+    monkeypatch.setattr(working, "carry_out", and_then)
+    assert tune(tmp_path / "out", "--knobs", "g_optim.lr=1e-2", "--budget", "2trials") == 3
+    error = capsys.readouterr().err
+    assert "the storage of the study failed: no such table: trials" in error and error.count("\n") == 1
+
+
+def test_an_optuna_study_of_somebody_elses_is_none_of_ours(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import optuna
+
+    url = f"sqlite:///{tmp_path / 'many {studies}.db'}"
+    with contextlib.closing(sqlite3.connect(tmp_path / "many {studies}.db")):
+        storage = optuna.storages.RDBStorage(url.replace("{", "{{").replace("}", "}}"))
+    optuna.create_study(study_name="theirs", storage=storage)
+    words = ["--knobs", "g_optim.lr=1e-2", "--budget", "1trials", "--storage", url]
+    assert tune(tmp_path / "out", *words, "--study", "theirs") == 2
+    error = capsys.readouterr().err
+    assert "the study 'theirs' in this storage is none of tune's" in error and error.count("\n") == 1
+    assert tune(tmp_path / "out", *words, "--study", "ours") == 0
+
+
+def test_only_what_is_tried_is_given_up_and_by_the_measure_that_decides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(study_of.Trial, "is_hopeless", lambda trial, step, value: True)
+    words = ["--knobs", "g_optim.lr=1e-2", "--median", "--budget", "6trials"]
+    assert tune(tmp_path / "quality", *SLOW, *words) == 0
+    assert [trial["state"] for trial in table(tmp_path / "quality")["trials"][1:3]] == ["done", "given up"]
+    assert tune(tmp_path / "diversity", *SLOW, *words, "--objective", "diversity") == 0
+    assert {trial["state"] for trial in table(tmp_path / "diversity")["trials"]} == {"done"}
+
+
+def test_knobs_are_those_of_the_recipe_as_it_is_fitted(tmp_path: Path) -> None:
+    data = tiny.coloured(tmp_path / "pictures", 300)
+    asked = Asked.parse(
+        recipes.load("auto"), knobs=["batch"], strategy="one", objective=[], seeds=3, warm_up=5, horizon=5
+    )
+    found = begin(asked, Where(data, device="cpu"), TuningBudget.parse("9trials")).question
+    assert found.recipe.batch != asked.recipe.batch, "so few pictures have smaller batches"
+    (knob,) = found.knobs
+    assert knob.own == found.recipe.batch and found.recipe.batch not in knob.values
+    found.refuse_other(asked)
+
+
+def test_knobs_that_nobody_named_are_those_of_phases_that_trials_reach() -> None:
+    fitted = SimpleNamespace(recipe=recipes.load("landscapes"), num_samples=200)
+    asked = Asked(fitted.recipe, tuned(fitted.recipe, ()))
+    reached = beginning._reached(asked.knobs, asked, fitted, Lengths(530, 530))  # type: ignore[arg-type]
+    assert 0 < len(reached) < len(asked.knobs)
+    named = replace(asked, words=("lr_g", "phases.ramp.terms.r1.weight"))
+    with pytest.raises(
+        RequestError, match=r"^--knobs phases.ramp.terms.r1.weight: phase ramp begins at about step 1500"
+    ):
+        beginning._reached(asked.knobs, named, fitted, Lengths(530, 530))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("strategy", ["tpe", "nsga"])

@@ -12,10 +12,10 @@ import tiny
 from equipoise import recipes
 from equipoise.errors import RequestError
 from equipoise.spec import Json
-from equipoise.tuning.budget import Lengths, TuningBudget, lengths, refuse_unreached
+from equipoise.tuning.budget import Lengths, TuningBudget, lengths, unreached
 from equipoise.tuning.intervals import Difference, student
 from equipoise.tuning.jobs import MOST_LOST, Job, Ledger, Outcome
-from equipoise.tuning.knobs import tuned, with_settings
+from equipoise.tuning.knobs import num_possible, tuned, with_settings
 from equipoise.tuning.planning import Plan, importance, plan
 from equipoise.tuning.question import Question
 
@@ -155,11 +155,54 @@ def test_a_budget_is_divided_so_that_everything_fits() -> None:
         lengths("one", knobs, 3, TuningBudget("seconds", 60.0), 0.1, 10_000, None, None)
 
 
-def test_a_knob_of_a_phase_that_no_trial_reaches_is_refused() -> None:
+def test_counted_trials_are_long_enough_to_tell_something_where_the_recipe_is() -> None:
+    knobs = tuned(recipes.load("sprites_small"), ["lr_g=1e-5,1e-3"])
+    assert lengths("one", knobs, 3, TuningBudget("trials", 40), 0.1, 781, None, None).horizon == 100
+    assert lengths("one", knobs, 3, TuningBudget("trials", 40), 0.1, 3000, None, None).horizon == 300
+
+
+def test_a_knob_of_a_phase_that_no_trial_reaches_is_told_with_the_reason() -> None:
     recipe = recipes.load("landscapes")
-    knobs = tuned(recipe, ["phases.play.terms.r1.weight"])
-    with pytest.raises(RequestError, match=r"phase play begins at about step .* say --warm-up"):
-        refuse_unreached(recipe, knobs, 200, Lengths(10, 10))
+    knobs = tuned(recipe, ["phases.play.terms.r1.weight", "lr_g"])
+    ((path, why),) = unreached(recipe, knobs, 200, Lengths(10, 10))
+    assert path == "phases.play.terms.r1.weight"
+    assert why.startswith("phase play begins at about step ") and "say --warm-up" in why
+
+
+def test_a_sampler_draws_from_so_many_settings() -> None:
+    def count(*words: str) -> float:
+        return num_possible(tuned(recipes.load("sprites_small"), words))
+
+    assert count("n_critic=3,7") == 2
+    assert count("n_critic=3,7", "g_optim.beta1=0.5") == 5
+    assert count("batch=8..16") == 9, "the recipe's own is outside"
+    assert count("batch=60..70") == 10
+    assert count("lr_g=1e-5..1e-3") == float("inf")
+
+
+def test_values_of_a_ladder_are_tried_as_they_are() -> None:
+    (knob,) = tuned(recipes.load("sprites_small"), ["average.decay"])
+    assert knob.values == (0.995, 0.998, 0.9995)
+    (rhythm,) = tuned(recipes.load("sprites_small"), ["n_critic"])
+    assert rhythm.values == (2, 3, 7, 10) and all(isinstance(value, int) for value in rhythm.values)
+
+
+def sampled(*outcomes: tuple[Mapping[str, Json], float], num_explored: int) -> Plan:
+    asked = replace(question("n_critic=3,7"), strategy="random")
+    found = [Outcome(Job(is_warm_up=True), 0, "done"), done(Job(), 1, lambda settings, seed: 1.0)]
+    found += [
+        done(Job(dict(those)), 2 + at, lambda *_, value=value: value) for at, (those, value) in enumerate(outcomes)
+    ]
+    return plan(asked, Ledger(tuple(found), (9.0,)), num_explored)
+
+
+def test_a_sampler_ends_where_nothing_is_left_to_draw_and_judges_two_that_differ() -> None:
+    three, seven = ({"phases.main.d_updates": value} for value in (3, 7))
+    assert sampled((three, 0.5), num_explored=20).explores
+    ended = sampled((three, 0.5), (seven, 0.6), num_explored=20)
+    assert not ended.explores and len({str(job.settings) for job in ended.jobs}) == 3
+    twice = sampled((three, 0.5), (three, 0.5), num_explored=20)
+    assert twice.explores, "the same is one"
 
 
 def test_a_schedule_is_multiplied() -> None:

@@ -26,9 +26,9 @@ import two_tuners
 from equipoise.errors import RequestError
 from equipoise.tuning import storage as storing
 from equipoise.tuning.jobs import Job, Ledger, Outcome
-from equipoise.tuning.knobs import tuned
+from equipoise.tuning.knobs import num_possible, tuned
 from equipoise.tuning.planning import Importance, Plan
-from equipoise.tuning.question import Question
+from equipoise.tuning.question import Question, Strategy
 from equipoise.tuning.study import open_study
 from equipoise.tuning.telling import Found
 from equipoise.tuning.tune import write as write_down
@@ -159,6 +159,48 @@ def test_workers_that_write_the_table_at_once_leave_it_whole(tmp_path: Path) -> 
     name = json.loads((tmp_path / "tune.json").read_text())["study"]
     assert (tmp_path / "tune.html").read_text().count(name) == 2, "table and page are one worker's"
     assert {path.name for path in tmp_path.iterdir()} == {"tune.json", "tune.json.lock", "tune.html"}
+
+
+@pytest.mark.parametrize("strategy", ["random", "tpe", "nsga"])
+def test_a_sampler_proposes_nothing_twice(tmp_path: Path, strategy: Strategy) -> None:
+    recipe = tiny.points()
+    knobs = tuned(recipe, ["phases.main.d_updates=2,3", "batch=16..18"])
+    question = Question(recipe, knobs, strategy, ("quality",), "kernel", 2, 4, 8, "")
+    study = open_study(
+        storing.in_folder(tmp_path), "drawn", lambda others: storing.Beginning(question, "", (1.0,)), False
+    )
+    drawn = []
+    for _ in range(int(num_possible(knobs))):
+        trial = study.propose(knobs, False)
+        assert trial is not None
+        drawn.append(trial.job.key)
+        trial.finish(Outcome(trial.job, trial.number, "done", (0.5,)))
+    assert len(set(drawn)) == 9
+    assert study.propose(knobs, False) is None, "there is nothing else"
+    study.close()
+
+
+def test_heartbeats_go_on_after_one_that_did_not_arrive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from optuna.exceptions import StorageInternalError
+
+    recipe = tiny.points()
+    question = Question(recipe, tuned(recipe, []), "one", ("quality",), "kernel", 2, 4, 8, "")
+    study = open_study(
+        storing.in_folder(tmp_path), "beats", lambda others: storing.Beginning(question, "", (1.0,)), False
+    )
+    trial = study.claim([Job()])
+    assert trial is not None
+    beats = threading.Semaphore(0)
+
+    def fails(identity: int) -> None:
+        beats.release()
+        raise StorageInternalError("the server was started anew")
+
+    monkeypatch.setattr(study._storage, "get_heartbeat_interval", lambda: 0.01)
+    with trial.alive():
+        monkeypatch.setattr(study._storage, "record_heartbeat", fails)
+        assert all(beats.acquire(timeout=60) for _ in range(3))
+    study.close()
 
 
 def test_what_moved_it_is_told_of_what_a_sampler_proposed(tmp_path: Path) -> None:

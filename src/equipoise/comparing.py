@@ -135,15 +135,16 @@ def compare(
     if len(runs) < 2:
         raise RequestError("compare needs at least two runs: equipoise compare RUN OTHER")
     first, *others = evaluate_all(runs, data, count, seed, device, progress)
-    return Compared(first, tuple(_compared(first, other) for other in others))
+    return Compared(first, tuple(_compared(first, other, len(others)) for other in others))
 
 
-def _compared(first: Evaluation, other: Evaluation) -> Comparison:
+def _compared(first: Evaluation, other: Evaluation, num_others: int) -> Comparison:
+    """With intervals for as many numbers as are looked at, of all `num_others` together."""
     num_pairs = len(first.enlarged)
     num_asked = 0 if first.obeyed is None else len(first.obeyed.probes) + 2
-    among = DEFAULT_NUMBERS + num_pairs + num_asked
+    among = num_others * (DEFAULT_NUMBERS + num_pairs + num_asked)
     found = [
-        *differences(first.results, other.results, first.numbers, num_pairs + num_asked),
+        *differences(first.results, other.results, first.numbers, num_pairs + num_asked, num_others),
         *_of_pairs(first.enlarged, other.enlarged, among),
         *_of_conditions(first.obeyed, other.obeyed, among),
     ]
@@ -156,9 +157,10 @@ def differences(
     other: Sequence[Reading | Invalid],
     numbers: Mapping[str, Number],
     beside: int = 0,
+    num_others: int = 1,
 ) -> Iterator[Difference]:
     """One for each number that both have; both were measured against the same halves.  `beside` counts the numbers of
-    other kinds that are looked at together with these."""
+    other kinds that are looked at together with these, `num_others` the runs that are compared with the first."""
     of_first, of_other = (
         {result.name: result for result in results if isinstance(result, Reading)} for results in (first, other)
     )
@@ -166,7 +168,7 @@ def differences(
         if name in of_other:
             theirs, number = of_other[name], numbers[name]
             rounds = [b - a for a, b in zip(_badness(mine, number), _badness(theirs, number), strict=True)]
-            worse_by = Interval.of(rounds, mine.among + beside)
+            worse_by = Interval.of(rounds, num_others * (mine.among + beside))
             yield Difference(name, mine.value.mean, theirs.value.mean, worse_by, floor=mine.floor.mean)
 
 

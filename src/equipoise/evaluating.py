@@ -166,7 +166,10 @@ def evaluate_all(
     real = batch.real
     more_seen = reals(corpus, split, most, seed, skip=max(most, len(split.held_out))).real
     found = []
-    same_split = [sampler.recipe.held_out == samplers[0].recipe.held_out for sampler in samplers]
+    same_split = [
+        _split(run, sampler, corpus) is not None and sampler.recipe.held_out == samplers[0].recipe.held_out
+        for run, sampler in zip(runs, samplers, strict=True)
+    ]
     num_unseen = min(len(real), len(split.held_out)) if known else None
     num_pairs = (num_unseen if all(same_split) else None) or len(real)
     for run, sampler, is_same in zip(runs, samplers, same_split, strict=True):

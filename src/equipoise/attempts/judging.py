@@ -174,7 +174,7 @@ def result_of(before: Attempt, attempt: Attempt, chance: float) -> tuple[Result,
     if not (first.is_trusted and other.is_trusted):
         return "not compared", "the measure failed its self-test"
     went_on = attempt.came_from is before
-    noise = math.hypot(*(_restlessness(it) if went_on else _noise(it, chance) for it in (first, other)))
+    noise = math.hypot(*(_restlessness(it, chance) if went_on else _noise(it, chance) for it in (first, other)))
     gain = (other.value - first.value) * (1 if other.higher_is_better else -1)
     remarks = [_of_course(before, attempt) if went_on else _of_length(before, attempt), _of_floors(first, other)]
     if abs(gain) <= TELLING * noise:
@@ -199,8 +199,11 @@ def _noise(outcome: Outcome, chance: float) -> float:
     return math.hypot(chance * abs(outcome.value), _of_measuring(outcome))
 
 
-def _restlessness(outcome: Outcome) -> float:
-    """Standard deviation of what the next score of the same run would have said."""
+def _restlessness(outcome: Outcome, chance: float) -> float:
+    """Standard deviation of what the next score of the same run would have said; where too few are known to say that,
+    it is taken for as restless as runs of other seeds."""
+    if outcome.jitter is None:
+        return _noise(outcome, chance)
     return math.hypot(outcome.jitter, _of_measuring(outcome))
 
 

@@ -45,7 +45,6 @@ ENDINGS: Final = (Finished, Faulted, GaveUp, Started, Resumed)
 """The last of these says whether an attempt has ended, and why."""
 DEEPEST: Final = 4
 """Folders below the one asked for in which runs are looked for."""
-"""Measures of pairs; all others are distances and errors."""
 JITTERING: Final = 5
 """The last so many scores say how restless a run is."""
 TO_STANDARD: Final = 1.4826 / math.sqrt(2)
@@ -62,8 +61,8 @@ class Outcome:
     floor: float | None
     """What the measure says of other real samples."""
     is_trusted: bool
-    jitter: float
-    """Standard deviation from one score to the next."""
+    jitter: float | None
+    """Standard deviation from one score to the next; none where there are fewer than three."""
 
     @property
     def higher_is_better(self) -> bool:
@@ -265,7 +264,7 @@ def _outcome(measured: Sequence[Measured]) -> Outcome | None:
     chosen = best or min(scores, key=lambda event: sign * event.value)
     last = [event.value for event in scores[-JITTERING:]]
     steps = [abs(after - before) for before, after in itertools.pairwise(last)]
-    jitter = TO_STANDARD * statistics.median(steps) if len(steps) > 1 else 0.0
+    jitter = TO_STANDARD * statistics.median(steps) if len(steps) > 1 else None
     return Outcome(name, chosen.value, chosen.step, chosen.floors.get(name), chosen.is_trusted, jitter)
 
 

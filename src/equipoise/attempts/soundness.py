@@ -23,6 +23,7 @@ from equipoise.journal import (
     Reviewed,
     Started,
     Tick,
+    Trial,
 )
 
 LATEST_S: Final = 1e11
@@ -65,6 +66,8 @@ def _is_sound_repair(event: Prescribed | Forked | Judged | Applying | Adopted | 
     match event:
         case Prescribed():
             trials = [*event.trials, *event.left]
+            if not _are(Trial, *trials):
+                return False
             words = [word for trial in trials for word in (trial.name, trial.effect, *trial.edits)]
             numbers = (event.number, event.origin, event.end, event.review_at)
             return _are(str, event.mode, event.symptom, event.evidence, *event.by_hand, *words) and _are(int, *numbers)

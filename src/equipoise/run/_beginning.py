@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -214,4 +215,4 @@ def _refuse_full_disk(plan: Plan, checkpoint_bytes: int, out: Path) -> None:
         raise RequestError(
             f"--out {out}: the run's checkpoints need {needed / 2**20:.0f} MiB and {free / 2**20:.0f} MiB are free; "
             "choose another --out, or lower cadence.keep_recent"
-        )
+        ) from OSError(errno.ENOSPC, "too little room")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Self
 
@@ -76,13 +76,17 @@ class TuningBudget:
         return self.spent(ledger) + self.usual(ledger) <= self.amount
 
     def explorations(self, ledger: Ledger, num_seeds: int) -> int:
-        """Trials that a sampler may propose, so that its best can still be judged."""
+        """Trials that a sampler may propose, so that its best can still be judged.
+
+        What they cost differs a little, so where trials are not counted one more is left.
+        """
         usual = self.usual(ledger)
         if usual == 0.0:
             return 1
         over = [outcome for outcome in ledger.counted() if outcome.job.is_warm_up]
         before = sum(self.cost(outcome) for outcome in over)
-        return max(1, math.floor((self.amount - before) / usual) - _judging(num_seeds) - 1)
+        spare = 0 if self.unit == "trials" else 1
+        return max(1, math.floor((self.amount - before) / usual) - _judging(num_seeds) - 1 - spare)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,7 @@ def lengths(
     shares = _shares(strategy, knobs, num_seeds)
     if horizon is None:
         if budget.unit == "trials":
-            steps = recipe_steps / PART_OF_RECIPE
+            steps = max(recipe_steps / PART_OF_RECIPE, FEWEST_STEPS)
         else:
             whole = budget.amount * FOR_STEPS / step_seconds if budget.unit == "seconds" else budget.amount
             steps = (whole - (warm_up or 0)) / (shares + (warm_up is None))
@@ -154,21 +158,18 @@ def phase_ends(recipe: Recipe, num_samples: int) -> Mapping[str, float]:
     return ends
 
 
-def refuse_unreached(recipe: Recipe, knobs: Sequence[Tuned], num_samples: int, found: Lengths) -> None:
-    """Raise `RequestError` for a knob of a phase that no trial trains in."""
+def unreached(recipe: Recipe, knobs: Sequence[Tuned], num_samples: int, found: Lengths) -> Iterator[tuple[str, str]]:
+    """The path of each knob of a phase that no trial trains in, and why none does."""
     begin = 0.0
     for name, end in phase_ends(recipe, num_samples).items():
+        why = ""
+        if begin >= found.warm_up + found.horizon:
+            why = f"begins at about step {begin:.0f}, and trials end at step {found.warm_up + found.horizon}"
+            why += f": say --warm-up {math.ceil(begin)}"
+        elif end <= found.warm_up:
+            why = f"ends at about step {end:.0f}, within the warm-up of {found.warm_up} steps: say a shorter --warm-up"
         of_phase = [knob.path for knob in knobs if knob.path.startswith(f"phases.{name}.")]
-        if of_phase and begin >= found.warm_up + found.horizon:
-            raise RequestError(
-                f"--knobs {of_phase[0]}: phase {name} begins at about step {begin:.0f}, and trials end at step "
-                f"{found.warm_up + found.horizon}: say --warm-up {math.ceil(begin)}"
-            )
-        if of_phase and end <= found.warm_up:
-            raise RequestError(
-                f"--knobs {of_phase[0]}: phase {name} ends at about step {end:.0f}, within the warm-up of "
-                f"{found.warm_up} steps: say a shorter --warm-up"
-            )
+        yield from ((path, f"phase {name} {why}") for path in of_phase if why)
         begin = end
 
 

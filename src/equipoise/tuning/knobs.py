@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -10,7 +11,7 @@ from typing import Any, Final, Literal, Self, get_args, get_origin
 from equipoise.edit import Edit, apply, show
 from equipoise.errors import RequestError
 from equipoise.recipe import Recipe, edited
-from equipoise.spec import Json, Knob, Part, Quantity, SpecError, flatten, hints, join, knob_of
+from equipoise.spec import Json, Knob, Part, Quantity, SpecError, did_you_mean, flatten, hints, join, knob_of
 from equipoise.tuning import order
 
 _NUMBER: Final = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?"
@@ -44,6 +45,20 @@ class Tuned:
     @property
     def begins_anew(self) -> bool:
         return order.begins_anew(self.path)
+
+    @property
+    def num_drawn(self) -> float:
+        """Values that a sampler may draw."""
+        if self.low is None or self.high is None:
+            return 1 + len(self.values)
+        return round(self.high) - round(self.low) + 1 if self.whole else math.inf
+
+    @property
+    def draws_own(self) -> bool:
+        """Whether the recipe's value is among them."""
+        if self.low is None or self.high is None:
+            return True
+        return isinstance(self.own, int | float) and round(self.low) <= self.own <= round(self.high)
 
     def edit(self, value: Json) -> Edit:
         return Edit(self.path, "scale" if self.is_factor else "set", value)
@@ -86,6 +101,12 @@ def tuned(recipe: Recipe, words: Sequence[str]) -> tuple[Tuned, ...]:
     if not found:
         raise RequestError("this recipe has no penalty, rhythm or learning rate to tune: name settings with --knobs")
     return tuple(sorted(found, key=lambda knob: order.level(knob.path, rows)))
+
+
+def num_possible(knobs: Iterable[Tuned]) -> float:
+    """Settings that a sampler can draw, the recipe's own left out; infinite where a range has no steps."""
+    knobs = tuple(knobs)
+    return math.prod(knob.num_drawn for knob in knobs) - all(knob.draws_own for knob in knobs)
 
 
 def with_settings(recipe: Recipe, knobs: Iterable[Tuned], values: Mapping[str, Json]) -> Recipe:
@@ -141,6 +162,8 @@ def _asked(words: Sequence[str], settings: Mapping[str, _Setting], recipe: Recip
     asked: dict[str, list[str]] = {}
     last = None
     for word in (part.strip() for text in words for part in text.split(",")):
+        if not word:
+            raise RequestError(f"--knobs {','.join(words)}: there is a comma too many, or a variable is not set")
         name, equals, value = word.partition("=")
         if last is not None and not equals and asked[last] and not _meant(name, settings):
             asked[last].append(word)
@@ -175,6 +198,9 @@ def _path(name: str, settings: Mapping[str, _Setting], recipe: Recipe) -> str:
     if name in rows:
         why = _why_not(name) or "it is no number, no choice of words and no yes or no"
         raise RequestError(f"--knobs: {name} cannot be tuned: {why}")
+    meant_by_notes = did_you_mean(name.lower(), tuple(order.SUFFIXES))
+    if meant_by_notes:
+        raise RequestError(f"--knobs {name}: no such setting{meant_by_notes}")
     try:
         apply(recipe, [Edit(name)])  # which knows the likely names
     except SpecError as error:
@@ -263,7 +289,8 @@ def _by_itself(knob: Tuned, setting: _Setting) -> Tuned:
         raise RequestError(f"--knobs {setting.path} is off: say what to try, as in {setting.path}=0.5,1")
     own, bounds = float(knob.own), setting.knob
     if setting.name in order.LADDERS and not knob.is_factor:
-        return replace(knob, values=_distinct(knob, order.neighbours(setting.name, own)))
+        rungs = order.neighbours(setting.name, own)
+        return replace(knob, values=tuple(round(rung) for rung in rungs) if knob.whole else tuple(rungs))
     if own <= 0.0:
         raise RequestError(f"--knobs {setting.path} is {own:g}: say a range, as in {setting.path}=0.1..1")
     values = _distinct(knob, [own * ratio for ratio in order.ratios(setting.name)])

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 
 from equipoise.tuning.intervals import CONTENDERS, Difference, Noise
 from equipoise.tuning.jobs import Job, Ledger, Outcome, Settings
+from equipoise.tuning.knobs import num_possible
 from equipoise.tuning.question import Question
 
 
@@ -110,12 +111,13 @@ def _sampled(question: Question, ledger: Ledger, num_explored: int, anew: bool) 
     """Seed 0 is for exploring.  What it finds is the luckiest of many, so it is judged by the seeds after it."""
     own = Job({}, 0, anew)
     explored = [outcome for outcome in ledger.counted() if outcome.job.seed == 0 and not outcome.job.is_warm_up]
-    explored = [outcome for outcome in explored if outcome.job.key != own.key]
+    explored = list({outcome.job.key: outcome for outcome in explored if outcome.job.key != own.key}.values())
+    most = min(num_explored, num_possible(question.knobs))
     waiting = [outcome.job for outcome in ledger.outcomes if outcome.state == "lost" and outcome.job.seed == 0]
     again = [job for job in waiting if not ledger.is_done([job])]
     if not ledger.is_done([own]) or again:
-        return Plan((), {}, (own, *again), explores=len(explored) < num_explored)
-    if len(explored) < num_explored:
+        return Plan((), {}, (own, *again), explores=len(explored) < most)
+    if len(explored) < most:
         return Plan((), {}, explores=True)
     scouts = [outcome.job for outcome in explored]
     if not ledger.is_done(scouts):

@@ -36,6 +36,8 @@ class Question:
     """That a trial trains beyond the warm-up."""
     data: str
     """The digest of the corpus."""
+    asked: tuple[Tuned, ...] = ()
+    """The knobs of the recipe as it was asked for, before it was fitted."""
 
     @property
     def steps(self) -> int:
@@ -73,6 +75,7 @@ class Question:
             "warm_up_steps": self.warm_up_steps,
             "horizon_steps": self.horizon_steps,
             "data": self.data,
+            "asked": [knob.to_json() for knob in self.asked],
         }
 
     @classmethod
@@ -82,6 +85,7 @@ class Question:
                 **document,
                 "recipe": decode(document["recipe"], Recipe),
                 "knobs": tuple(map(Tuned.from_json, document["knobs"])),
+                "asked": tuple(map(Tuned.from_json, document.get("asked", ()))),
                 "objectives": tuple(document["objectives"]),
             }
         )
@@ -89,7 +93,7 @@ class Question:
     def refuse_other(self, asked: Asked) -> None:
         """Raise `RequestError` where a command asks for something else than the study that it names."""
         mine = {
-            "--knobs": [knob.to_json() for knob in self.knobs],
+            "--knobs": [knob.to_json() for knob in self.asked or self.knobs],
             "--strategy": self.strategy,
             "--objective": [*self.objectives],
             "--seeds": self.num_seeds,
@@ -118,6 +122,8 @@ class Asked:
 
     recipe: Recipe
     knobs: tuple[Tuned, ...]
+    words: tuple[str, ...] = ()
+    """After ``--knobs``; none: what the notes tune first."""
     strategy: Strategy = "one"
     objectives: tuple[Objective, ...] = ("quality",)
     num_seeds: int = 3
@@ -140,7 +146,8 @@ class Asked:
         for option, number, least in (("--seeds", seeds, 2), ("--warm-up", warm_up, 1), ("--horizon", horizon, 1)):
             if number is not None and number < least:
                 raise RequestError(f"{option} {number}: at least {least}")
-        return cls(recipe, tuned(recipe, knobs), strategy, objectives(objective), seeds, warm_up, horizon)
+        found = tuned(recipe, knobs)
+        return cls(recipe, found, tuple(knobs), strategy, objectives(objective), seeds, warm_up, horizon)
 
     @property
     def digest(self) -> str:

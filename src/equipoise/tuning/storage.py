@@ -56,9 +56,10 @@ def opened(url: str, name: str, begin: Begin, prune: bool) -> tuple[optuna.Study
     """
     _need_optuna()
     from optuna import load_study
-    from sqlalchemy.exc import ArgumentError, DBAPIError
+    from sqlalchemy.exc import ArgumentError
 
     url = _with_driver(url)
+    of_storage: tuple[type[Exception], ...] = (*storage_errors(), ArgumentError, ImportError)
     try:
         with _one_at_a_time(url):
             beginning = begin([]) if _has_no_file(url) else None  # what is refused leaves none
@@ -66,12 +67,35 @@ def opened(url: str, name: str, begin: Begin, prune: bool) -> tuple[optuna.Study
             names = [summary.study_name for summary in storage.get_all_studies()]
             if name not in names:
                 _begin(storage, name, beginning or begin(names))
-        question = Question.from_json(storage.get_study_user_attrs(storage.get_study_id_from_name(name))[QUESTION])
+        question = _question(storage, name)
         study = load_study(study_name=name, storage=storage, sampler=_sampler(question), pruner=_pruner(prune))
-    except (DBAPIError, ArgumentError, ImportError) as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise RequestError(f"--storage {hidden(url)}: {reason}") from error
+    except of_storage as error:
+        raise RequestError(f"--storage {hidden(url)}: {reason_of(error)}") from error
     return study, storage
+
+
+def storage_errors() -> tuple[type[Exception], ...]:
+    """What a database that fails raises; Optuna wraps most of it."""
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import DBAPIError
+
+    return DBAPIError, StorageInternalError
+
+
+def reason_of(error: BaseException) -> str:
+    """What the database itself said, in one line."""
+    inner = error.__cause__ if type(error).__name__ == "StorageInternalError" and error.__cause__ else error
+    return str(getattr(inner, "orig", None) or inner).splitlines()[0]
+
+
+def _question(storage: RDBStorage, name: str) -> Question:
+    """Raises `RequestError` for a study of that name that `tune` has not begun, or not wholly."""
+    attributes = storage.get_study_user_attrs(storage.get_study_id_from_name(name))
+    if QUESTION not in attributes:
+        raise RequestError(
+            f"the study {name!r} in this storage is none of tune's, or was cut short: choose another --study"
+        )
+    return Question.from_json(attributes[QUESTION])
 
 
 def _with_driver(url: str) -> str:
@@ -129,13 +153,16 @@ def _has_no_file(url: str) -> bool:
 def _storage(url: str) -> RDBStorage:
     from optuna.storages import RDBStorage
 
-    patience = {"connect_args": {"timeout": BUSY_S}} if url.startswith("sqlite") else {}
+    options: dict[str, Any] = {"pool_pre_ping": True}  # a server that was started anew costs no trial
+    if url.startswith("sqlite"):
+        options |= {"connect_args": {"timeout": BUSY_S}}
+    literally = url.replace("{", "{{").replace("}", "}}")  # Optuna takes them for fields
     with own_heartbeats():
-        return RDBStorage(url, patience, heartbeat_interval=HEARTBEAT_S, grace_period=GRACE_S)
+        return RDBStorage(literally, options, heartbeat_interval=HEARTBEAT_S, grace_period=GRACE_S)
 
 
 def _begin(storage: RDBStorage, name: str, beginning: Beginning) -> None:
-    """Make the study, with everything in it before it has its name: half a study would be found by others."""
+    """Make the study.  The question comes last: without it a study is refused."""
     from optuna.study import StudyDirection
 
     question = beginning.question

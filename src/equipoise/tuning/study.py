@@ -7,16 +7,26 @@ lost and do it again.
 from __future__ import annotations
 
 import contextlib
+import random
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from equipoise.spec import Json
 from equipoise.tuning.jobs import Job, Ledger, Outcome, State
 from equipoise.tuning.knobs import Tuned
 from equipoise.tuning.planning import Importance
 from equipoise.tuning.question import Question
-from equipoise.tuning.storage import BEGUN_WITH, FIRST_RANDOM, QUESTION, WORST, Begin, opened, own_heartbeats
+from equipoise.tuning.storage import (
+    BEGUN_WITH,
+    FIRST_RANDOM,
+    QUESTION,
+    WORST,
+    Begin,
+    opened,
+    own_heartbeats,
+    storage_errors,
+)
 
 if TYPE_CHECKING:
     import optuna
@@ -25,6 +35,9 @@ if TYPE_CHECKING:
 
 JOB, OUTCOME = "job", "outcome"
 """Names of a trial's attributes."""
+DRAWS: Final = 8
+"""Of a sampler, until something new is drawn at random."""
+RANDOM_DRAWS: Final = 1000
 
 
 class Study:
@@ -63,18 +76,38 @@ class Study:
         return None
 
     def propose(self, knobs: Sequence[Tuned], anew: bool) -> Trial | None:
-        """Let the sampler choose the next, and take it; None where it gave one that another worker has."""
-        with own_heartbeats():
-            trial = self._study.ask()
-        self._storage.record_heartbeat(trial._trial_id)  # one that dies before it has its job is no trial
-        fixed = trial.user_attrs.get(JOB)
-        if fixed is not None:  # one that waited for somebody
-            return self._first_of(Job.from_json(fixed), trial.number, trial._trial_id)
-        drawn = {knob.path: _suggest(trial, knob) for knob in knobs}
-        settings = {knob.path: drawn[knob.path] for knob in knobs if drawn[knob.path] != knob.own}
-        job = Job(settings, 0, anew)
-        trial.set_user_attr(JOB, job.to_json())
-        return Trial(self, job, trial.number, trial._trial_id)
+        """Let the sampler choose the next, and take it; None where it gave one that another worker has.
+
+        What it draws again and again has been done, and tells nothing: then what has not been is drawn at random.
+        """
+        for at in range(DRAWS + 1):
+            if at == DRAWS and not self._put_down_untried(knobs, anew):
+                return None
+            with own_heartbeats():
+                trial = self._study.ask()
+            self._storage.record_heartbeat(trial._trial_id)  # one that dies before it has its job is no trial
+            fixed = trial.user_attrs.get(JOB)
+            if fixed is not None:  # one that waited for somebody
+                return self._first_of(Job.from_json(fixed), trial.number, trial._trial_id)
+            job = _of_values(knobs, {knob.path: _suggest(trial, knob) for knob in knobs}, anew)
+            if not self._is_known(job):
+                trial.set_user_attr(JOB, job.to_json())
+                return Trial(self, job, trial.number, trial._trial_id)
+            self.withdraw(trial._trial_id)
+        return None
+
+    def _put_down_untried(self, knobs: Sequence[Tuned], anew: bool) -> bool:
+        """Let the next draw be one that is not known; whether there is one."""
+        for _ in range(RANDOM_DRAWS):
+            values = {knob.path: _any_of(knob) for knob in knobs}
+            if not self._is_known(_of_values(knobs, values, anew)):
+                self._study.enqueue_trial(values)
+                return True
+        return False
+
+    def _is_known(self, job: Job) -> bool:
+        """Whether it is the recipe's own, or a trial has it."""
+        return not job.settings or any(_outcome(other) is not None for other in self._with(job))
 
     def importance(self) -> Importance:
         """Of each knob by fANOVA (Hutter et al. 2014), over the ranks of what the sampler proposed: a failed trial is
@@ -156,7 +189,8 @@ class Trial:
 
         def beat() -> None:
             while not over.wait(interval):
-                storage.record_heartbeat(identity)
+                with contextlib.suppress(*storage_errors()):  # for a moment: the next one may arrive
+                    storage.record_heartbeat(identity)
             storage.remove_session()
 
         thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
@@ -218,7 +252,26 @@ def _suggest(trial: optuna.Trial, knob: Tuned) -> Json:
         return found
     if knob.whole:
         return trial.suggest_int(knob.path, round(knob.low), round(knob.high), log=knob.log)
-    return float(f"{trial.suggest_float(knob.path, knob.low, knob.high, log=knob.log):.4g}")
+    return _written(trial.suggest_float(knob.path, knob.low, knob.high, log=knob.log))
+
+
+def _of_values(knobs: Sequence[Tuned], values: Mapping[str, Json], anew: bool) -> Job:
+    """With what differs from the recipe."""
+    return Job({knob.path: values[knob.path] for knob in knobs if values[knob.path] != knob.own}, 0, anew)
+
+
+def _any_of(knob: Tuned) -> Json:
+    if knob.low is None or knob.high is None:
+        return random.choice([knob.own, *knob.values])
+    at = random.random()
+    value = knob.low * (knob.high / knob.low) ** at if knob.log else knob.low + (knob.high - knob.low) * at
+    within = min(max(value, knob.low), knob.high)
+    return round(within) if knob.whole else _written(within)
+
+
+def _written(value: float) -> float:
+    """As a person would write it."""
+    return float(f"{value:.4g}")
 
 
 def _job(trial: FrozenTrial) -> Job:

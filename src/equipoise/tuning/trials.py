@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import torch
+
 from equipoise.doctor.examining import examine
 from equipoise.doctor.readers.runs import read_run
 from equipoise.edit import Edit
@@ -17,7 +19,7 @@ from equipoise.folder import RunFolder
 from equipoise.interrupt import StopRequest
 from equipoise.journal import Event, Measured, Started
 from equipoise.recipe import Budget, Recipe, Span, edited
-from equipoise.run import Where, resume, start
+from equipoise.run import Where, prepare, resume, start
 from equipoise.session import Session
 from equipoise.spec import Json, SpecError
 from equipoise.tuning.jobs import Job, Outcome, State
@@ -92,28 +94,39 @@ def carry_out(
 ) -> Outcome | None:
     """Make one run; None where the person stopped it, of which nothing is kept.
 
-    What the settings do to the run is its outcome.  A machine that fails, as by a full disk, raises `Fault`; so does a
-    warm-up that breaks off, for nothing can be learned from trials that do not begin.
+    What the settings do to the run is its outcome.  A machine that fails, as by a full disk, raises `Fault`, and data
+    that are not what they were raise `RequestError`; so does a warm-up that breaks off, for nothing can be learned from
+    trials that do not begin.
     """
     name = name_of(question, job, number)
     folder = place.run(name)
     began = time.monotonic()
-    watcher = _Watcher(folder, hopeless, person)
+    watcher = _Watcher(folder, question.measure, hopeless, person)
     if not job.anew:
         warm_up(question, place, watcher)
     try:
         if not job.is_warm_up and not person.asked:
             _session(question, job, place, folder, watcher).train(watcher.stop)
-    except Fault as fault:
-        if isinstance(fault.__cause__, OSError):
+    except (Fault, RequestError, SpecError) as error:  # as where such networks cannot be built for these data
+        if isinstance(error.__cause__, OSError):
             raise
-        watcher.verdict = ("failed", str(fault))
-    except (RequestError, SpecError) as error:  # as where such networks cannot be built for these data
+        if isinstance(error, RequestError):
+            refuse_other_data(question, place.where)
         watcher.verdict = ("failed", str(error))
+    except torch.OutOfMemoryError:
+        watcher.verdict = ("failed", f"the memory of {place.where.device} was not enough")
     if person.asked and watcher.verdict is None:
         shutil.rmtree(folder, ignore_errors=True)
         return None
     return _outcome(question, job, number, name, folder, time.monotonic() - began, watcher.verdict, worst)
+
+
+def refuse_other_data(question: Question, where: Where) -> None:
+    """Raise `RequestError` where the data cannot be read, or are not those of the study: no setting is to blame."""
+    if prepare(question.recipe, where)[0].digest != question.data:
+        raise RequestError(
+            f"the data in {where.data} is not what this study began with: its trials could not be compared"
+        )
 
 
 def warm_up(question: Question, place: Place, watcher: _Watcher) -> None:
@@ -159,10 +172,14 @@ def _refuse_other(question: Question, folder: Path) -> None:
 def _session(question: Question, job: Job, place: Place, folder: Path, watcher: _Watcher) -> Session:
     seed = question.recipe.seed + job.seed
     if job.anew:
+        refuse_other_data(question, place.where)
         recipe = with_settings(question.recipe, question.knobs, job.settings)
         recipe = edited(recipe, [Edit("seed", value=seed)], TUNED)
         return start(recipe, place.where, folder, Budget(span=Span(question.steps, "steps")), [watcher])
-    shutil.copytree(place.warm_up, folder)
+    try:
+        shutil.copytree(place.warm_up, folder)
+    except OSError as error:
+        raise Fault(f"{place.warm_up} cannot be copied to {folder}: {_reason(error)}") from error
     edits = [knob.edit(job.settings[knob.path]) for knob in question.knobs if knob.path in job.settings]
     if job.seed:
         edits.append(Edit("seed", value=seed))
@@ -170,13 +187,19 @@ def _session(question: Question, job: Job, place: Place, folder: Path, watcher: 
     return resume(folder, edits, where=place.where, budget=horizon, listeners=[watcher])
 
 
+def _reason(error: OSError) -> str:
+    """In one line; of a tree that was copied, that of its first file."""
+    found = error.args[0][0][-1] if isinstance(error, shutil.Error) and error.args[0] else error.strerror or error
+    return str(found)
+
+
 class _Watcher:
     """Listens to a run, and ends it when the doctor is certain, when others are plainly better, or on request."""
 
-    def __init__(self, folder: Path, hopeless: Hopeless, person: StopRequest) -> None:
+    def __init__(self, folder: Path, measure: str, hopeless: Hopeless, person: StopRequest) -> None:
         self.stop = StopRequest()
         self.verdict: tuple[State, str] | None = None
-        self._folder, self._hopeless, self._person = folder, hopeless, person
+        self._folder, self._measure, self._hopeless, self._person = folder, measure, hopeless, person
 
     def __call__(self, event: Event) -> None:
         if self._person.asked:
@@ -189,7 +212,7 @@ class _Watcher:
         found = sure_of(self._folder, NOTHING_COMES_OF_IT)
         if found:
             return "failed", f"{found[0]} at step {event.step}"
-        if self._hopeless(event.step, event.value):
+        if event.name == self._measure and self._hopeless(event.step, event.value):
             return "given up", f"worse than the median at step {event.step}"
         return None
 

@@ -12,7 +12,7 @@ from equipoise.errors import Fault, RequestError
 from equipoise.files import write_whole
 from equipoise.run import Where
 from equipoise.tuning import page
-from equipoise.tuning.beginning import begin, data_digest
+from equipoise.tuning.beginning import begin
 from equipoise.tuning.budget import TuningBudget
 from equipoise.tuning.locks import locked
 from equipoise.tuning.planning import importance
@@ -20,7 +20,7 @@ from equipoise.tuning.question import Asked
 from equipoise.tuning.storage import LOCK, Beginning, in_folder
 from equipoise.tuning.study import Study, open_study
 from equipoise.tuning.telling import Found, to_json
-from equipoise.tuning.trials import RUNS, WARM_UP, Place
+from equipoise.tuning.trials import RUNS, WARM_UP, Place, refuse_other_data
 from equipoise.tuning.working import Say, Sitting, work
 
 TABLE: Final = "tune.json"
@@ -110,10 +110,7 @@ def _refuse_mismatch(study: Study, asked: Asked, where: Where) -> None:
             "this study was begun with another recipe: begin one for this recipe with another --out or --study"
         )
     study.question.refuse_other(asked)
-    if data_digest(study.question.recipe, where) != study.question.data:
-        raise RequestError(
-            f"the data in {where.data} is not what this study began with: its trials could not be compared"
-        )
+    refuse_other_data(study.question, where)
 
 
 def _refuse_place(folder: Path, storage: str | None, name: str) -> None:
@@ -130,7 +127,9 @@ def _refuse_place(folder: Path, storage: str | None, name: str) -> None:
 def _refuse_others(folder: Path, studies: Sequence[str], name: str) -> None:
     """Raise `RequestError` for a folder that holds something else: names of runs would be the same."""
     if studies and name not in studies:
-        raise RequestError(f"{folder} holds the study {studies[0]!r}: choose another --out")
+        raise RequestError(
+            f"{folder} holds the study {studies[0]!r}: go on with it by --study {studies[0]}, or choose another --out"
+        )
 
 
 def _refuse_trials(folder: Path) -> None:

@@ -10,18 +10,20 @@ Any number of workers do this with one storage; none of them leads.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from equipoise.errors import Fault, RequestError
+from equipoise.errors import Fault
 from equipoise.interrupt import StopRequest, stop_on_signal
 from equipoise.tuning.budget import TuningBudget
-from equipoise.tuning.jobs import Ledger, Outcome
+from equipoise.tuning.jobs import Job, Ledger, Outcome
 from equipoise.tuning.planning import Plan, plan
 from equipoise.tuning.question import Question
+from equipoise.tuning.storage import reason_of, storage_errors
 from equipoise.tuning.study import Study, Trial
 from equipoise.tuning.trials import RUNS, Place, carry_out, name_of
 
@@ -51,16 +53,14 @@ def work(study: Study, place: Place, budget: TuningBudget, say: Say, note: Note)
     Of each trial that is over, `say` is told in a line, and `note` how far the study is then.  Raises `Fault` where the
     storage or the disk fails, or the warm-up does.
     """
-    from sqlalchemy.exc import DBAPIError
-
     (place.folder / RUNS).mkdir(parents=True, exist_ok=True)
     try:
         with stop_on_signal() as person:
             ended = _until_done(study, place, budget, say, note, person)
         study.withdraw_copies()
         ledger = study.ledger()
-    except DBAPIError as error:
-        raise Fault(f"the storage of the study failed: {str(error.orig or error).splitlines()[0]}") from error
+    except storage_errors() as error:
+        raise Fault(f"the storage of the study failed: {reason_of(error)}") from error
     found = _planned(study.question, ledger, budget)
     _tidy(study.question, place, ledger, found)
     return Sitting(found, ledger, ended)
@@ -80,7 +80,7 @@ def _until_done(study: Study, place: Place, budget: TuningBudget, say: Say, note
         if trial is None:
             time.sleep(LOOK_AGAIN_S)
             continue
-        outcome = _done(study, trial, place, person)
+        outcome = _done(study, trial, found, place, person)
         if outcome is not None:
             say(_in_words(study.question, outcome))
             ledger = study.ledger()
@@ -98,32 +98,37 @@ def _next(study: Study, found: Plan) -> Trial | None:
     return trial
 
 
-def _done(study: Study, trial: Trial, place: Place, person: StopRequest) -> Outcome | None:
+def _done(study: Study, trial: Trial, found: Plan, place: Place, person: StopRequest) -> Outcome | None:
     """Carry a trial out and write down what came of it; None where the person stopped it."""
     question = study.question
-    compares = len(question.objectives) == 1 and not trial.job.is_warm_up
-    hopeless = trial.is_hopeless if compares and study.prunes else _never
+    hopeless = trial.is_hopeless if study.prunes and _may_be_given_up(question, trial.job, found) else _never
     try:
         with trial.alive():
             outcome = carry_out(question, trial.job, place, trial.number, hopeless, person, study.worst)
-    except (Fault, RequestError, KeyboardInterrupt):
-        trial.put_back()
+    except BaseException:
+        with contextlib.suppress(*storage_errors()):  # then it is lost, and done again
+            trial.put_back()
         raise
     if outcome is None:
         trial.put_back()
         return None
     trial.finish(outcome)
     if not trial.job.is_warm_up:
-        ledger = study.ledger()
-        _keep_checkpoints(place, ledger, outcome, question)
+        _keep_checkpoints(place, study.ledger(), question)
     return outcome
+
+
+def _may_be_given_up(question: Question, job: Job, found: Plan) -> bool:
+    """Whether it only has to be found out if it is good: what others are compared with is trained to its end."""
+    is_present = job.settings in ({}, found.best)
+    return question.objectives == ("quality",) and job.seed == 0 and not job.is_warm_up and not is_present
 
 
 def _never(step: int, value: float) -> bool:
     return False
 
 
-def _keep_checkpoints(place: Place, ledger: Ledger, outcome: Outcome, question: Question) -> None:
+def _keep_checkpoints(place: Place, ledger: Ledger, question: Question) -> None:
     """Those of the best trial so far; all else of a run is kept, and its state can be had again."""
     sign = question.signs[0]
     done = [one for one in ledger.outcomes if one.state == "done" and one.values]
