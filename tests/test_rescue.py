@@ -362,10 +362,11 @@ def test_one_table_may_be_of_several_parts(miniature: Case, tmp_path: Path, monk
     assert told["autopilot: rescued"].endswith("0 of 2)")
 
 
-@pytest.mark.parametrize(("harm", "counted"), [(1.2, "2 of 2"), (5.0, "1 of 2")])
-def test_a_fault_that_does_no_harm_needs_no_rivals(
-    harm: float, counted: str, miniature: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("harm", "ill"), [(1.2, 0), (5.0, 1)])
+def test_each_arm_is_counted_over_the_cases_that_it_was_made_of(
+    harm: float, ill: int, miniature: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Where there is nothing to rescue, no rival is asked for."""
     control, told = replace(miniature, faults=()), dict[str, str]()
     found = {"autopilot": record(1.0, 1.0, 1.0, best=None), "none": record(harm, harm, harm, best=None)}
     healthy = record(1.0, 1.0, 1.0, best=None, core_s=2.0, judging_s=1.0)
@@ -376,7 +377,11 @@ def test_a_fault_that_does_no_harm_needs_no_rivals(
         rescued, "report", lambda title, rows, remarks: told.update({row.what: row.value for row in rows})
     )
     rescued.score(["dev"], tmp_path, REST)
-    assert told["cases that are kept, of the plan"] == counted
+    assert told["cases that are kept, of the plan"] == "2 of 2"
+    assert told["of these, cases of which every arm was made"] == f"0 of {ill}"
+    assert told["autopilot: rescued"].endswith("1 of 1)" if ill else "no runs")
+    assert told["random: rescued"] == "no runs"
+    assert told["rescued, autopilot against none"].startswith(f"{ill} by ours alone")
     assert told["runs with a fault that did no harm, which it made more than 5 % worse"].endswith(
         "0 of 1)" if harm < 1.5 else "no runs"
     )

@@ -25,7 +25,7 @@ WITHIN: Final = 1.10
 """Times the control's median: rescued (DOCTOR.md, section 8)."""
 HARMED: Final = 1.05
 NEEDED: Final = frozenset({"autopilot", "none"})
-"""Arms by which a fault that does no harm is judged: where there is nothing to rescue no rival is asked for."""
+"""Without these arms a case tells nothing; each other arm is counted over the cases that it was made of."""
 HALF: Final = 0.5
 """Of the gap between a run that is left alone and the control: partly rescued."""
 BARS: Final = {"rescued": "at least 0.80", "harm": "below 0.03", "overhead": "below 0.05", "p": "below 0.05"}
@@ -88,13 +88,12 @@ def at_length(record: Record) -> float:
 
 
 def kept(part: Part, work: Path, plan: Plan = SHORT) -> dict[Case, dict[str, Record]]:
-    """The cases of which every arm has been trained, or, where there is a fault, at least those that tell whether it
-    does harm."""
+    """The cases of which the arms that are needed have been trained, with what there is of the others."""
     found = {}
     for case in plan.cases(part):
         records = {job.arm: record_of(job, work) for job in jobs(case, plan)}
         there = {arm: record for arm, record in records.items() if record is not None}
-        if len(there) == len(records) or (case.faults and there.keys() >= NEEDED):
+        if there.keys() >= NEEDED:
             found[case] = there
     return found
 
@@ -108,13 +107,15 @@ def treated(runs: Mapping[Case, Mapping[str, Record]]) -> list[Treated]:
 def score(parts: Sequence[Part], work: Path, plan: Plan = SHORT) -> None:
     """Print the table of these parts together, and write it."""
     runs = {case: arms for part in parts for case, arms in kept(part, work, plan).items()}
-    every = [one for one in treated(runs) if not one.is_ill or len(one.arms) == len(plan.arms(one.case))]
+    every = treated(runs)
     ill = [one for one in every if one.case.faults and one.is_ill]
     healthy = [one for one in every if one.case.is_control]
     rows = [
         Result("cases that are kept, of the plan", f"{len(every)} of {sum(len(plan.cases(part)) for part in parts)}")
     ]
     rows += [Result("faulty, and ill when left alone", f"{len(ill)} of {sum(bool(one.case.faults) for one in every)}")]
+    whole = sum(len(one.arms) == len(ARMS) for one in ill)
+    rows += [Result("of these, cases of which every arm was made", f"{whole} of {len(ill)}")]
     rows += [*rescue_rows(ill), *effort_rows(ill), *chance_rows(healthy, medians(runs, at_length))]
     rows += harm_rows(healthy)
     spared = Share.count(one.is_harmed for one in every if one.case.faults and not one.is_ill)
@@ -151,17 +152,15 @@ def plan_digest(part: Part, plan: Plan = SHORT) -> str:
 
 
 def rescue_rows(ill: Sequence[Treated]) -> Iterator[Result]:
-    ours = [one.is_rescued("autopilot") for one in ill]
-    for arm in ARMS:
-        yield Result(
-            f"{arm}: rescued",
-            str(Share.count(one.is_rescued(arm) for one in ill)),
-            BARS["rescued"] if arm == "autopilot" else "",
-        )
-        yield Result(f"{arm}: at least half of the gap", str(Share.count(one.is_partly_rescued(arm) for one in ill)))
-    for arm in ARMS:
+    made = {arm: [one for one in ill if arm in one.arms] for arm in ARMS}
+    for arm, those in made.items():
+        bar = BARS["rescued"] if arm == "autopilot" else ""
+        yield Result(f"{arm}: rescued", str(Share.count(one.is_rescued(arm) for one in those)), bar)
+        yield Result(f"{arm}: at least half of the gap", str(Share.count(one.is_partly_rescued(arm) for one in those)))
+    for arm, those in made.items():
         if arm != "autopilot":
-            paired = Paired.count(ours, [one.is_rescued(arm) for one in ill])
+            ours = [one.is_rescued("autopilot") for one in those]
+            paired = Paired.count(ours, [one.is_rescued(arm) for one in those])
             yield Result(f"rescued, autopilot against {arm}", str(paired), BARS["p"] if arm != "oracle" else "")
     best = Share.count(_best(one, "autopilot") <= WITHIN * one.control for one in ill)
     alone = Share.count(_best(one, "none") <= WITHIN * one.control for one in ill)
