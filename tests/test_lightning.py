@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 import torch
 
+from equipoise import journal
 from equipoise.doctor.readers import read
 from equipoise.errors import RequestError
+from equipoise.journal import Faulted
 
 
 @pytest.fixture
@@ -64,3 +66,12 @@ def test_what_cannot_be_watched_is_told(callbacks: Any, tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="did you mean 'd_loss'"):
         callback.on_train_batch_end(None, None, {"d_los": 1.0}, None, 0)
     callback.on_exception(None, None, KeyboardInterrupt())
+
+
+def test_how_a_training_broke_off_is_written_down(callbacks: Any, tmp_path: Path) -> None:
+    callback = callbacks.WatchCallback(tmp_path / "run")
+    callback.on_train_start(SimpleNamespace(is_global_zero=True), None)
+    callback.on_train_batch_end(None, None, returned(0), None, 0)
+    callback.on_exception(None, None, ValueError("boom"))
+    last = journal.read(tmp_path / "run").events[-1]
+    assert isinstance(last, Faulted) and last.message == "ValueError: boom"

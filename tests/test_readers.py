@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 
 import numpy as np
@@ -316,3 +317,101 @@ def test_many_spellings_have_one_name(labels: str, name: str) -> None:
 )
 def test_what_only_looks_like_a_signal_has_none(label: str) -> None:
     assert name_of(label) is None
+
+
+@pytest.mark.parametrize("counter", ["Iter [{}/20000]", "Iteration [{}/200000]"])
+def test_what_a_counter_runs_up_to_once_is_no_epoch(counter: str, tmp_path: Path) -> None:
+    lines = [f"{counter.format(step)} d_loss: 1.3 g_loss: 0.7" for step in range(100, 20_001, 100)]
+    trace = read(written(tmp_path, "\n".join(lines)))
+    assert trace.steps_an_epoch is None
+    assert trace.signals["d_loss"].steps[-1] == 20_000
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "FID at step {}: {}",
+        "FID score (Step: {}, Using train moments): {}",
+        "fid after iteration {} = {}",
+    ],
+)
+def test_a_measure_whose_step_comes_first_is_no_step(line: str, tmp_path: Path) -> None:
+    lines = [f"step {step} d_loss: 1.3 g_loss: 0.7\n{line.format(step, 45.5)}" for step in range(500, 5001, 500)]
+    trace = read(written(tmp_path, "\n".join(lines)))
+    assert set(values(trace, "fid")) == {45.5}
+    assert trace.signals["fid"].steps.tolist() == list(range(500, 5001, 500))
+
+
+def test_a_number_with_a_name_of_its_own_is_no_measures(tmp_path: Path) -> None:
+    lines = [f"FID at step {step}, d_loss: 0.7 g_loss: 0.9" for step in range(500, 5001, 500)]
+    trace = read(written(tmp_path, "\n".join(lines)))
+    assert "fid" not in trace.signals and set(values(trace, "d_loss")) == {0.7}
+
+
+def test_rows_of_measures_alone_hold_no_losses() -> None:
+    """As a frame has them that was read from a table with empty cells."""
+    steps = list(range(0, 5000, 100))
+    measured = [step % 1000 == 900 for step in steps]
+    nan = float("nan")
+    losses = [nan if is_measured else 1.3 for is_measured in measured]
+    table = {"step": steps, "d_loss": losses, "g_loss": losses, "fid": [40.0 if there else nan for there in measured]}
+    trace = read_columns(table)
+    assert np.isfinite(trace.signals["d_loss"].values).all() and len(trace.signals["fid"]) == 5
+    assert examine(trace).verdict != "ill"
+    table["d_loss"] = [nan if step == 2000 else 1.3 for step in steps]
+    assert np.isnan(read_columns(table).signals["d_loss"].values).sum() == 1, "that is one of a loss"
+
+
+@pytest.mark.parametrize("form", ["{0},{1},1.3,0.7", "Epoch {0}, Batch {1}, D Loss: 1.3, G Loss: 0.7"])
+def test_batches_without_a_total_are_steps_of_an_epoch(form: str, tmp_path: Path) -> None:
+    lines = [form.format(epoch, batch) for epoch in range(5) for batch in range(0, 900, 100)]
+    header = ["epoch,batch,d_loss,g_loss"] if form.startswith("{0},{1},1") else []
+    trace = read(written(tmp_path, "\n".join(header + lines)))
+    assert trace.signals["d_loss"].steps[-1] == 4 * 800 + 800
+
+
+def test_a_batch_that_stays_the_same_is_its_size(tmp_path: Path) -> None:
+    rows = [f"{epoch},64,1.3,0.7" for epoch in range(20)]
+    trace = read(written(tmp_path, "\n".join(["epoch,batch,d_loss,g_loss", *rows])))
+    assert len(trace.signals["d_loss"]) == 20 and trace.signals["d_loss"].steps[-1] > 64
+
+
+def test_of_means_over_epochs_and_steps_the_steps_are_read(tmp_path: Path) -> None:
+    rows = [f"{step},{'0.9' if step % 1000 == 0 else ''},{1 + step % 7 / 10}" for step in range(0, 5000, 50)]
+    text = "\n".join(["step,d_loss_epoch,d_loss_step", *rows])
+    trace = read(written(tmp_path, text))
+    assert len(trace.signals["d_loss"]) == 100
+    assert any("'d_loss_epoch' was left out" in note for note in trace.unknown)
+    columns = read_columns({"step": [1, 2, 3], "d_loss_epoch": [0.9] * 3, "d_loss_step": [1.0, 1.1, 1.2]})
+    assert values(columns, "d_loss") == [1.0, 1.1, 1.2]
+
+
+def test_of_a_log_that_was_begun_anew_nothing_of_the_first_run_is_kept(tmp_path: Path) -> None:
+    first = [f'{{"step": {step}, "d_loss": 1.3, "fid": {step / 100}}}' for step in range(0, 20_000, 100)]
+    again = [f'{{"step": {step}, "d_loss": 1.2}}' for step in range(0, 900, 100)]
+    trace = read(written(tmp_path, "\n".join(first + again)))
+    assert "fid" not in trace.signals and set(values(trace, "d_loss")) == {1.2}
+    assert any("200 rows are of an earlier run" in note for note in trace.unknown)
+
+
+@pytest.mark.parametrize(
+    "options", ["Namespace(num_iters=200000, g_lr=0.0001, d_lr=0.0001)", "n_epochs: 200\nlr: 1e-4"]
+)
+def test_printed_options_are_no_rows(options: str, tmp_path: Path) -> None:
+    lines = [options, *(f"step {step} d_loss: 1.3 g_loss: 0.7" for step in range(100, 2001, 100))]
+    assert read(written(tmp_path, "\n".join(lines))).last_step == 2000
+
+
+def test_two_losses_of_the_critic_beside_one_of_the_generator_are_its_parts(tmp_path: Path) -> None:
+    lines = [f">{at}, {at}/234, d1=0.6{at % 10}, d2=0.7 g=0.8" for at in range(1, 200)]
+    trace = read(written(tmp_path, "\n".join(lines)))
+    assert values(trace, "d_loss")[:2] == pytest.approx([1.31, 1.32]) and not trace.other_pairs
+    assert any("taken for those of real and of fake" in note for note in trace.unknown)
+
+
+def test_numbers_that_are_words_in_json_are_not_lost(tmp_path: Path) -> None:
+    rows = [f'{{"_step": {at}, "d_loss": {1.3 if at < 150 else chr(34) + "NaN" + chr(34)}}}' for at in range(200)]
+    assert np.isnan(values(read(written(tmp_path, "\n".join(rows))), "d_loss")[-1])
+    gaps = [1.0 if at % 2 else None for at in range(20)]
+    text = json.dumps({"d_loss": [1.3] * 20, "fid": gaps})
+    assert len(read(written(tmp_path, text)).signals["fid"]) == 10

@@ -161,6 +161,56 @@ def test_a_loop_that_logs_now_and_then_is_watched_too(tmp_path: Path) -> None:
     assert trace.signals["d_loss"].steps.tolist() == [step + 1.0 for step in range(100, 20_000, 100)]
 
 
+def test_few_fakes_wait_for_more(tmp_path: Path) -> None:
+    said: list[str] = []
+    with equipoise.Watch(tmp_path / "run", real=pictures(64), samples_every=10, tell=said.append) as watch:
+        for step in range(100):
+            watch.log(step, d_loss=1.0, fake=pictures(4, seed=step) if step % 10 == 9 else pictures(64)[:0])
+    measured = [event.step for event in journal.read(tmp_path / "run").events if isinstance(event, Measured)]
+    assert measured == [40, 80] and said == []
+
+
+def test_numbers_may_lie_on_several_devices(tmp_path: Path) -> None:
+    with equipoise.Watch(tmp_path / "run", every=10) as watch:
+        watch._meter.add("d_loss", torch.ones((), device="meta"))
+        watch.log(0, lr_d=1e-4, d_loss=torch.ones(()))
+        assert watch._meter._sums["d_loss"].device.type == "meta"
+        watch._meter._sums.pop("d_loss")
+
+
+def test_steps_that_begin_anew_are_told_and_counted_on(tmp_path: Path) -> None:
+    said: list[str] = []
+    with equipoise.Watch(tmp_path / "run", loss="bce", every=50, tell=said.append) as watch:
+        for _ in range(3):
+            for step in range(200):
+                watch.log(step, d_loss=1.3)
+                watch.log(step, g_loss=0.8)
+    assert read_run(tmp_path / "run").signals["d_loss"].steps.tolist() == [float(step) for step in range(50, 601, 50)]
+    assert said[0] == (
+        "step 200: steps go back from 199 to 0: they are counted on; count over all epochs to have your own"
+    )
+
+
+def test_what_came_after_the_last_row_is_not_lost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with (
+        pytest.raises(FloatingPointError),
+        equipoise.Watch(tmp_path / "run", loss="wgan", every=50, tell=lambda line: None) as watch,
+    ):
+        for step in range(771):
+            watch.log(step, d_loss=float("nan") if step > 760 else -1.0)
+        raise FloatingPointError
+    assert run_command(["doctor", str(tmp_path / "run")]) == 1
+    assert "(not-finite)" in capsys.readouterr().out
+
+
+def test_a_loop_may_be_watched_by_its_samples_alone(tmp_path: Path) -> None:
+    with equipoise.Watch(tmp_path / "run", real=pictures(256, seed=1), samples_every=400) as watch:
+        for step in range(2000):
+            watch.log(step, fake=pictures(64, spread=0.03, seed=step) if step % 100 == 99 else None)
+    trace = read_run(tmp_path / "run")
+    assert trace.signals["distance"].steps.tolist() == [400.0, 800.0, 1200.0, 1600.0, 2000.0]
+
+
 def test_fakes_that_are_no_numbers_are_proof(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     watched(tmp_path / "run", pictures(64, seed=2) * float("nan"))
     assert run_command(["doctor", str(tmp_path / "run")]) == 1
@@ -205,6 +255,7 @@ def test_an_error_with_any_words_is_no_proof_of_nan(tmp_path: Path) -> None:
         (torch.zeros(8, 3, 16, 16), "8 real samples are too few"),
         (torch.zeros(64, 16, 16), r"samples are \[N, C, H, W\]"),
         (torch.zeros(0, 3, 16, 16), "0 real samples are too few"),
+        (torch.full((64, 3, 16, 16), float("nan")), "not finite"),
     ],
 )
 def test_real_samples_that_cannot_be_measured_by_are_refused(tmp_path: Path, real: Tensor, said: str) -> None:

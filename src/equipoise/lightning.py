@@ -77,7 +77,8 @@ class WatchCallback(Callback):  # type: ignore[misc]
         self._close()
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
-        self._close()
+        if self._watch is not None:
+            self._watch.__exit__(type(exception), exception, exception.__traceback__)
 
     def _close(self) -> None:
         if self._watch is not None:

@@ -40,7 +40,7 @@ EXAMINED_EVERY: Final = 10
 """Rows: whoever has a row every 50 steps hears of something within 500."""
 MOST_SAMPLES: Final = 1024
 FEWEST_SAMPLES: Final = 16
-"""Real samples: half of them are to be told from the other half.  A guess."""
+"""Real samples: half of them are to be told from the other half.  And fakes.  A guess."""
 INTERRUPTED: Final = "interrupted"
 COLOURS: Final = (1, 3, 4)
 OUTSIDE: Final = 0.01
@@ -90,6 +90,8 @@ class Watch:
         self._meter = Meter()
         self._began = time.monotonic()
         self._rows = self._done = 0
+        self._step, self._before = 0, 0
+        """The last step that was told, and steps before those it counts from."""
         self._is_open = True
         self._row_at = self._measured_at = 0
         self._refused_fakes = False
@@ -106,7 +108,7 @@ class Watch:
         fake: Tensor | None = None,
         **numbers: float | Tensor,
     ) -> Examination | None:
-        """Take the numbers of one step; `step` counts from 0 and goes up.
+        """Take the numbers of one step; `step` counts from 0 and goes up, over all epochs.
 
         `real_logits`, `fake_logits` and `held_out_logits` are the critic's raw scores of a batch of real samples, of
         fakes, and of real samples that are never trained on.  `fake` are generated samples [N, C, H, W]; those of the
@@ -114,7 +116,8 @@ class Watch:
         ``equipoise.doctor.trace.SIGNALS``: ``d_loss`` and ``g_loss`` without penalties, ``grad_d``, ``lr_g`` ...
 
         It need not be called at every step: a row is written as soon as `every` steps have passed since the last one.
-        Fakes that cannot be measured, of another shape or beyond the declared range, are told once and left out.
+        Fakes that cannot be measured, of another shape or beyond the declared range, are told once and left out; where
+        there are too few for a measuring they wait for more.  Steps that begin anew are told, and counted on.
 
         Returns what the doctor says, on steps on which it was asked.  Raises `RequestError` for a name that it does not
         know.
@@ -126,7 +129,10 @@ class Watch:
         self._add_scores(real_logits, fake_logits, held_out_logits)
         if fake is not None and self._score is not None:
             self._keep(fake.detach())
-        done = self._done = step + 1
+        if step < self._step:
+            self._begun_anew(step)
+        self._step = step
+        done = self._done = self._before + step + 1
         measures = done - self._measured_at >= self._samples_every
         if measures:
             self._measure(done)
@@ -147,11 +153,18 @@ class Watch:
         """End the run's folder, as a loop does that is through."""
         self._end(Finished(step=self._done, reason="the loop is through", seconds=time.monotonic() - self._began))
 
+    def _begun_anew(self, step: int) -> None:
+        self._before = self._done
+        said = f"steps go back from {self._step} to {step}: they are counted on; count over all epochs to have your own"
+        self._tell(f"step {self._done}: {said}")
+
     def _end(self, how: Finished | Faulted) -> None:
         if not self._is_open:
             return
         self._is_open = False
         try:
+            with contextlib.suppress(OSError, RuntimeError):  # a device that failed tells no more
+                self._write_row(self._done)
             self._journal.append(how)
         finally:
             self._journal.close()
@@ -184,12 +197,12 @@ class Watch:
 
     def _keep(self, fake: Tensor) -> None:
         """The newest fakes, as many as are measured."""
-        self._fakes.append(fake)
+        self._fakes += [fake] if len(fake) else []
         while sum(map(len, self._fakes)) - len(self._fakes[0]) >= MOST_SAMPLES:
             self._fakes.pop(0)
 
     def _measure(self, done: int) -> None:
-        if self._score is None or not self._fakes:
+        if self._score is None or sum(map(len, self._fakes)) < FEWEST_SAMPLES:
             return
         began = time.monotonic()
         try:
@@ -249,6 +262,8 @@ class Watch:
             raise RequestError(
                 f"samples are [N, C, H, W]; {list(real.shape)} looks like [N, H, W, C]: permute(0, 3, 1, 2)"
             )
+        if not real.isfinite().all():
+            raise RequestError("real samples hold numbers that are not finite: nothing can be measured by them")
         return self._scaled(real)
 
     def _scaled(self, samples: Tensor) -> Samples:

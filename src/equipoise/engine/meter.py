@@ -22,7 +22,7 @@ class Meter:
         """Count a number, or the mean of a batch of numbers."""
         mean = value.detach().float().mean()
         if name in self._sums:
-            self._sums[name] += mean
+            self._sums[name] += mean.to(self._sums[name].device)
         else:
             self._sums[name] = mean.clone()
         self._counts[name] = self._counts.get(name, 0) + 1
@@ -44,7 +44,8 @@ class Meter:
         if not self._sums:
             return {}
         names = list(self._sums)
-        means = torch.stack([self._sums[name] / self._counts[name] for name in names])
+        where = next((total.device for total in self._sums.values() if total.device.type != "cpu"), torch.device("cpu"))
+        means = torch.stack([self._sums[name].to(where) / self._counts[name] for name in names])
         numbers = world.average(means).tolist()
         self._sums.clear()
         self._counts.clear()

@@ -33,6 +33,7 @@ _PAIR: Final = re.compile(
     re.IGNORECASE,
 )
 """A name of at most three words, what stands between, and a number."""
+_SIGNED: Final = re.compile(rf"[:=]\s*({_VALUE})", re.IGNORECASE)
 _BOTH: Final = re.compile(r"\[\s*(\d+)\s*/\s*(\d+)\s*\]\s*\[\s*(\d+)\s*/\s*(\d+)\s*\]")
 _EPOCH: Final = re.compile(r"\bepoch\s*[:=#]?\s*\[?\s*(\d+(?:\.\d+)?)(?:\s*(?:/|of)\s*\d+)?\s*\]?", re.IGNORECASE)
 _OF: Final = re.compile(
@@ -129,7 +130,7 @@ def found_in(line: str) -> Found:
     found = _positions(line)
     taken = {name for name, _, _ in found}
     if taken & {"iter", "kimg"}:
-        taken |= {"step", "epoch"}
+        taken |= {"step", "epoch", "batch"}
     for match in _PAIR.finditer(line):
         label, between = match[1], match[2]
         if line.startswith("%", match.end(3)):
@@ -140,6 +141,10 @@ def found_in(line: str) -> Found:
         if name is not None and name not in taken:
             found.append((name, *match.span(3)))
             taken.add(name)
+        measure = _told_at(label)
+        if measure is not None and measure not in taken and (value := _after(line, match.end(3))) is not None:
+            found.append((measure, *value.span(1)))
+            taken.add(measure)
     if taken <= set(POSITIONS) and "epoch" not in {name for name, _, _ in found}:
         return []
     return sorted(found, key=lambda item: item[1])
@@ -148,7 +153,27 @@ def found_in(line: str) -> Found:
 def _longest_name(label: str) -> str | None:
     """The name of a label, with as many of the words before it as belong to it."""
     words = label.split()
+    place = name_of(words[-1])
+    if place in POSITIONS:  # FID at step
+        return place
     return next((name for at in range(len(words)) if (name := name_of(" ".join(words[at:])))), None)
+
+
+def _told_at(label: str) -> str | None:
+    """What the words before a place name, whose number comes later: ``FID at step 2000: 35.1``."""
+    words = label.split()
+    if len(words) == 1 or name_of(words[-1]) not in POSITIONS:
+        return None
+    found = name_of(words[0])
+    return found if found not in POSITIONS else None
+
+
+def _after(line: str, at: int) -> re.Match[str] | None:
+    """The first number after a sign from there on, unless it has a name of its own."""
+    found = _SIGNED.search(line, at)
+    if found is None or any(_longest_name(pair[1]) for pair in _PAIR.finditer(line[at : found.end()])):
+        return None
+    return found
 
 
 def _positions(line: str) -> Found:

@@ -58,9 +58,10 @@ def game_named(loss: str) -> Game:
 def trace_of(log: Log, loss: str | None = None, pair: str | None = None) -> Trace:
     """A trace of a log.  Raises `RequestError` when there is nothing of a GAN in it."""
     given = game_named(loss) if loss is not None else None
-    pairs = _pairs(log.columns.series, pair)
-    series = _of_pair(log.columns.series, pairs[0])
     notes = [*log.notes, *log.columns.notes]
+    whole = _parts_by_number(log.columns.series, notes)
+    pairs = _pairs(whole, pair)
+    series = _of_pair(whole, pairs[0])
     if log.is_cycle:
         series, halved = _of_cycle(series)
         notes += halved
@@ -89,6 +90,18 @@ def trace_of(log: Log, loss: str | None = None, pair: str | None = None) -> Trac
         pair=pairs[0],
         other_pairs=pairs[1:],
     )
+
+
+def _parts_by_number(series: Mapping[str, Series], notes: list[str]) -> Mapping[str, Series]:
+    """Two losses of the critic beside one of the generator: ``d1`` is of real samples, and ``d2`` of fakes."""
+    parts = {"d_loss@1": "d_loss_real", "d_loss@2": "d_loss_fake"}
+    numbered = {name for name in series if name.endswith(("@1", "@2"))}
+    if numbered != parts.keys() or "g_loss" not in series:
+        return series
+    notes.append(
+        "the critic has two losses and the generator one: they are taken for those of real and of fake samples"
+    )
+    return {parts.get(name, name): one for name, one in series.items()}
 
 
 def _pairs(series: Mapping[str, Series], asked: str | None) -> tuple[str, ...]:
@@ -144,17 +157,24 @@ def _renamed(series: Mapping[str, Series], notes: list[str]) -> dict[str, Series
 def _measured_now_and_then(series: Mapping[str, Series], notes: list[str]) -> dict[str, Series]:
     """Without NaN between numbers, of a measure or in many rows: what programs write where they did not measure.
 
-    One that stays is kept, and so is a loss that was NaN now and then.
+    One that stays is kept, and so is a loss that was NaN now and then, unless that row is of measures alone.
     """
     kept = {}
+    alone = _steps_of(series, of_samples=True) - _steps_of(series, of_samples=False)
     for name, one in series.items():
         bad = _gaps_in(one)
         if name not in OF_SAMPLES and len(bad) < SELDOM * len(one):
-            bad = np.empty(0, np.intp)
+            bad = np.array([at for at in bad if one.steps[at] in alone], np.intp)
         kept[name] = Series(np.delete(one.steps, bad), np.delete(one.values, bad))
         if len(bad):
             notes.append(f"{name} is NaN in {len(bad)} of {len(one)} rows between numbers: read as not measured")
     return kept
+
+
+def _steps_of(series: Mapping[str, Series], *, of_samples: bool) -> set[float]:
+    """At which a measure of samples has a number, or anything else."""
+    those = (one.finite for name, one in series.items() if (name in OF_SAMPLES) == of_samples)
+    return {step for one in those for step in one.steps.tolist()}
 
 
 def _gaps_in(series: Series) -> NDArray[np.intp]:

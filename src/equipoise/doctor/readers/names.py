@@ -9,8 +9,8 @@ from typing import Final
 
 from equipoise.doctor.trace import SIGNALS
 
-POSITIONS: Final = ("step", "epoch", "iter", "iters", "images", "kimg")
-"""Where a row stands; `iter` counts inside an epoch of `iters`."""
+POSITIONS: Final = ("step", "epoch", "iter", "iters", "images", "kimg", "batch")
+"""Where a row stands; `iter` counts inside an epoch of `iters`, `batch` where it counts at all."""
 PARTS: Final = ("d_loss_real", "d_loss_fake", "lr", "kid", "signs_real")
 """Numbers that signals are made of, beside the signals themselves."""
 KNOWN_LABELS: Final = 8192
@@ -28,6 +28,10 @@ _FILLER: Final = frozenset(
 )
 _OTHER_DATA: Final = frozenset({"val", "valid", "validation", "test", "best", "min", "max", "std", "num"})
 _STEP: Final = frozenset({"step", "steps", "iter", "iters", "iteration", "iterations", "it", "itr"})
+_LENGTHS: Final = frozenset({"epochs", "steps", "iters", "iterations"})
+_COUNTS: Final = frozenset({"n", "num", "number", "max"})
+"""Before one of these it is an option, and no place: ``num_iters``."""
+_BATCHES: Final = frozenset({"batch", "idx", "nb", "index"})
 _GLUED: Final[Mapping[str, tuple[str, ...]]] = {
     "dloss": ("d", "loss"),
     "gloss": ("g", "loss"),
@@ -107,7 +111,11 @@ def _words(label: str) -> tuple[str, ...]:
 
 
 def _position(words: tuple[str, ...]) -> str | None:
+    if set(words) & _COUNTS and set(words) & _LENGTHS:
+        return None
     kept = set(words) - {"global", "total", "current", "curr", "train", "trainer", "n", "num", "no", "number"}
+    if "batch" in kept and kept <= _BATCHES:
+        return "batch"
     if kept and kept <= _STEP:
         return "step"
     return "epoch" if kept and kept <= {"epoch", "epochs", "ep"} else None

@@ -51,6 +51,7 @@ class _Gathered:
     left_out: LeftOut = field(default_factory=LeftOut)
     is_cycle: bool = False
     batch: int | None = None
+    files: int = 0
 
 
 def read(path: Path, loss: str | None = None, phase: str | None = None) -> Trace:
@@ -72,7 +73,7 @@ def read_all(paths: Sequence[Path], loss: str | None = None, phase: str | None =
         return runs.read_run(folders[0], loss, phase)
     gathered = _Gathered()
     sources = [f"{path.name}, {TITLES[form]}" for path in paths for form in _read_path(path, gathered)]
-    numbers = columns(gathered.rows, gathered.batch)
+    numbers = columns(gathered.rows, gathered.batch, is_one_file=gathered.files == 1)
     log = Log(numbers, " and ".join(sources), gathered.left_out.words(), gathered.is_cycle)
     return trace_of(log, loss, phase)
 
@@ -143,6 +144,7 @@ def _batch(options: Path) -> int | None:
 
 def _read_file(path: Path, gathered: _Gathered) -> Form:
     form, rows, left_out = _form(path), gathered.rows, gathered.left_out
+    gathered.files += 1
     if form == "events":
         events.read_events(path, rows, left_out)
     elif form == "notebook":
@@ -180,7 +182,8 @@ def _read_columns(path: Path, rows: Rows) -> list[str]:
 
 def _add_columns(table: Mapping[str, list[Any]], rows: Rows) -> list[str]:
     """Row by row; a column with fewer numbers than the longest is spread evenly, and that is said."""
-    named = {name: values for label, values in table.items() if (name := name_of(label)) is not None}
+    chosen, said = tables.one_each({label: name_of(label) for label in table})
+    named = {name: table[label] for name, label in chosen.items()}
     longest = max(map(len, named.values()), default=0)
     shorter = {name: len(values) for name, values in named.items() if len(values) < longest}
     if any(name in POSITIONS for name in shorter):
@@ -196,7 +199,7 @@ def _add_columns(table: Mapping[str, list[Any]], rows: Rows) -> list[str]:
         except (TypeError, ValueError) as error:
             raise RequestError(f"a column holds what is no number: {error}") from error
         rows.add(tuple(there), numbers)
-    return [
+    return said + [
         f"{name} has {count} numbers and the longest column {longest}: they are taken to be spread evenly"
         if count
         else f"{name} has no numbers"

@@ -13,6 +13,8 @@ from equipoise.doctor.readers.rows import Rows
 
 DEEPEST: Final = 4
 """Objects within objects that are looked into."""
+NOT_FINITE: Final = ("NaN", "Infinity", "-Infinity")
+"""As W&B writes them, for JSON has no such numbers."""
 _SNAPSHOT: Final = re.compile(r"(\d{4,})")
 
 
@@ -66,7 +68,13 @@ def _objects(document: Any, deep: int) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _are_numbers(values: list[Any]) -> bool:
-    return bool(values) and all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    """Whether they are, those aside that were not measured."""
+    there = [value for value in values if value is not None]
+    return bool(there) and all(map(_is_number, there))
+
+
+def _is_number(value: Any) -> bool:
+    return (isinstance(value, int | float) and not isinstance(value, bool)) or value in NOT_FINITE
 
 
 def _skip(text: str, at: int) -> int:
@@ -92,7 +100,7 @@ def _numbers(record: Mapping[str, Any], path: str, deep: int) -> Iterator[tuple[
     """Every number by its path; of StyleGAN's statistics the mean."""
     for name, value in record.items():
         label = f"{path}{name}"
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if _is_number(value):
             yield label, float(value)
         elif isinstance(value, dict) and isinstance(value.get("mean"), int | float):
             yield label, float(value["mean"])

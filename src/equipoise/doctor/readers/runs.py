@@ -76,7 +76,7 @@ def read_run(
     stretch, played_game = _chosen(stretches, settings, phase, list(recipe.get("phases", {})))
     game = game_named(loss) if loss is not None else played_game[1] if played_game else None
     signals = _ticked(stretch, settings, played_game)
-    end = stretch.ticks[-1].step if stretch.ticks else stretch.begin
+    end = stretch.ticks[-1].step if stretch.ticks else _last_measured(events, stretch.begin)
     measured = [event for event in _all(events, Measured) if stretch.begin < event.step <= end]
     signals |= signals_of(measured, stretch.begin)
     signals |= _skipped(list(_all(events, Skipped)), signals["waiting"].steps, stretch.begin)
@@ -100,6 +100,11 @@ def read_run(
         of_points=_is_of_points(events),
         sizes=_sizes(events, recipe),
     )
+
+
+def _last_measured(events: Sequence[Event], begin: int) -> int:
+    """Of a loop that is watched by its samples alone."""
+    return max((event.step for event in _all(events, Measured)), default=begin)
 
 
 def _sizes(events: Sequence[Event], recipe: Mapping[str, Any]) -> Mapping[str, int]:

@@ -20,6 +20,11 @@ USUAL_BATCH: Final = 32
 NEARLY: Final = 0.9
 """A counter that falls back after so much of its range begins the next epoch."""
 IMAGES_A_KIMG: Final = 1000
+ANEW: Final = 0.5
+"""Of the steps that a log had come to: one that falls back below was begun anew."""
+LEAST_COUNTED: Final = 3
+COUNTS: Final = 0.5
+"""Share of rows in which a counter has gone up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +37,17 @@ class Columns:
     """What had to be assumed, or was left out."""
 
 
-def columns(rows: Rows, batch: int | None = None) -> Columns:
-    """Every name's series.  `batch` is in images, for logs that count those."""
+def columns(rows: Rows, batch: int | None = None, *, is_one_file: bool = True) -> Columns:
+    """Every name's series.  `batch` is in images, for logs that count those.
+
+    Rows of one file stand in the order of time, so where one number begins anew nothing before is of the same run.
+    """
     kinds = [kind for kind in rows.kinds.values() if len(kind.order)]
     if not kinds:
         return Columns({})
     order = np.concatenate([kind.order for kind in kinds])
     sorting = np.argsort(order, kind="stable")
-    places = {name: _everywhere(kinds, name)[sorting] for name in POSITIONS}
+    places = _with_batches({name: _everywhere(kinds, name)[sorting] for name in POSITIONS})
     epoch_steps = _steps_an_epoch(places)
     steps = _steps(places, epoch_steps, batch or USUAL_BATCH)
     notes = _assumed(places, steps, epoch_steps, batch)
@@ -48,14 +56,43 @@ def columns(rows: Rows, batch: int | None = None) -> Columns:
     steps = _filled(steps) if np.isfinite(steps).any() else order[sorting]
     series = {}
     gone_back = 0
+    begun_anew = _begun_anew(kinds, sorting, steps) if is_one_file else 0
     for name in dict.fromkeys(name for kind in kinds for name in kind.names if name not in POSITIONS):
         values = _everywhere(kinds, name)[sorting]
         there = _has(kinds, name)[sorting]
+        there[:begun_anew] = False
+        if not there.any():
+            continue
         series[name], back = that_count(steps[there], values[there])
         gone_back = max(gone_back, back)
+    if begun_anew:
+        notes.append(f"the log was begun anew: its first {begun_anew} rows are of an earlier run, and were left out")
     if gone_back:
         notes.append(f"steps go back {gone_back} times: rows that later ones took the place of were left out")
     return Columns(series, epoch_steps, tuple(notes))
+
+
+def _begun_anew(kinds: list[Kind], sorting: NDArray[np.intp], steps: Floats) -> int:
+    """The row at which a number's steps fall back for the last time to less than half of what they had come to.
+
+    Where they fall back less, the run has gone on from a checkpoint.
+    """
+    found = 0
+    for name in dict.fromkeys(name for kind in kinds for name in kind.names if name not in POSITIONS):
+        rows = np.flatnonzero(_has(kinds, name)[sorting])
+        falls = np.flatnonzero(np.diff(steps[rows]) < 0)
+        reached = np.maximum.accumulate(steps[rows])
+        anew = [at + 1 for at in falls if steps[rows[at + 1]] < ANEW * reached[at]]
+        found = max([found, *(int(rows[at]) for at in anew[-1:])])
+    return found
+
+
+def _with_batches(places: dict[str, Floats]) -> dict[str, Floats]:
+    """A batch's number is the step where there is none and it counts; where it stays the same it is its size."""
+    batch = places["batch"][np.isfinite(places["batch"])]
+    if np.isfinite(places["step"]).any() or len(batch) < LEAST_COUNTED or np.mean(np.diff(batch) > 0) < COUNTS:
+        return places
+    return places | {"step": places["batch"]}
 
 
 def _everywhere(kinds: list[Kind], name: str) -> Floats:
@@ -71,9 +108,12 @@ def _has(kinds: list[Kind], name: str) -> NDArray[np.bool_]:
 
 
 def _steps_an_epoch(places: Mapping[str, Floats]) -> float | None:
-    """The length of an epoch in steps, where rows tell both."""
+    """The length of an epoch in steps, where rows tell both.
+
+    What a counter runs up to is no epoch's length where it runs once: it may be the whole training's.
+    """
     of = places["iters"][np.isfinite(places["iters"])]
-    if len(of):
+    if len(of) and (np.isfinite(places["epoch"]).any() or np.nanmax(_laps(places["iter"], places["iters"])) > 0):
         return float(np.median(of))
     step, epoch = _both(places)
     if _counts_inside(places):

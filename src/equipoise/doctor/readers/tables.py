@@ -25,6 +25,7 @@ _CELL: Final = rf'\s*+(?:"{_PLAIN}"|{_PLAIN})\s*+'
 _PRINTED: Final = re.compile(r"[A-Za-z)]\s*[:=]\s*[-+]?\d")
 """A name with its number: a line that a program has printed, and no header."""
 COMMENT: Final = "#"
+OF_EPOCHS: Final = "_epoch"
 _NOTHING: Final = frozenset({"", "null", "none", "n/a", "na", "-"})
 _THOUSANDS: Final = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+")
 _THOUSANDS_AND_POINT: Final = re.compile(r"[-+]?[1-9]\d{0,2}(?:,\d{3})+\.\d*")
@@ -78,16 +79,30 @@ def cells(line: str, mark: str) -> list[str]:
 
 
 def columns_of(header: Sequence[str], left_out: LeftOut) -> Mapping[str, int]:
-    """Where each of our names is; of several with one name the first."""
+    """Where each of our names is; of several with one name one."""
     named = our_names(header) if is_ours(header) else {label: name_of(label) for label in header}
-    found: dict[str, int] = {}
-    for at, label in enumerate(header):
-        name = named.get(label)
-        if name is not None and name in found:
-            left_out.others.append(f"column {label!r} was left out: {header[found[name]]!r} is read for {name}")
-        elif name is not None:
-            found[name] = at
-    return found
+    chosen, said = one_each({label: named.get(label) for label in header})
+    left_out.others += said
+    return {name: header.index(label) for name, label in chosen.items()}
+
+
+def one_each(named: Mapping[str, str | None]) -> tuple[dict[str, str], list[str]]:
+    """The label that is read for each of our names, and what is to be said of the others.
+
+    Of several it is the first, but no mean over an epoch, which Lightning writes beside each step's.
+    """
+    labels: dict[str, list[str]] = {}
+    for label, name in named.items():
+        if name is not None:
+            labels.setdefault(name, []).append(label)
+    chosen = {name: min(those, key=lambda label: label.endswith(OF_EPOCHS)) for name, those in labels.items()}
+    said = [
+        f"column {label!r} was left out: {chosen[name]!r} is read for {name}"
+        for name, those in labels.items()
+        for label in those
+        if label != chosen[name]
+    ]
+    return chosen, said
 
 
 def _read_wide(table: Iterable[str], mark: str, header: Sequence[str], rows: Rows, left_out: LeftOut) -> None:
