@@ -197,7 +197,9 @@ class Watch:
 
     def _keep(self, fake: Tensor) -> None:
         """The newest fakes, as many as are measured."""
-        self._fakes += [fake] if len(fake) else []
+        if not len(fake):
+            return
+        self._fakes.append(fake)
         while sum(map(len, self._fakes)) - len(self._fakes[0]) >= MOST_SAMPLES:
             self._fakes.pop(0)
 
