@@ -167,7 +167,7 @@ def test_few_fakes_wait_for_more(tmp_path: Path) -> None:
         for step in range(100):
             watch.log(step, d_loss=1.0, fake=pictures(4, seed=step) if step % 10 == 9 else pictures(64)[:0])
     measured = [event.step for event in journal.read(tmp_path / "run").events if isinstance(event, Measured)]
-    assert measured == [40, 80] and said == []
+    assert measured == [40, 80] and not any("not measured" in line for line in said)
 
 
 def test_numbers_may_lie_on_several_devices(tmp_path: Path) -> None:
