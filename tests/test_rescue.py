@@ -326,6 +326,8 @@ def test_the_table_is_of_whole_cases(miniature: Case, tmp_path: Path, monkeypatc
     every = rescued.treated(found)
     rows = {row.what: row.value for row in rescued.rescue_rows([one for one in every if one.case.faults])}
     assert rows["autopilot: rescued"].endswith("1 of 1)") and rows["random: rescued"].endswith("0 of 1)")
+    twins = "within 10 % of the healthy run with the same seed"
+    assert rows[f"autopilot: {twins}"].endswith("1 of 1)") and rows[f"random: {twins}"].endswith("0 of 1)")
     assert rows["rescued, autopilot against rollback"].startswith("1 by ours alone, 0 by theirs alone")
     healthy = {row.what: row.value for row in rescued.harm_rows(every[:1])}
     assert healthy["healthy runs that it made more than 5 % worse"].endswith("0 of 1)")

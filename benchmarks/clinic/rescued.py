@@ -39,6 +39,8 @@ class Treated:
     arms: Mapping[str, Record]
     control: float
     """Median outcome of the healthy runs of its base, left alone for as many steps."""
+    twin: float = math.nan
+    """Outcome of the healthy run with its seed, left alone."""
 
     def outcome(self, arm: str) -> float:
         return outcome(self.arms[arm])
@@ -50,6 +52,10 @@ class Treated:
 
     def is_rescued(self, arm: str) -> bool:
         return self.outcome(arm) <= WITHIN * self.control
+
+    def is_as_its_twin(self, arm: str) -> bool:
+        """Whether it ends within the same of the healthy run with its seed, whose luck is then in both."""
+        return self.outcome(arm) <= WITHIN * self.twin
 
     def is_partly_rescued(self, arm: str) -> bool:
         """At least half of the gap is closed; where the run broke off by itself, it is not ill any more."""
@@ -100,8 +106,11 @@ def kept(part: Part, work: Path, plan: Plan = SHORT) -> dict[Case, dict[str, Rec
 
 def treated(runs: Mapping[Case, Mapping[str, Record]]) -> list[Treated]:
     usual = medians(runs)
+    twins = {(case.part, case.base, case.seed): outcome(arms["none"]) for case, arms in runs.items() if case.is_control}
     known = {case: (case.part, case.base) for case in runs if (case.part, case.base) in usual}
-    return [Treated(case, runs[case], usual[base]) for case, base in known.items()]
+    return [
+        Treated(case, runs[case], usual[base], twins.get((*base, case.seed), math.nan)) for case, base in known.items()
+    ]
 
 
 def score(parts: Sequence[Part], work: Path, plan: Plan = SHORT) -> None:
@@ -157,6 +166,8 @@ def rescue_rows(ill: Sequence[Treated]) -> Iterator[Result]:
         bar = BARS["rescued"] if arm == "autopilot" else ""
         yield Result(f"{arm}: rescued", str(Share.count(one.is_rescued(arm) for one in those)), bar)
         yield Result(f"{arm}: at least half of the gap", str(Share.count(one.is_partly_rescued(arm) for one in those)))
+        twins = str(Share.count(one.is_as_its_twin(arm) for one in those))
+        yield Result(f"{arm}: within 10 % of the healthy run with the same seed", twins)
     for arm, those in made.items():
         if arm != "autopilot":
             ours = [one.is_rescued("autopilot") for one in those]
@@ -252,5 +263,6 @@ Compute is counted in steps, those of forks and of courses that were left includ
 are medians of the last {LAST} evaluations by the clinic's own truth; rescued is within {WITHIN:g} of the median of the
 healthy controls, which were left alone for as many steps.  A case is scored where the run that was left alone ended
 beyond {FAILS:g} times that median, so `none` cannot rescue, and what only chance had made ill another seed cures.
-Intervals are Wilson's of 95 %; arms are compared case by case (exact McNemar test).
+The healthy run with the same seed is looked at beside that median because seeds differ by more than 10 %; that was
+added when outcomes were known.  Intervals are Wilson's of 95 %; arms are compared case by case (exact McNemar test).
 """.strip()
