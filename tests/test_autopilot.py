@@ -445,6 +445,40 @@ def test_what_was_good_enough_to_keep_is_good_enough_to_go_on_with(mended: float
     assert isinstance(decide(now(is_over=True), kept, law, admits), GaveUp)
 
 
+def scored_at(*values: float) -> list[Measured]:
+    steps = range(2000, 2000 + 100 * len(values), 100)
+    return [Measured(step=at, name="kernel", value=value, seconds=0.1) for at, value in zip(steps, values, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("values", "goes_on"),
+    [
+        ((0.70, 0.70, 0.70), True),
+        ((0.80, 0.80, 0.80), False),
+        ((0.70, 0.80, 0.70, 0.80, 0.70, 0.80), True),
+        ((0.60, 1.00, 0.60, 1.00, 0.60, 1.00), True),
+    ],
+    ids=["as good", "worse", "worse by less than it swings", "the same, swinging more"],
+)
+def test_how_good_is_good_enough_is_told_by_how_much_a_run_swings(values: tuple[float, ...], goes_on: bool) -> None:
+    kept = told(judged(A), adopted(A), RESUMED, replace(KEPT, score=0.7))
+    found = decide(now(scores=scored_at(*values)), kept, replace(LAW, of_a_kind=1), admits)
+    assert isinstance(found, Wait if goes_on else GaveUp)
+
+
+def test_a_second_repair_that_failed_ends_no_run_that_the_first_has_mended() -> None:
+    again = replace(prescribed(decide(now(), Past(), LAW, admits)), number=2, left=())
+    names = [f"002{trial.name[3:]}" for trial in again.trials]
+    again = replace(again, trials=tuple(replace(it, name=name) for it, name in zip(again.trials, names, strict=True)))
+    first = [judged(A), adopted(A), RESUMED, replace(KEPT, score=0.7, measure="kernel")]
+    lost = replace(judged(""), number=2)
+    found = told(*first, again, lost)
+    assert found.failed is not None and found.failed.prescribed.number == 2
+    assert isinstance(go_on(found.failed, found, LAW, scored_at(0.7, 0.7, 0.7)), Wait)
+    assert isinstance(go_on(found.failed, found, LAW, scored_at(0.9, 0.9, 0.9)), GaveUp)
+    assert isinstance(go_on(found.failed, found, LAW), GaveUp)
+
+
 def test_what_a_person_went_on_from_is_abandoned_and_counts_for_nothing() -> None:
     found = told(RESUMED)
     assert found.current is None and found.failed is None

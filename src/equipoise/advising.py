@@ -131,7 +131,7 @@ def look(
     whole = read_run(folder.path, reading=reading, trained=encode(recipe)).without(OF_THE_CLOCK)
     trace = _since_the_last_change(whole, so_far)
     known = [event for event in history(reading.events) if isinstance(event, Measured) and event.step <= step]
-    since = so_far.standing.prescribed.origin if so_far.standing is not None else 0
+    since = begin_of_course(so_far)
     scores = [event for event in known if event.step >= since]
     now = _examined(trace, step, prescriber)
     is_sick = any(found.is_certain for found in now.diagnoses)
@@ -149,6 +149,11 @@ def look(
         oldest=min((entry.step for entry in checkpoint.entries(folder.checkpoints)), default=0),
         is_over=is_over,
     )
+
+
+def begin_of_course(so_far: Past) -> int:
+    """The step from which on the run is what the last change that stands has made of it."""
+    return so_far.standing.prescribed.origin if so_far.standing is not None else 0
 
 
 def _since_the_last_change(trace: Trace, so_far: Past) -> Trace:

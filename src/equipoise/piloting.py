@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from equipoise.advising import Prescriber, adviser, as_named, law_of, look
+from equipoise.advising import Prescriber, adviser, as_named, begin_of_course, law_of, look
 from equipoise.doctor.autopilot import Wait, decide, go_on
 from equipoise.doctor.interventions import ACT, Intervention, Past, before, past
 from equipoise.doctor.trying import as_typed
@@ -51,9 +51,11 @@ from equipoise.journal import (
     Forked,
     GaveUp,
     Judged,
+    Measured,
     Prescribed,
     Reviewed,
     Trial,
+    history,
 )
 from equipoise.recipe import Recipe, edited
 from equipoise.record import Listener
@@ -286,12 +288,20 @@ class Pilot:
             elif so_far.failed is not None:
                 recipe = edited(self.run.read_recipe(), edits)
                 law = law_of(recipe, so_far.failed.prescribed.length_steps, acts=True)
-                decision = go_on(so_far.failed, so_far, law)
+                decision = go_on(so_far.failed, so_far, law, self._scores(so_far))
+                if isinstance(decision, Wait):
+                    return None
                 self._tell(decision)
                 if isinstance(decision, GaveUp):
                     return Flight(GAVE_UP, decision.step)
             else:
                 return None
+
+    def _scores(self, so_far: Past) -> list[Measured]:
+        """Those of the course that the run has now."""
+        begin = begin_of_course(so_far)
+        events = history(self.run.read_journal().events)
+        return [event for event in events if isinstance(event, Measured) and event.step >= begin]
 
     def _try(self, one: Intervention) -> bool:
         """Train all forks and judge them; whether nobody stopped it."""

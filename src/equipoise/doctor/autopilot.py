@@ -85,8 +85,7 @@ def decide(now: Now, past: Past, law: Law, admits: Admits) -> Decision:
     if isinstance(decision, GaveUp) and not now.is_over:
         if decision.symptom in past.given_up_on:
             return Wait(f"{decision.why}; a person goes on with it all the same")
-        if _is_as_good_as_mended(now, past):
-            return Wait(f"{decision.why}; samples are as good as when the last change was kept")
+        return _unless_mended(decision, now.scores, past)
     return decision
 
 
@@ -120,22 +119,26 @@ def _acted(now: Now, curable: Sequence[tuple[Diagnosis, tuple[Trial, ...]]], pas
     return Wait(refused[0].why) if isinstance(advice, Wait) else advice
 
 
-def _is_as_good_as_mended(now: Now, past: Past) -> bool:
-    """Whether samples are no worse than those that were good enough to keep the last change."""
+def _unless_mended(decision: GaveUp, scores: Sequence[Measured], past: Past) -> GaveUp | Wait:
+    """Nobody gives up while samples are no worse than those that were good enough to keep the last change."""
     reviewed = past.standing.reviewed if past.standing is not None else None
-    score = median_score(now.scores)
-    if reviewed is None or not reviewed.kept or reviewed.score is None or score is None:
-        return False
-    return _is_same_measure(reviewed, now) and is_as_good(score, reviewed.score, now.scores[-1].name)
+    if reviewed is None or not reviewed.kept or reviewed.score is None or not _is_same_measure(reviewed, scores):
+        return decision
+    if not is_as_good(scores, reviewed.score):
+        return decision
+    return Wait(f"{decision.why}; samples are as good as when the last change was kept")
 
 
-def _is_same_measure(taken: Prescribed | Reviewed, now: Now) -> bool:
+def _is_same_measure(taken: Prescribed | Reviewed, scores: Sequence[Measured]) -> bool:
     """Whether scores of then and now can be compared: a later phase may have another measure."""
-    return taken.measure in ("", now.scores[-1].name)
+    return bool(scores) and taken.measure in ("", scores[-1].name)
 
 
-def go_on(failed: Intervention, past: Past, law: Law) -> Prescribed | GaveUp:
-    """What to do where a prescription has failed: the remedies that are left, from the same checkpoint."""
+def go_on(failed: Intervention, past: Past, law: Law, scores: Sequence[Measured] = ()) -> Decision:
+    """What to do where a prescription has failed: the remedies that are left, from the same checkpoint.
+
+    `scores` are those since the last change that still stands.
+    """
     before = failed.prescribed
     left = tuple(trial for trial in before.left if trial.edits not in past.tried)
     is_back = failed.before in failed.adopted
@@ -143,12 +146,13 @@ def go_on(failed: Intervention, past: Past, law: Law) -> Prescribed | GaveUp:
     since = before.since if before.since is not None else before.origin
     plan = budget.planned(left, before.origin, since, law, past) if not over else None
     if plan is None:
-        return GaveUp(
+        ended = GaveUp(
             step=before.origin if is_back else before.step,
             symptom=before.symptom,
             why=over or budget.no_steps(left, before.origin, since, law, past),
             left=(*before.by_hand, *map(as_typed, left)),
         )
+        return _unless_mended(ended, scores, past)
     trials, end = plan
     number = past.next_number
     return Prescribed(
@@ -173,7 +177,7 @@ def go_on(failed: Intervention, past: Past, law: Law) -> Prescribed | GaveUp:
 def review(now: Now, one: Intervention) -> Reviewed:
     """Whether an intervention is kept: the symptom is gone, and the samples are no worse than before."""
     symptom, score = one.prescribed.symptom, median_score(now.scores)
-    before = one.prescribed.score_before if score is not None and _is_same_measure(one.prescribed, now) else None
+    before = one.prescribed.score_before if _is_same_measure(one.prescribed, now.scores) else None
     is_there = any(found.symptom.key == symptom and found.is_certain for found in now.examination.diagnoses)
     got_worse = before is not None and score is not None and is_worse(score, before, now.scores[-1].name)
     if is_there:

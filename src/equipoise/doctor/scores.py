@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 from equipoise.journal import Measured
@@ -14,6 +16,11 @@ PLAINLY: Final = 0.5
 """Of a score: a generator that is better by so much has learned something since (guess)."""
 GAIN: Final = 0.05
 """Of the best score before: less is noise, as in `equipoise.doctor.quality`."""
+NOISY_SCORES: Final = 8
+"""By which it is known how restless a run is (guess)."""
+TO_STANDARD: Final = 1.4826 / math.sqrt(2)
+"""Of the median absolute difference of two draws of a normal distribution, to its standard deviation."""
+WITHIN_NOISE: Final = 2.0
 HIGHER_IS_BETTER: Final = frozenset({"psnr", "ssim"})
 
 
@@ -41,9 +48,20 @@ def _is_better_by(share: float, score: float, other: float, name: str) -> bool:
     return score > other + least if name in HIGHER_IS_BETTER else score < other - least
 
 
-def is_as_good(score: float, other: float, name: str) -> bool:
-    """Up to what is noise."""
-    return not _is_better_by(GAIN, other, score, name)
+def is_as_good(scores: Sequence[Measured], other: float) -> bool:
+    """Whether the median of the last scores is no worse than another, up to what is noise."""
+    score = median_score(scores)
+    if score is None:
+        return False
+    least = max(GAIN * abs(score), WITHIN_NOISE * _noise(scores))
+    return score >= other - least if scores[-1].name in HIGHER_IS_BETTER else score <= other + least
+
+
+def _noise(scores: Sequence[Measured]) -> float:
+    """Standard deviation from one score to the next, by the last ones; 0 where too few are known."""
+    same = [score.value for score in scores if score.name == scores[-1].name][-NOISY_SCORES:]
+    steps = [abs(after - before) for before, after in pairwise(same)]
+    return TO_STANDARD * statistics.median(steps) if len(steps) > 1 else 0.0
 
 
 def is_worse(score: float, other: float, name: str) -> bool:
