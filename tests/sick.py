@@ -115,7 +115,6 @@ SICK: Mapping[str, list[Trace]] = {
         MEASURED_ONCE,
         replace(BLIND, floors={"distance": 2.0, "recall": 1.3}),
         well(auc=rows(0.2, noise=0.02), distance=scores(20.0, *[9.0] * 10)),
-        replace(well(auc=rows(0.5, noise=0.02), distance=scores(20.0, *[9.0] * 10)), untrained={"distance": 150.0}),
     ],
     "generator-wins": [
         well(d_loss=rows((1.4, 2.5, 2.5)), distance=STUCK),
@@ -259,7 +258,6 @@ NEAR: Mapping[str, list[Trace]] = {
         well(auc=rows(0.5, noise=0.02), distance=scores(20.0, *[9.0] * 10), precision=IMPROVING, recall=IMPROVING),
         well(auc=rows(0.5, noise=0.02), distance=scores(20.0, 9.0, 9.0), recall=scores(0.0, 0.2, 0.2)),
         replace(BLIND, floors={"distance": 2.0, "recall": 1.0}),
-        replace(well(auc=rows(0.5, noise=0.02), distance=scores(20.0, *[9.0] * 10)), untrained={"distance": 200.0}),
     ],
     "generator-wins": [
         well(d_loss=rows((1.4, 1.9, 1.9)), distance=STUCK),
