@@ -21,10 +21,6 @@ BLIND_LOSS: Final = (0.97, 1.03)
 FAR: Final = 4.0
 """Times the floor: fakes that are so far off could be told apart.  On points floors of one kind of run differ by 2.5
 from seed to seed, and healthy runs end at up to 2.8 (the clinic)."""
-ARRIVED: Final = 0.05
-"""Of the untrained generator's distance: samples that have come so near are not far from the data, whatever the floor.
-On points real samples are nearer by far than any generator comes: healthy ones at rest are at 0.004 to 0.013 of it and
-5 times the floor, those of critics that are blind at 0.45 to 1.1 (the clinic's first part, rings)."""
 APART: Final = 0.5
 """Of what real samples have of precision or recall: a floor of distance is one draw, and may be low by chance."""
 WORSE_THAN_CHANCE: Final = 1.5
@@ -60,8 +56,7 @@ class CriticBlind(Symptom):
     reads: ClassVar[tuple[str, ...]] = (
         f"`auc` up to {BLIND_AUC:g} for a window, or `d_loss` at {BLIND_LOSS[0]:.0%} to "
         f"{BLIND_LOSS[1]:.0%} of its blind value",
-        f"and `distance` above {FAR:g} times its floor in the last evaluation, and above {ARRIVED:.0%} of what it was "
-        f"before training where that is known, with `precision` or `recall` below "
+        f"and `distance` above {FAR:g} times its floor in the last evaluation, with `precision` or `recall` below "
         f"{APART:g} times its own, where they are known; without both it says nothing, nor while `distance`, "
         "`precision` or `recall` still improves, nor in the first three evaluations of a run",
     )
@@ -170,8 +165,6 @@ def guessing(trace: Trace) -> Evidence | None:
 def _far(trace: Trace) -> Evidence | None:
     series, floor = trace.get("distance"), trace.floors.get("distance")
     if series is None or floor is None or not 0 < FAR * floor < series.values[-1] or not _are_apart(trace):
-        return None
-    if series.values[-1] < ARRIVED * trace.untrained.get("distance", 0.0):
         return None
     said = f"distance is {series.values[-1]:.3g}; that of real samples is {floor:.3g}, and {FAR:g} times it can be told"
     return Evidence("samples", said, "distance", None)
