@@ -109,7 +109,7 @@ def test_scores_from_before_the_last_change_are_told_apart(noise: Path, tmp_path
         Adopted(step=18, number=1, name=name, lost_steps=0),
     ]
     events = run.read_journal().events
-    alone, changed = (look(run, Reading((*events, *more), 0), 18) for more in ([], change))
+    alone, changed = (look(run, run.read_recipe(), Reading((*events, *more), 0), 18) for more in ([], change))
     assert [score.step for score in alone.scores_before] == []
     assert [score.step for score in alone.scores] == [6, 12, 18]
     assert [score.step for score in changed.scores_before] == [6]
