@@ -433,7 +433,9 @@ def test_only_what_is_tried_is_given_up_and_by_the_measure_that_decides(
 
 
 def test_knobs_are_those_of_the_recipe_as_it_is_fitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(beginning, "_untrained", lambda *asked: {"quality": 1.0})  # which takes long
+    kernel = SimpleNamespace(measure=lambda best_by: "kernel")
+    monkeypatch.setattr(beginning.Score, "for_plan", lambda *asked: kernel)  # which takes long, as does the next
+    monkeypatch.setattr(beginning, "_untrained", lambda *asked: {"quality": 1.0})
     data = tiny.coloured(tmp_path / "pictures", 300)
     asked = Asked.parse(
         recipes.load("auto"), knobs=["batch"], strategy="one", objective=[], seeds=3, warm_up=5, horizon=5
