@@ -38,6 +38,7 @@ JOB, OUTCOME = "job", "outcome"
 DRAWS: Final = 8
 """Of a sampler, until something new is drawn at random."""
 RANDOM_DRAWS: Final = 1000
+"""Until it is said that nothing is left to draw."""
 
 
 class Study:
@@ -90,7 +91,7 @@ class Study:
             if fixed is not None:  # one that waited for somebody
                 return self._first_of(Job.from_json(fixed), trial.number, trial._trial_id)
             job = _of_values(knobs, {knob.path: _suggest(trial, knob) for knob in knobs}, anew)
-            if not self._is_known(job):
+            if job.settings and job.key not in self._keys():
                 trial.set_user_attr(JOB, job.to_json())
                 return Trial(self, job, trial.number, trial._trial_id)
             self.withdraw(trial._trial_id)
@@ -98,16 +99,19 @@ class Study:
 
     def _put_down_untried(self, knobs: Sequence[Tuned], anew: bool) -> bool:
         """Let the next draw be one that is not known; whether there is one."""
+        known = self._keys()
         for _ in range(RANDOM_DRAWS):
             values = {knob.path: _any_of(knob) for knob in knobs}
-            if not self._is_known(_of_values(knobs, values, anew)):
+            job = _of_values(knobs, values, anew)
+            if job.settings and job.key not in known:
                 self._study.enqueue_trial(values)
                 return True
         return False
 
-    def _is_known(self, job: Job) -> bool:
-        """Whether it is the recipe's own, or a trial has it."""
-        return not job.settings or any(_outcome(other) is not None for other in self._with(job))
+    def _keys(self) -> frozenset[str]:
+        """Of the jobs that trials have."""
+        outcomes = map(_outcome, self._study.get_trials(deepcopy=False))
+        return frozenset(outcome.job.key for outcome in outcomes if outcome is not None)
 
     def importance(self) -> Importance:
         """Of each knob by fANOVA (Hutter et al. 2014), over the ranks of what the sampler proposed: a failed trial is
