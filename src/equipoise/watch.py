@@ -94,7 +94,7 @@ class Watch:
         """The last step that was told, and steps before those it counts from."""
         self._is_open = True
         self._row_at = self._measured_at = 0
-        self._refused_fakes = False
+        self._refused_fakes = self._went_back = False
         self._fakes: list[Tensor] = []
         self._attendant = Attendant(self.folder)
 
@@ -155,8 +155,10 @@ class Watch:
 
     def _begun_anew(self, step: int) -> None:
         self._before = self._done
-        said = f"steps go back from {self._step} to {step}: they are counted on; count over all epochs to have your own"
-        self._tell(f"step {self._done}: {said}")
+        if not self._went_back:  # said once
+            said = f"steps go back from {self._step} to {step}: they are counted on"
+            self._tell(f"step {self._done}: {said}; count over all epochs to have your own")
+        self._went_back = True
 
     def _end(self, how: Finished | Faulted) -> None:
         if not self._is_open:
