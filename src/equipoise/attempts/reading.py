@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 import os
-import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +15,7 @@ from equipoise.attempts.stretches import Beginning, Stretch, stretches_of
 from equipoise.attempts.studies import is_study
 from equipoise.doctor.examining import examine
 from equipoise.doctor.readers.runs import is_run, read_run
-from equipoise.doctor.scores import HIGHER_IS_BETTER
+from equipoise.doctor.scores import HIGHER_IS_BETTER, restlessness
 from equipoise.doctor.symptom import Examination
 from equipoise.errors import RequestError
 from equipoise.journal import (
@@ -47,8 +44,6 @@ DEEPEST: Final = 4
 """Folders below the one asked for in which runs are looked for."""
 JITTERING: Final = 5
 """The last so many scores say how restless a run is."""
-TO_STANDARD: Final = 1.4826 / math.sqrt(2)
-"""Of the median absolute difference of two draws of a normal distribution, to its standard deviation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,9 +257,7 @@ def _outcome(measured: Sequence[Measured]) -> Outcome | None:
     sign = -1.0 if name in HIGHER_IS_BETTER else 1.0
     best = next((event for event in reversed(scores) if event.is_best), None)
     chosen = best or min(scores, key=lambda event: sign * event.value)
-    last = [event.value for event in scores[-JITTERING:]]
-    steps = [abs(after - before) for before, after in itertools.pairwise(last)]
-    jitter = TO_STANDARD * statistics.median(steps) if len(steps) > 1 else None
+    jitter = restlessness([event.value for event in scores[-JITTERING:]])
     return Outcome(name, chosen.value, chosen.step, chosen.floors.get(name), chosen.is_trusted, jitter)
 
 

@@ -21,6 +21,7 @@ NOISY_SCORES: Final = 8
 TO_STANDARD: Final = 1.4826 / math.sqrt(2)
 """Of the median absolute difference of two draws of a normal distribution, to its standard deviation."""
 WITHIN_NOISE: Final = 2.0
+"""Standard deviations; beyond them one in twenty is by chance."""
 HIGHER_IS_BETTER: Final = frozenset({"psnr", "ssim"})
 
 
@@ -53,15 +54,15 @@ def is_as_good(scores: Sequence[Measured], other: float) -> bool:
     score = median_score(scores)
     if score is None:
         return False
-    least = max(GAIN * abs(score), WITHIN_NOISE * _noise(scores))
+    same = [one.value for one in scores if one.name == scores[-1].name]
+    least = max(GAIN * abs(score), WITHIN_NOISE * (restlessness(same[-NOISY_SCORES:]) or 0.0))
     return score >= other - least if scores[-1].name in HIGHER_IS_BETTER else score <= other + least
 
 
-def _noise(scores: Sequence[Measured]) -> float:
-    """Standard deviation from one score to the next, by the last ones; 0 where too few are known."""
-    same = [score.value for score in scores if score.name == scores[-1].name][-NOISY_SCORES:]
-    steps = [abs(after - before) for before, after in pairwise(same)]
-    return TO_STANDARD * statistics.median(steps) if len(steps) > 1 else 0.0
+def restlessness(values: Sequence[float]) -> float | None:
+    """Standard deviation from one score to the next; None where there are fewer than three."""
+    steps = [abs(after - before) for before, after in pairwise(values)]
+    return TO_STANDARD * statistics.median(steps) if len(steps) > 1 else None
 
 
 def is_worse(score: float, other: float, name: str) -> bool:
