@@ -394,6 +394,26 @@ def test_of_a_log_that_was_begun_anew_nothing_of_the_first_run_is_kept(tmp_path:
     assert any("200 rows are of an earlier run" in note for note in trace.unknown)
 
 
+def test_a_run_that_was_begun_anew_has_its_own_beginning(tmp_path: Path) -> None:
+    """Its first measure comes after its first losses: these are the run's too."""
+    lines = []
+    for loss, num_steps in ((1.3, 20_000), (1.2, 5_000)):
+        for step in range(0, num_steps, 100):
+            lines.append(f'{{"step": {step}, "d_loss": {loss}}}')
+            if step % 1000 == 900:
+                lines.append(f'{{"step": {step}, "fid": {step / 100}}}')
+    trace = read(written(tmp_path, "\n".join(lines)))
+    assert trace.signals["d_loss"].steps[0] == 0 and set(values(trace, "d_loss")) == {1.2}
+    assert trace.signals["fid"].steps.tolist() == [900, 1900, 2900, 3900, 4900]
+
+
+def test_a_run_that_went_on_from_an_early_checkpoint_keeps_what_came_before_it(tmp_path: Path) -> None:
+    steps = [*range(100, 50_001, 100), *range(10_100, 90_001, 100)]
+    trace = read(written(tmp_path, "\n".join(f'{{"step": {step}, "d_loss": 1.3}}' for step in steps)))
+    assert trace.signals["d_loss"].steps.tolist() == list(range(100, 90_001, 100))
+    assert not any("earlier run" in note for note in trace.unknown)
+
+
 @pytest.mark.parametrize(
     "options", ["Namespace(num_iters=200000, g_lr=0.0001, d_lr=0.0001)", "n_epochs: 200\nlr: 1e-4"]
 )

@@ -20,8 +20,6 @@ USUAL_BATCH: Final = 32
 NEARLY: Final = 0.9
 """A counter that falls back after so much of its range begins the next epoch."""
 IMAGES_A_KIMG: Final = 1000
-ANEW: Final = 0.5
-"""Of the steps that a log had come to: one that falls back below was begun anew."""
 LEAST_COUNTED: Final = 3
 COUNTS: Final = 0.5
 """Share of rows in which a counter has gone up."""
@@ -73,18 +71,18 @@ def columns(rows: Rows, batch: int | None = None, *, is_one_file: bool = True) -
 
 
 def _begun_anew(kinds: list[Kind], sorting: NDArray[np.intp], steps: Floats) -> int:
-    """The row at which a number's steps fall back for the last time to less than half of what they had come to.
+    """The row at which the log for the last time comes back to where it began, by the number that it holds most of.
 
-    Where they fall back less, the run has gone on from a checkpoint.
+    One that comes back to a later step has gone on from a checkpoint, and what stands before that step is of its run.
     """
-    found = 0
-    for name in dict.fromkeys(name for kind in kinds for name in kind.names if name not in POSITIONS):
-        rows = np.flatnonzero(_has(kinds, name)[sorting])
-        falls = np.flatnonzero(np.diff(steps[rows]) < 0)
-        reached = np.maximum.accumulate(steps[rows])
-        anew = [at + 1 for at in falls if steps[rows[at + 1]] < ANEW * reached[at]]
-        found = max([found, *(int(rows[at]) for at in anew[-1:])])
-    return found
+    names = dict.fromkeys(name for kind in kinds for name in kind.names if name not in POSITIONS)
+    rows = max((np.flatnonzero(_has(kinds, name)[sorting]) for name in names), key=len, default=np.empty(0, np.intp))
+    ways = np.diff(steps[rows])
+    if not (ways < 0).any():
+        return 0
+    one_row_on = steps[rows[0]] + np.median(np.abs(ways))
+    falls = np.flatnonzero((ways < 0) & (steps[rows[1:]] <= one_row_on))
+    return int(rows[falls[-1] + 1]) if len(falls) else 0
 
 
 def _with_batches(places: dict[str, Floats]) -> dict[str, Floats]:
