@@ -21,6 +21,16 @@ FALLING = scores(*np.linspace(0.7, 0.1, 11))
 LUCKY = scores(*[0.0] * 9, 0.2, 0.0)
 BLIND = well(auc=rows(0.5, noise=0.02), distance=scores(20.0, *[9.0] * 10))
 """Its last recall is 0.59."""
+
+
+def at_a_kernel_of(share: float) -> Trace:
+    """Blind, on points whose kernel distance is this share of the untrained generator's; recall is low."""
+    far = well(
+        auc=rows(0.5, noise=0.02), distance=scores(20.0, *[9.0] * 10), recall=LUCKY, kernel=scores(*[share] * 11)
+    )
+    return replace(far, of_points=True, untrained={"kernel": 1.0})
+
+
 MEASURED_ONCE = Trace(
     {"d_loss": rows(1.386, noise=0.01), "distance": Series.of(np.full(3, LAST), [9.0, 9.1, 8.9])},
     GAMES["bce"],
@@ -115,6 +125,8 @@ SICK: Mapping[str, list[Trace]] = {
         MEASURED_ONCE,
         replace(BLIND, floors={"distance": 2.0, "recall": 1.3}),
         well(auc=rows(0.2, noise=0.02), distance=scores(20.0, *[9.0] * 10)),
+        at_a_kernel_of(0.04),
+        replace(at_a_kernel_of(0.02), of_points=False),
     ],
     "generator-wins": [
         well(d_loss=rows((1.4, 2.5, 2.5)), distance=STUCK),
@@ -258,6 +270,7 @@ NEAR: Mapping[str, list[Trace]] = {
         well(auc=rows(0.5, noise=0.02), distance=scores(20.0, *[9.0] * 10), precision=IMPROVING, recall=IMPROVING),
         well(auc=rows(0.5, noise=0.02), distance=scores(20.0, 9.0, 9.0), recall=scores(0.0, 0.2, 0.2)),
         replace(BLIND, floors={"distance": 2.0, "recall": 1.0}),
+        at_a_kernel_of(0.02),
     ],
     "generator-wins": [
         well(d_loss=rows((1.4, 1.9, 1.9)), distance=STUCK),

@@ -110,6 +110,11 @@ DOUBTED: dict[str, tuple[Trace, Trace, str, str]] = {
         of({"phases.main.terms.gp.weight": 100.0}), of({"phases.main.terms.gp.weight": 99.0}),
         "phases.main.terms.gp.weight is 100", "critic-blind",
     ),
+    "a heavy penalty on points": (
+        of({"phases.main.terms.gp.weight": 10.0, "source.std": 0.01}),
+        of({"phases.main.terms.gp.weight": 9.9, "source.std": 0.01}),
+        "phases.main.terms.gp.weight is 10; 0.1 is usual", "critic-blind",
+    ),
     "a light penalty": (
         of({"phases.main.terms.gp.weight": 0.09}), of({"phases.main.terms.gp.weight": 0.1}),
         "phases.main.terms.gp.weight is 0.09; 10 is usual", "steep-critic",

@@ -23,7 +23,7 @@ from equipoise.recipes.augmenting import with_ada
 from equipoise.schedule import Linear
 from equipoise.space import Channel, Class, Condition, Space
 from equipoise.spec import SpecError
-from equipoise.terms import BCE, Diversity, GradientPenalty
+from equipoise.terms import BCE, Diversity, GradientPenalty, Wasserstein
 
 MANY = 10_000
 GREY = Space((Channel("grey"),), 32, 32)
@@ -110,6 +110,16 @@ TOLD: dict[str, tuple[Callable[[], Recipe], str]] = {
     ),
     "two samples": (lambda: with_("batch=7"), "batch is 7"),
 }
+
+
+@pytest.mark.parametrize(("weight", "heavy"), [(10.0, True), (1.0, False)])
+def test_a_gradient_penalty_on_points_is_heavy_where_one_on_pictures_is_usual(weight: float, heavy: bool) -> None:
+    ring = load("ring")
+    terms = {"game": Wasserstein(), "gp": GradientPenalty(weight=weight)}
+    recipe = replace(ring, phases={"main": replace(ring.phases["main"], terms=terms)})
+    told = [one for one in found(recipe, OF_RECIPE["ring"]) if "gp.weight" in one.title]
+    assert [one.advice for one in told] == ["--set phases.main.terms.gp.weight=0.1"] * heavy
+    assert all("0.1 is usual of points" in one.evidence[0] for one in told)
 
 
 @pytest.mark.parametrize("item", TOLD)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from equipoise.doctor.trace import Trace
 from equipoise.edit import Edit
 from equipoise.recipe import edited
 from equipoise.spec import Json, flatten
+from equipoise.terms import GradientPenalty, Wasserstein
 from traces import rows, well
 
 Change = Callable[[Settings], Remedy]
@@ -140,6 +142,16 @@ def test_a_gradient_penalty_that_weighs_next_to_nothing_gets_its_usual_weight() 
     assert bound(0.0, **{"critic.spectral_norm": True}) == []
     r1 = {"phases.main.terms.r1": "equipoise.terms.penalties.R1", "phases.main.terms.r1.weight": 1.0}
     assert bound(0.0, **r1) == ["phases.main.terms.r1.weight *= 4.0"]
+
+
+def test_points_have_a_usual_weight_of_their_own() -> None:
+    recipe = recipes.load("ring")
+    phase = recipe.phases["main"]
+    wasserstein = {"game": Wasserstein(), "gp": GradientPenalty(weight=1e-4)}
+    points = flatten(replace(recipe, phases={"main": replace(phase, terms=wasserstein)}))
+    assert [str(edit) for edit in remedies.bound_the_slope(points).edits] == ["phases.main.terms.gp.weight = 0.1"]
+    not_light = {**points, "phases.main.terms.gp.weight": 1.1e-3}
+    assert [str(edit) for edit in remedies.bound_the_slope(not_light).edits] == ["phases.main.terms.gp.weight *= 4.0"]
 
 
 def test_a_schedule_is_scaled_at_all_its_places() -> None:

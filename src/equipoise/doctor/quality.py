@@ -62,12 +62,12 @@ def samples_improve(trace: Trace) -> bool | None:
     if not enough:
         return None if over_time else False
     nearer = [
-        _now(series) < IMPROVING * best_so_far(_earlier(series), higher=False)
+        latest(series) < IMPROVING * best_so_far(_earlier(series), higher=False)
         for name, series in enough.items()
-        if name in DISTANCES and _now(series) >= NEAR * trace.floors.get(name, 0.0)
+        if name in DISTANCES and latest(series) >= NEAR * trace.floors.get(name, 0.0)
     ]
     gains = [
-        _now(series) - best_so_far(_earlier(series), higher=True) for name, series in enough.items() if name in SHARES
+        latest(series) - best_so_far(_earlier(series), higher=True) for name, series in enough.items() if name in SHARES
     ]
     return any(nearer) or (bool(gains) and max(gains) >= LEAST_GAIN and min(gains) > -LEAST_GAIN)
 
@@ -89,7 +89,7 @@ def still_as_far(trace: Trace) -> tuple[str, float, float] | None:
         best = best_so_far(series, higher=False)
         if best < NEARER * first or best < close:
             return None
-        stays = (name, first, _now(series))
+        stays = (name, first, latest(series))
     return stays
 
 
@@ -106,7 +106,8 @@ def at_first(trace: Trace, name: str) -> float | None:
     return first if first is not None and first > 0 else None
 
 
-def _now(series: Series) -> float:
+def latest(series: Series) -> float:
+    """The median of the last three evaluations."""
     return float(np.median(series.values[-EVALUATIONS:]))
 
 

@@ -57,6 +57,7 @@ SIGNALS: Final[Mapping[str, str]] = {
     # samples; each beside its value for real samples where that is known, see `Trace.floors`
     "distance": "from the real samples: Frechet where it was measured, else the run's own measure; lower is better",
     "distance_raw": "the same, of the generator as it is, where `distance` is of the averaged one",
+    "kernel": "kernel distance from the real samples, unbiased: about 0 where fakes are as they are",
     "recall": "share of the real samples' variety that is covered, by recall or coverage: higher is better",
     "precision": "share of fakes that could be real",
     "diversity": "mean distance between two fakes over that between two real samples",

@@ -9,11 +9,12 @@ from typing import Final
 from equipoise.doctor import remedies
 from equipoise.doctor.remedies.paths import put, terms_of
 from equipoise.doctor.suspects import WIDEST_SIZES
-from equipoise.doctor.symptom import Doubt
+from equipoise.doctor.symptom import Doubt, Settings
 from equipoise.doctor.trace import Trace
 
 HEAVIEST_GP: Final = 10 * remedies.USUAL_GP
-"""From there on (guess)."""
+HEAVIEST_GP_OF_POINTS: Final = remedies.USUAL_GP
+"""From there on (guesses)."""
 
 
 def unbounded(trace: Trace) -> Iterator[Doubt]:
@@ -35,18 +36,21 @@ def light_penalty(trace: Trace) -> Iterator[Doubt]:
 
 
 def heavy_penalty(trace: Trace) -> Iterator[Doubt]:
-    """R1's usual weight depends on the data, that of a gradient penalty does not."""
-    for path in terms_of(trace.settings, "penalties.GradientPenalty"):
-        weight = trace.settings.get(f"{path}.weight")
-        if isinstance(weight, int | float) and weight >= HEAVIEST_GP:
-            said = f"{path}.weight is {weight:g}; {remedies.USUAL_GP:g} is usual, and the critic may learn little else"
-            usual = put(trace.settings, f"{path}.weight", remedies.USUAL_GP)
-            words = f"a weight of {remedies.USUAL_GP:g}"
-            yield Doubt(
-                said,
-                ("critic-blind", "dead-critic"),
-                replace(remedies.less_bound(trace.settings), words=words, edits=usual),
-            )
+    """R1's usual weight depends on the data, that of a gradient penalty on whether they are points."""
+    usual = remedies.usual_gp(trace.settings)
+    for term, weight in heavy_penalties(trace.settings).items():
+        said = f"{term}.weight is {weight:g}; {usual:g} is usual, and the critic may learn little else"
+        edits = put(trace.settings, f"{term}.weight", usual)
+        lighter = replace(remedies.less_bound(trace.settings), words=f"a weight of {usual:g}", edits=edits)
+        yield Doubt(said, ("critic-blind", "dead-critic"), lighter)
+
+
+def heavy_penalties(settings: Settings) -> dict[str, float]:
+    """Weights of the gradient penalties that leave a critic little else to learn, by path of the term."""
+    heaviest = HEAVIEST_GP_OF_POINTS if remedies.usual_gp(settings) < remedies.USUAL_GP else HEAVIEST_GP
+    weights = {term: settings.get(f"{term}.weight") for term in terms_of(settings, "penalties.GradientPenalty")}
+    known = {term: float(weight) for term, weight in weights.items() if isinstance(weight, int | float)}
+    return {term: weight for term, weight in known.items() if weight >= heaviest}
 
 
 def uneven_sizes(trace: Trace) -> Iterator[Doubt]:

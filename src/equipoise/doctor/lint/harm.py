@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from equipoise.doctor.doubts.critic import HEAVIEST_GP
+from equipoise.doctor.doubts.critic import heavy_penalties
 from equipoise.doctor.doubts.rates import FEWEST_IN_A_BATCH
 from equipoise.doctor.doubts.samples import ENOUGH_LATENTS, FEW_SAMPLES, FEWEST_LATENTS
 from equipoise.doctor.lint.played import is_told, played
 from equipoise.doctor.remedies import (
     USUAL_EPS,
-    USUAL_GP,
     light_penalties,
     saturating_games,
+    usual_gp,
     usual_penalty,
     usual_weight,
 )
 from equipoise.doctor.remedies.generator import HIGHEST_EPS
-from equipoise.doctor.remedies.paths import terms_of
 from equipoise.edit import Edit
 from equipoise.finding import Finding
 from equipoise.recipe import Recipe, Term
@@ -104,16 +103,15 @@ def light_penalty(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Fi
 def heavy_penalty(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Finding]:
     """A gradient penalty so heavy that the critic learns little else."""
     rows = flatten(recipe)
-    for path in terms_of(rows, "penalties.GradientPenalty"):
-        weight = rows.get(f"{path}.weight")
-        if isinstance(weight, int | float) and weight >= HEAVIEST_GP:
-            yield Finding(
-                f"{path}.weight is {weight:g}",
-                "warning",
-                (f"the critic may learn little else; {USUAL_GP:g} is usual (Gulrajani et al. 2017)",),
-                f"--set {path}.weight={USUAL_GP:g}",
-                (Edit(f"{path}.weight", value=USUAL_GP),),
-            )
+    usual, of_points = usual_gp(rows), " of points" if space.is_points else ""
+    for term, weight in heavy_penalties(rows).items():
+        yield Finding(
+            f"{term}.weight is {weight:g}",
+            "warning",
+            (f"the critic may learn little else; {usual:g} is usual{of_points} (Gulrajani et al. 2017)",),
+            f"--set {term}.weight={usual:g}",
+            (Edit(f"{term}.weight", value=usual),),
+        )
 
 
 def saturating_game(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Finding]:

@@ -222,13 +222,14 @@ def _steps_an_epoch(ticks: Sequence[Tick]) -> float | None:
 
 
 def _untrained(tested: SelfTested | None, measured: Sequence[Measured]) -> dict[str, float]:
-    """The distance before the first step, if the self-test took the one that was measured afterwards."""
+    """The distances before the first step, of those that were measured afterwards."""
     if tested is None or not measured:
         return {}
-    values = {measured[0].name: measured[0].value, **measured[0].beside}
-    name = next((name for name in _DISTANCES if name in values), "")
-    key = "untrained" if name == measured[0].name else f"untrained_{name}"
-    return {"distance": tested.numbers[key]} if key in tested.numbers else {}
+    first = measured[0]
+    values = {first.name: first.value, **first.beside}
+    names = {"distance": next((name for name in _DISTANCES if name in values), ""), "kernel": "kernel"}
+    keys = {signal: "untrained" if name == first.name else f"untrained_{name}" for signal, name in names.items()}
+    return {signal: tested.numbers[key] for signal, key in keys.items() if key in tested.numbers}
 
 
 def _faults(events: Sequence[Event], tested: SelfTested | None) -> tuple[str, ...]:

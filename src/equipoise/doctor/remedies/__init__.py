@@ -24,6 +24,7 @@ from equipoise.doctor.remedies.critic import (
     see_batches,
     smaller_critic,
     smooth_labels,
+    usual_gp,
     usual_penalty,
     usual_weight,
 )
@@ -136,6 +137,7 @@ __all__ = [
     "softer_classes",
     "surer_labels",
     "tighter_modulation",
+    "usual_gp",
     "usual_penalty",
     "usual_weight",
     "wait",

@@ -16,8 +16,12 @@ LEAST_GAMMA: Final = 0.01
 """For samples without pixels (recipe ring: 0.0128)."""
 USUAL_GP: Final = 10.0
 """Gulrajani et al. 2017, section 4."""
-LIGHTEST_GP: Final = USUAL_GP / 100
-"""What their authors' code gives toy points; below, a critic is as good as unbounded."""
+USUAL_GP_OF_POINTS: Final = 0.1
+"""In the same authors' code for points in the plane, where a lighter penalty is faster (`gan_toy.py`)."""
+LIGHTEST_GP: Final = 0.01
+"""Of the usual weight; below, a critic is as good as unbounded (guess)."""
+SPREAD_OF_POINTS: Final = "source.std"
+"""What a source of points in the plane has, and none of pictures."""
 LIGHTEST_GAMMA: Final = 0.1
 """Of the usual gamma of R1 and R2 (a guess)."""
 REAL_LABEL: Final = 0.9
@@ -52,8 +56,8 @@ def bound_the_slope(settings: Settings) -> Remedy:
 
 def usual_penalty(settings: Settings) -> Remedy:
     return Remedy(
-        f"if the critic's penalty weighs next to nothing, its usual weight: {USUAL_GP:g} of a gradient penalty, of R1 "
-        "a gamma of about 2e-4 x pixels / batch (Karras et al. 2020)",
+        f"if the critic's penalty weighs next to nothing, its usual weight: {usual_gp(settings):g} of a gradient "
+        "penalty, of R1 a gamma of about 2e-4 x pixels / batch (Karras et al. 2020)",
         "the critic's slope comes down, and its lead with it",
         edits=tuple(
             edit
@@ -76,7 +80,12 @@ def light_penalties(settings: Settings) -> dict[str, float]:
 
 def usual_weight(settings: Settings, term: str) -> float:
     """Of a penalty on the critic's slope, given by path."""
-    return USUAL_GP if _asks_for_one(settings, term) else _gamma(settings)
+    return usual_gp(settings) if _asks_for_one(settings, term) else _gamma(settings)
+
+
+def usual_gp(settings: Settings) -> float:
+    """Of a gradient penalty: on points in the plane a hundredth of that on pictures."""
+    return USUAL_GP_OF_POINTS if SPREAD_OF_POINTS in settings else USUAL_GP
 
 
 def less_bound(settings: Settings) -> Remedy:
@@ -163,7 +172,7 @@ def see_batches(settings: Settings) -> Remedy:
 
 
 def _lightest(settings: Settings, term: str) -> float:
-    return LIGHTEST_GP if _asks_for_one(settings, term) else LIGHTEST_GAMMA * _gamma(settings)
+    return LIGHTEST_GP * usual_gp(settings) if _asks_for_one(settings, term) else LIGHTEST_GAMMA * _gamma(settings)
 
 
 def _asks_for_one(settings: Settings, term: str) -> bool:
