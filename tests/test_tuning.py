@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import json
 import shutil
 import sqlite3
@@ -30,9 +31,12 @@ from equipoise.tuning import study as study_of
 from equipoise.tuning import tune as door
 from equipoise.tuning.beginning import begin
 from equipoise.tuning.budget import Lengths, TuningBudget
-from equipoise.tuning.jobs import Job, Outcome
+from equipoise.tuning.jobs import Job, Ledger, Outcome
 from equipoise.tuning.knobs import tuned
-from equipoise.tuning.question import Asked
+from equipoise.tuning.page import page
+from equipoise.tuning.planning import Importance, Plan
+from equipoise.tuning.question import Asked, Question
+from equipoise.tuning.telling import Found, lines, to_json
 
 pytest.importorskip("optuna", reason="the tuner is an extra")
 
@@ -453,6 +457,12 @@ def test_knobs_that_nobody_named_are_those_of_phases_that_trials_reach() -> None
     asked = Asked(fitted.recipe, tuned(fitted.recipe, ()))
     reached = beginning._reached(asked.knobs, asked, fitted, Lengths(530, 530))  # type: ignore[arg-type]
     assert 0 < len(reached) < len(asked.knobs)
+    question = Question(fitted.recipe, reached, "one", ("quality",), "kernel", 3, 530, 530, "", asked.knobs)
+    found = Found(question, Ledger((), (1.0,)), Plan((), {}), Importance(), "stopped as asked")
+    left_out = [knob.path for knob in asked.knobs if knob not in reached]
+    (line,) = [line for line in lines(found) if line.startswith("not tuned, for no trial reaches their phase: ")]
+    assert to_json(found)["left_out"] == left_out and all(path in line for path in left_out)
+    assert line.partition("   ")[0] in html.unescape(page(found, "study"))
     named = replace(asked, words=("lr_g", "phases.ramp.terms.r1.weight"))
     with pytest.raises(
         RequestError, match=r"^--knobs phases.ramp.terms.r1.weight: phase ramp begins at about step 1500"

@@ -38,12 +38,11 @@ NAME: Final = "tune.html"
 
 def page(found: Found, name: str) -> str:
     first, *_ = lines(found)
-    said = [first, not_decided(found)] if found.undecided else [first]
     edits = [tag("code", as_words(edit)) for edit in found.edits]
     header = tag(
         "header",
         tag("h1", name),
-        *(tag("p", line) for line in said),
+        *(tag("p", line) for line in (first, *not_decided(found))),
         tag("p", tag("b", recommendation(found))),
         *edits,
         tag("p", found.ended, class_="aside"),

@@ -47,6 +47,12 @@ class Found:
             return [] if "" in decided else [knob.path for knob in self.question.knobs]
         return [knob.path for knob in self.question.knobs if knob.path not in decided]
 
+    @property
+    def left_out(self) -> list[str]:
+        """Knobs that nobody named, of phases that no trial reaches."""
+        tuned = {knob.path for knob in self.question.knobs}
+        return [knob.path for knob in self.question.asked if knob.path not in tuned]
+
 
 def lines(found: Found) -> Iterator[str]:
     """What was done, a table for each decision, what moved the objective, what is recommended, and what ended it."""
@@ -61,15 +67,17 @@ def lines(found: Found) -> Iterator[str]:
         yield ""
         yield f"what moved it cannot be told: {found.importance.why_none}"
     yield ""
-    if found.undecided:
-        yield not_decided(found)
+    yield from not_decided(found)
     yield recommendation(found)
     yield found.ended
 
 
-def not_decided(found: Found) -> str:
-    """In one line."""
-    return f"not decided: {', '.join(found.undecided)}"
+def not_decided(found: Found) -> Iterator[str]:
+    """In a line what is still to be tried, and in another what never is."""
+    if found.undecided:
+        yield f"not decided: {', '.join(found.undecided)}"
+    if found.left_out:
+        yield f"not tuned, for no trial reaches their phase: {', '.join(found.left_out)}   (see --warm-up)"
 
 
 def recommendation(found: Found) -> str:
@@ -94,6 +102,7 @@ def to_json(found: Found) -> dict[str, Json]:
         "rounds": [_round_as_json(one) for one in found.plan.rounds],
         "importance": {**found.importance.shares},
         "undecided": [*found.undecided],
+        "left_out": [*found.left_out],
         "edits": [{"path": edit.path, "op": edit.op, "value": edit.value} for edit in found.edits],
         "recommended": " ".join(map(as_words, found.edits)) or None,
         "trials": [
