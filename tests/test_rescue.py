@@ -312,14 +312,15 @@ def test_bugs_are_counted_by_what_they_are_bugs_of(miniature: Case) -> None:
     assert all(case.causes & set(refusing.BUGS.values()) for case in refusing.buggy("fresh"))
 
 
+HEALED = ("autopilot", "oracle")
+
+
 def test_the_table_is_of_whole_cases(miniature: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     control = replace(miniature, faults=())
     found: dict[Case, dict[str, Any]] = {
         control: {job.arm: record(1.0, 1.0, 1.0, core_s=2.0, judging_s=1.0, best=None) for job in jobs(control)},
         miniature: {
-            job.arm: record(
-                *([1.0] * 3 if job.arm in ("autopilot", "oracle") else [5.0] * 3), best={"harm": 1.0}, id=miniature.id
-            )
+            job.arm: record(*([1.0] * 3 if job.arm in HEALED else [5.0] * 3), best={"harm": 1.0}, id=miniature.id)
             for job in jobs(miniature)
         },
     }
@@ -328,7 +329,10 @@ def test_the_table_is_of_whole_cases(miniature: Case, tmp_path: Path, monkeypatc
     assert rows["autopilot: rescued"].endswith("1 of 1)") and rows["random: rescued"].endswith("0 of 1)")
     twins = "within 10 % of the healthy run with the same seed"
     assert rows[f"autopilot: {twins}"].endswith("1 of 1)") and rows[f"random: {twins}"].endswith("0 of 1)")
-    assert rows["rescued, autopilot against rollback"].startswith("1 by ours alone, 0 by theirs alone")
+    for what in ("rescued", "half of the gap"):
+        assert rows[f"{what}, autopilot against rollback"].startswith("1 by ours alone, 0 by theirs alone")
+    *_, row = rescued.listed([one for one in every if one.case.faults]).splitlines()
+    assert row == f"| `{miniature.id}` | " + " | ".join("1.00" if arm in HEALED else "5.00" for arm in ARMS) + " |"
     healthy = {row.what: row.value for row in rescued.harm_rows(every[:1])}
     assert healthy["healthy runs that it made more than 5 % worse"].endswith("0 of 1)")
     assert healthy["overhead on healthy runs, processor time, median"].startswith("0.000")

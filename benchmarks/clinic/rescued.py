@@ -170,13 +170,20 @@ def rescue_rows(ill: Sequence[Treated]) -> Iterator[Result]:
         yield Result(f"{arm}: within 10 % of the healthy run with the same seed", twins)
     for arm, those in made.items():
         if arm != "autopilot":
-            ours = [one.is_rescued("autopilot") for one in those]
-            paired = Paired.count(ours, [one.is_rescued(arm) for one in those])
-            yield Result(f"rescued, autopilot against {arm}", str(paired), BARS["p"] if arm != "oracle" else "")
+            bar = BARS["p"] if arm != "oracle" else ""
+            yield Result(f"rescued, autopilot against {arm}", str(_paired(those, arm, Treated.is_rescued)), bar)
+            yield Result(
+                f"half of the gap, autopilot against {arm}", str(_paired(those, arm, Treated.is_partly_rescued))
+            )
     best = Share.count(_best(one, "autopilot") <= WITHIN * one.control for one in ill)
     alone = Share.count(_best(one, "none") <= WITHIN * one.control for one in ill)
     yield Result("the best generator that was kept, as good: autopilot", str(best))
     yield Result("the same: none", str(alone))
+
+
+def _paired(those: Sequence[Treated], arm: str, is_mended: Callable[[Treated, str], bool]) -> Paired:
+    """The autopilot beside another arm, case by case."""
+    return Paired.count([is_mended(one, "autopilot") for one in those], [is_mended(one, arm) for one in those])
 
 
 def _best(one: Treated, arm: str) -> float:
@@ -251,10 +258,14 @@ def _more_time(one: Treated) -> float:
 
 
 def listed(ill: Sequence[Treated]) -> str:
-    """Every case that was not rescued, with how often as bad as its control it ended."""
-    lost = [one for one in ill if not one.is_rescued("autopilot")]
-    said = ", ".join(f"`{one.case.id}` ({one.outcome('autopilot') / one.control:.2g})" for one in lost)
-    return f"Not rescued, with the outcome over the control's: {said or 'none'}."
+    """A table of every ill case: how often as bad as its control each arm ended."""
+    header = [f"| ill | {' | '.join(ARMS)} |", f"|---|{'---|' * len(ARMS)}"]
+    rows = [f"| `{one.case.id}` | {' | '.join(_times(one, arm) for arm in ARMS)} |" for one in ill]
+    return "\n".join(["Each outcome over the control's:", "", *header, *rows])
+
+
+def _times(one: Treated, arm: str) -> str:
+    return f"{one.outcome(arm) / one.control:.2f}" if arm in one.arms else ""
 
 
 REMARKS: Final = f"""
