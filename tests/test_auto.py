@@ -23,7 +23,7 @@ from equipoise.recipes.pacing import WIDTHS
 from equipoise.rehearsal import rehearse
 from equipoise.run import Where, train
 from equipoise.schedule import Cosine, Linear
-from equipoise.space import Channel, Class, Space
+from equipoise.space import Channel, Class, Condition, Space
 
 BLUR = ImageFilter.GaussianBlur(4)
 RGB = Space((Channel("red"), Channel("green"), Channel("blue")), 32, 32)
@@ -100,6 +100,11 @@ def test_colours_and_angles_of_categories_are_left_alone() -> None:
     kinds = {type(operation) for operation in valid_operations(codes)}
     assert not kinds & {ColourJitter, Rotate}
     assert {ColourJitter, Rotate} <= {type(operation) for operation in valid_operations(RGB)}
+
+
+def test_colours_are_left_alone_where_samples_are_asked_for_by_ratings() -> None:
+    rated = replace(RGB, conditions=(Condition("valence", 1, 7),))
+    assert {*map(type, valid_operations(RGB))} - {*map(type, valid_operations(rated))} == {ColourJitter}
 
 
 def test_a_spectrogram_is_shifted_in_time_and_changed_in_gain_and_nothing_else() -> None:

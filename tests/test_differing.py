@@ -32,6 +32,22 @@ def test_several_settings_are_nobodys_merit() -> None:
     assert "nothing can be laid to any one of them" in str(found)
 
 
+def test_a_schedule_is_one_setting() -> None:
+    found = differing("g_optim.lr*=0.1", recipe=load("terrain"))
+    assert str(found) == (
+        "one setting differs: g_optim.lr: Cosine(start=0.0005, end=0.0001) -> Cosine(start=5e-05, end=1e-05)"
+    )
+    assert [row.path for row in found.rows] == ["g_optim.lr.start", "g_optim.lr.end"]
+    found = differing("g_optim.lr.start=1e-3", recipe=load("terrain"))
+    assert str(found) == "one setting differs: g_optim.lr.start: 0.0005 -> 0.001"
+    assert differing("*.lr*=0.1", recipe=load("terrain")).is_several
+    straight = '{"part": "equipoise.schedule.Linear", "start": 0.001, "end": 0.0001, "until": 6000}'
+    found = differing(f"g_optim.lr={straight}", recipe=load("terrain"))
+    assert str(found).startswith(
+        "one setting differs: g_optim.lr: Cosine(start=0.0005"
+    ) and "Linear(start=0.001" in str(found)
+
+
 def test_another_seed_is_the_same_attempt() -> None:
     assert str(differing("seed=4")) == "no setting differs but the seed"
     found = differing("seed=4", "batch=16")

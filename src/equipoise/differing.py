@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from equipoise.edit import ABSENT, Change, diff_rows, show
+from equipoise.edit import ABSENT, Change, diff_rows, show, to_read
 from equipoise.spec import Json, join
 
 UNIMPORTANT: Final = ("reasons.", "cadence.", "autopilot", "summary")
@@ -19,7 +19,7 @@ SHOWN_CHANGES: Final = 6
 SHOWN_INSIDE: Final = 6
 """Settings of a part that came or went are told with it, so many at most."""
 
-
+SCHEDULES: Final = "equipoise.schedule."
 _PACKAGES: Final = re.compile(r"\bequipoise\.(?:\w+\.)*(?=\w)")
 
 
@@ -39,7 +39,8 @@ class Differing:
     def between(cls, before: Mapping[str, Json], after: Mapping[str, Json]) -> Differing:
         """Of two recipes as `equipoise.spec.flatten` writes them."""
         rows = diff_rows(material(before), material(after))
-        return cls(tuple(folded(rows)), tuple(rows), any(before.get(path) != after.get(path) for path in CHANCE))
+        changes = _schedules_as_one(folded(rows), before)
+        return cls(tuple(changes), tuple(rows), any(before.get(path) != after.get(path) for path in CHANCE))
 
     @property
     def one(self) -> Change | None:
@@ -98,6 +99,25 @@ def folded(changes: Sequence[Change]) -> list[Change]:
     return [_with_inside(change, changes) for change in heads if not _names_only(change, changed)]
 
 
+def _schedules_as_one(changes: Sequence[Change], settings: Mapping[str, Json]) -> list[Change]:
+    """A schedule is the value of one setting, so its numbers that changed together are one change."""
+    by_thing: dict[str, list[Change]] = {}
+    for change in changes:
+        above = change.path.rpartition(".")[0]
+        is_of_one = str(settings.get(above, "")).startswith(SCHEDULES)
+        by_thing.setdefault(above if is_of_one else change.path, []).append(change)
+    return [_as_one(path, inside, settings) if len(inside) > 1 else inside[0] for path, inside in by_thing.items()]
+
+
+def _as_one(path: str, changes: Sequence[Change], settings: Mapping[str, Json]) -> Change:
+    """Of a schedule, which may have become another kind of schedule."""
+    head = next((change for change in changes if change.path == path), Change(path, settings[path], settings[path]))
+    inside = {change.path.removeprefix(f"{path}."): change for change in changes if change.path != path}
+    before = {name: change.before for name, change in inside.items()}
+    after = {name: change.after for name, change in inside.items()}
+    return Change(path, _as_call(head.before, before), _as_call(head.after, after))
+
+
 def _is_inside(change: Change, changed: Mapping[str, Change]) -> bool:
     """Whether the row came or went with a part above it, which came, went or was replaced."""
     steps = change.path.split(".")
@@ -135,5 +155,5 @@ def _as_call(value: Json, inside: Mapping[str, Json]) -> Json:
     """A part's tag with settings of it, as a call is written."""
     if not inside:
         return value
-    words = [f"{name}={show(item)}" for name, item in list(inside.items())[:SHOWN_INSIDE]]
+    words = [f"{name}={show(to_read(item))}" for name, item in list(inside.items())[:SHOWN_INSIDE]]
     return f"{show(value)}({', '.join(words)}{', ...' if len(inside) > SHOWN_INSIDE else ''})"

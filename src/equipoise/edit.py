@@ -62,14 +62,15 @@ class Change:
     after: Json
 
     def __str__(self) -> str:
-        return f"{self.path}: {show(_to_read(self.before))} -> {show(_to_read(self.after))}"
+        return f"{self.path}: {show(to_read(self.before))} -> {show(to_read(self.after))}"
 
 
 DIGITS = 12
 """Beyond them a factor leaves its trace: 0.05 x 0.1 is 0.005000000000000001."""
 
 
-def _to_read(value: Json) -> Json:
+def to_read(value: Json) -> Json:
+    """Without the trace that a factor leaves."""
     return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
 
 

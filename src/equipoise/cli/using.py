@@ -24,14 +24,14 @@ def sample(
     condition: Annotated[
         str | None, Parameter(name="--condition", help="what is asked for: valence=.8,arousal=.2, each from 0 to 1")
     ] = None,
-    tiles: Annotated[bool, flag("--tiles", "files in units of the world too: GeoTIFF, FITS or NPZ")] = False,
+    tiles: Annotated[bool, flag("--tiles", "files in units of the world too: GeoTIFF, FITS, CSV or NPZ")] = False,
     format_: Annotated[
         Literal["tif", "npz", "csv", "fits"] | None,
         Parameter(name="--format", help="of the tiles; default by the data"),
     ] = None,
     at: Annotated[
         tuple[float, float] | None,
-        Parameter(name="--at", help="X Y of the first tile's upper left corner, for GeoTIFF"),
+        Parameter(name="--at", negative=(), help="X Y of the first tile's upper left corner, for GeoTIFF"),
     ] = None,
     out: Annotated[Path | None, Parameter(name="--out", help="folder; default RUN/samples/seed-S or the like")] = None,
     device: Device = "auto",

@@ -25,7 +25,12 @@ app = App(
 )
 
 Set = Annotated[
-    list[str] | None, Parameter(name="--set", negative=(), help="change a setting: path=value, path*=factor")
+    list[str] | None,
+    Parameter(
+        name="--set",
+        negative=(),
+        help='change a setting: path=value, path*=factor, path+=entry, "drop path"; * is any one name',
+    ),
 ]
 Data = Annotated[Path | None, Parameter(name="--data", help="folder of the data")]
 Device = Annotated[str, Parameter(name="--device", help="auto, cpu, cuda, cuda:1 or mps")]

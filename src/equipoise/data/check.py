@@ -6,6 +6,7 @@ advise is about settings of the source that reads the samples, whose path in the
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,11 +19,13 @@ from equipoise.data.conditions import conditions
 from equipoise.data.corpus import Corpus, LeftOut
 from equipoise.data.grain import grain
 from equipoise.data.paired import pairs
+from equipoise.data.raster import Limit
 from equipoise.data.reading import DUPLICATE
 from equipoise.data.statistics import Statistics, measure
 from equipoise.edit import Edit
 from equipoise.finding import Finding, Severity, worst_first
 from equipoise.space import Channel
+from equipoise.spec import encode
 
 FEWEST, FEW = 2, 100
 """Without two samples there is no distribution; below a hundred a critic learns them by heart even with strong
@@ -284,9 +287,9 @@ def _classes(corpus: Corpus, seen: Statistics, home: str) -> Iterator[Finding]:
         place = int(alone.argmax())
         if alone[place] > MONOTONOUS_SHARE:
             item = channel.classes[place]
-            limit = {"layer": channel.name, "code": item.code, "above": DOMINATING_SHARE, "keep": 0.1}
+            limit = json.dumps(encode(Limit(channel.name, item.code, above=DOMINATING_SHARE, keep=0.1)))
             evidence = (f"{alone[place]:.0%} of all samples are more than {DOMINATING_SHARE:.0%} {item.name}",)
-            advice = f"{item.name} alone is nearly right for a generator; keep fewer of them with {home}.limits {limit}"
+            advice = f"{item.name} alone is nearly right for a generator; keep fewer: --set '{home}.limits+={limit}'"
             yield Finding(f"channel {channel.name} is {item.name} in too many samples", "warning", evidence, advice)
 
 

@@ -10,6 +10,7 @@ from equipoise.space import Space
 from equipoise.spec import Problem, SpecError, encode
 
 SHIFT_IN_TIME = Translate(horizontal=0.125, vertical=0.0, padding="reflection")
+COLOURS = ColourJitter(brightness=0.2, contrast=0.5, saturation=0.5, hue=0.5, keep_range=False)
 GAIN = ColourJitter(brightness=0.1, contrast=0.1, keep_range=False)
 
 
@@ -54,8 +55,10 @@ def valid_operations(space: Space) -> tuple[Operation, ...]:
     """The changes that adaptive augmentation may make to such samples.
 
     Pixels may be moved whatever the channels mean; between them is interpolated, and colours are changed, only where
-    all channels are continuous.  A spectrogram is shifted in time and changed in gain, and nothing else: its axes mean
-    different things.  Strengths are those of Karras et al. 2020 (appendix B), or below.  Points have none.
+    all channels are continuous.  What samples are asked for by may be about their colours, which then stay.
+
+    A spectrogram is shifted in time and changed in gain, and nothing else: its axes mean different things.  Strengths
+    are those of Karras et al. 2020 (appendix B), or below.  Points have none.
     """
     if space.is_points:
         return ()
@@ -64,9 +67,5 @@ def valid_operations(space: Space) -> tuple[Operation, ...]:
     moves: tuple[Operation, ...] = (Flip(), QuarterTurns(), Translate(padding="reflection"))
     if any(channel.kind == "categorical" for channel in space.channels):
         return moves
-    return (
-        *moves,
-        Scale(reach=0.2, padding="reflection"),
-        Rotate(degrees=180.0, padding="reflection"),
-        ColourJitter(brightness=0.2, contrast=0.5, saturation=0.5, hue=0.5, keep_range=False),
-    )
+    moves += (Scale(reach=0.2, padding="reflection"), Rotate(degrees=180.0, padding="reflection"))
+    return moves if space.conditions else (*moves, COLOURS)

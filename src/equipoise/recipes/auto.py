@@ -43,7 +43,7 @@ class FitToData(FitToTime):
 def auto() -> Recipe:
     """Relativistic pairing with both zero-centred penalties, adaptive augmentation, and settings fitted to the data."""
     recipe = Recipe(
-        summary="fits itself to 200 to 20 000 pictures of any channels, to the machine and to the time: begin here",
+        summary="fits itself to 200 to 20 000 pictures, to the machine and to the time: begin here",
         source=Images(size=64),
         generator=DcganGenerator(latent=64, width=FIRST_WIDTH, upsampling="nearest"),
         critic=DcganCritic(width=FIRST_WIDTH, norm="none", weights="he"),
