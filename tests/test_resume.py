@@ -17,18 +17,19 @@ from typing import Any
 import pytest
 import torch
 
+import equipoise
 import tiny
 from equipoise.cli import run_command
 from equipoise.edit import Edit, apply
 from equipoise.engine import checkpoint
 from equipoise.errors import Fault, RequestError
-from equipoise.journal import Checkpointed, Event, Measured, Pictured, Tick, history, read
+from equipoise.journal import Checkpointed, Event, Measured, Pictured, Resumed, Tick, history, read
 from equipoise.losses import read as read_losses
 from equipoise.recipe import Budget, Recipe, Retuned, Span, stretched
 from equipoise.record import Listener
 from equipoise.run import Where, carry_out, resume, start
 from equipoise.schedule import Linear
-from equipoise.spec import encode
+from equipoise.spec import SpecError, encode
 from equipoise.view import Batch
 from same_run import assert_same_run
 
@@ -199,6 +200,15 @@ def test_going_on_for_longer_is_the_longer_run(tmp_path: Path) -> None:
     whole_run(tmp_path / "run", tiny.points(40))
     carry_out(resume(tmp_path / "run", budget=Budget.parse("20steps")))
     assert (tmp_path / "run" / "losses.csv").read_bytes() == (longer / "losses.csv").read_bytes()
+
+
+def test_a_run_is_trained_on_from_python_with_a_change(tmp_path: Path) -> None:
+    folder = equipoise.train(tiny.points(), out=tmp_path / "run", budget="4steps", device="cpu")
+    assert equipoise.resume(folder, ["d_optim.lr=5e-5"], budget="3steps", device="cpu", why="D is ahead") == folder
+    assert rates(folder)[-1] == (7, 1e-3, 5e-5)
+    assert any(isinstance(event, Resumed) and event.why == "D is ahead" for event in read(folder).events)
+    with pytest.raises(SpecError, match="is not a change"):
+        equipoise.resume(folder, ["faster"])
 
 
 def test_a_setting_can_be_changed_and_is_written_down(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Equipoise: GANs on small, unusual data, without collapse.
 
-``equipoise.train(recipe, data)`` trains, and ``equipoise.diagnose(log)`` says what is wrong with a run, anybody's.
+``equipoise.train(recipe, data)`` trains, ``equipoise.resume(run)`` trains on, and ``equipoise.diagnose(log)`` says what
+is wrong with a run, anybody's.
 ``equipoise.Recipe`` and the packages ``terms``, ``networks``, ``data`` and ``augment`` are what recipes are made of.
 The names are loaded when first used, so that importing the package costs nothing.
 """
@@ -14,9 +15,8 @@ if TYPE_CHECKING:
     from equipoise.doctor.diagnosing import diagnose
     from equipoise.edit import Edit
     from equipoise.errors import Fault, RequestError
-    from equipoise.piloting import train
+    from equipoise.piloting import resume, train
     from equipoise.recipe import Recipe
-    from equipoise.run import resume
     from equipoise.spec import SpecError
     from equipoise.watch import Watch
 
@@ -31,7 +31,7 @@ _HOMES = {
     "SpecError": "equipoise.spec",
     "Watch": "equipoise.watch",
     "diagnose": "equipoise.doctor.diagnosing",
-    "resume": "equipoise.run",
+    "resume": "equipoise.piloting",
     "train": "equipoise.piloting",
 }
 

@@ -57,9 +57,10 @@ from equipoise.journal import (
     Trial,
     history,
 )
-from equipoise.recipe import Recipe, edited
+from equipoise.recipe import Budget, Recipe, edited
 from equipoise.record import Listener
-from equipoise.run import Where, begin, carry_out, num_processes, processes_of, refuse_half_applied, resume
+from equipoise.run import Where, begin, carry_out, num_processes, processes_of, refuse_half_applied
+from equipoise.run import resume as resumed
 from equipoise.session import PAUSED, STOPPED, Session
 
 GAVE_UP: Final = "given up"
@@ -96,6 +97,43 @@ def train(
     session = begin(recipe, data, out, budget, device, listeners, begin_from, why)
     Pilot(session.folder, Where(device=device), listeners).fly(session)
     return session.folder.path
+
+
+def resume(
+    run: Path | str,
+    changes: Iterable[str] = (),
+    *,
+    budget: str | None = None,
+    data: Path | str | None = None,
+    device: str = "auto",
+    listeners: Iterable[Listener] = (),
+    accept_changes: bool = False,
+    why: str = "",
+) -> Path:
+    """Train on with a run from its newest whole checkpoint; returns its folder.
+
+    `changes` are written as after ``--set``: "d_optim.lr=5e-5".  `budget` is how much longer, as after ``--for``;
+    `data` is where the data are now, if they have moved; `accept_changes` goes on although settings or data are not
+    what the run was trained with.  Raises `RequestError` or `equipoise.spec.SpecError` when it cannot be done as asked,
+    `Fault` when it broke off.
+    """
+    path, edits, listeners = Path(run), [Edit.parse(change) for change in changes], tuple(listeners)
+    where = Where(Path(data) if data is not None else None, device=device)
+    length = Budget.parse(budget) if budget is not None else None
+    pilot = Pilot(RunFolder(path), where, listeners)
+    if pilot.finish_first(edits) is None:
+        pilot.fly(
+            resumed(
+                path,
+                edits,
+                accept_changes=accept_changes,
+                where=where,
+                budget=length,
+                listeners=listeners,
+                why=why,
+            )
+        )
+    return path
 
 
 def unwatched(session: Session) -> None:
@@ -143,7 +181,7 @@ class Pilot:
             if ended is not None:
                 return ended
             self._tidy()
-            flight = self._leg(resume(self.run.path, where=self.where, listeners=self.listeners))
+            flight = self._leg(resumed(self.run.path, where=self.where, listeners=self.listeners))
             if flight is not None:
                 return flight
 
@@ -184,7 +222,7 @@ class Pilot:
             )
         with self.run.held():
             self._apply(what, trial)
-            return resume(self.run.path, where=self.where, listeners=self.listeners)
+            return resumed(self.run.path, where=self.where, listeners=self.listeners)
 
     def _apply(self, what: Prescribed, trial: Trial) -> None:
         """Cut short anywhere, it can be done again, and has to be before the run goes on."""

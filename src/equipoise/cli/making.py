@@ -111,7 +111,7 @@ def train(
     device: Device = "auto",
     dry_run: Annotated[bool, flag("--dry-run", "show every setting and what the data is; train nothing")] = False,
 ) -> int:
-    """Train a recipe: a name, recipe.json, or file.py:function."""
+    """Train a recipe: a name, recipe.json, a run whose recipe it is, or file.py:function."""
     from equipoise import asked, rehearsal, run, showing
     from equipoise.folder import next_free
     from equipoise.piloting import Pilot
