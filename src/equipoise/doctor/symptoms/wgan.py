@@ -10,6 +10,7 @@ import numpy as np
 
 from equipoise.doctor import remedies
 from equipoise.doctor.limits import WARM_UP, Limit
+from equipoise.doctor.quality import CLOSE_FID, NEAR, near_enough
 from equipoise.doctor.remedies.paths import terms_of
 from equipoise.doctor.symptom import Evidence, Remedy, Symptom, agreeing
 from equipoise.doctor.trace import Series, Trace
@@ -114,7 +115,8 @@ class GapStays(Symptom):
     }
     reads: ClassVar[tuple[str, ...]] = (
         f"a Wasserstein game: `d_loss` at {KEPT:.0%} or more of its largest lead for a window",
-        f"and `distance` or `fid` above {NO_BETTER:g} times its first value in {EVALUATIONS} evaluations; not alone",
+        f"and `distance` or `fid` above {NO_BETTER:g} times its first value in {EVALUATIONS} evaluations; not alone, "
+        f"nor below {NEAR:g} times the floor of `distance`, or an `fid` of {CLOSE_FID:g}",
     )
     sources: ClassVar[tuple[str, ...]] = ("notes on sprites, section 1: the critic dominates",)
 
@@ -133,13 +135,13 @@ class GapStays(Symptom):
 
 
 def no_better(trace: Trace) -> Evidence | None:
-    """Samples that are hardly nearer to the data than at first."""
+    """Samples that are hardly nearer to the data than at first, and were not near then."""
     for name in ("distance", "fid"):
         series = trace.get(name)
         if series is None or len(series) <= EVALUATIONS:
             continue
-        first = series.values[0]
-        if (series.values[-EVALUATIONS:] > NO_BETTER * first).all():
+        first, late = series.values[0], series.values[-EVALUATIONS:]
+        if (late > NO_BETTER * first).all() and (late >= (near_enough(trace, name) or 0.0)).all():
             said = f"{name} is {series.values[-1]:.3g}; it began at {first:.3g}"
             return Evidence("samples", said, name, float(series.steps[0]))
     return None
