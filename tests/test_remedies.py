@@ -99,6 +99,7 @@ def test_labels_are_smoothed_for_cross_entropy_alone() -> None:
         ("auto", remedies.bound_the_slope, ["critic.spectral_norm = true"]),
         ("sprites_small", remedies.bound_the_slope, ["phases.main.terms.gp.weight *= 4.0"]),
         ("ring", remedies.slower_critic, ["d_optim.lr *= 0.25"]),
+        ("sentinel2_sr", remedies.slower_both, ["d_optim.lr *= 0.5", "phases.detail.g_optim.lr *= 0.5"]),
         ("sentinel2_sr", remedies.less_momentum, ["g_optim.beta1 = 0.0"]),
         ("sprites_small", remedies.fewer_critic_updates, ["phases.main.d_updates *= 0.5"]),
         ("bursts", remedies.fewer_critic_updates, ["phases.main.g_updates *= 2.0"]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from equipoise.doctor.remedies.paths import is_number, put, scaled
+from equipoise.doctor.remedies.paths import games, is_number, put, scaled
 from equipoise.doctor.symptom import Remedy, Settings
 from equipoise.edit import Edit
 
@@ -15,8 +15,15 @@ FAST_DECAY: Final = 0.99
 
 
 def slower(settings: Settings, network: str, factor: float) -> tuple[Edit, ...]:
-    """The rate of an optimiser (``d_optim``, ``g_optim``), be it a number or a schedule, times `factor`."""
-    return scaled(settings, f"{network}.lr", factor)
+    """The rates of an optimiser (``d_optim``, ``g_optim``) in games, be they numbers or schedules, times `factor`."""
+    return tuple(edit for path in rates_in_games(settings, network) for edit in scaled(settings, path, factor))
+
+
+def rates_in_games(settings: Settings, network: str) -> list[str]:
+    """Paths of the rates in use where a game is played: a phase's own where it has one."""
+    own = [f"phases.{phase}.{network}.lr" for phase, _ in games(settings)]
+    used = dict.fromkeys(path if settings.get(path) is not None else f"{network}.lr" for path in own)
+    return list(used) or [f"{network}.lr"]
 
 
 def slower_critic(settings: Settings, factor: float = 0.25) -> Remedy:
