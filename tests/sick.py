@@ -14,6 +14,8 @@ from traces import FLOORS, LAST, ROWS, alternating, faulty, played, rows, scores
 
 NAN = float("nan")
 STUCK = scores(20.0, 12.0, *[11.0] * 9)
+AFTERWARDS = scores(*[9.5] * 11).after(1.0)
+"""A run of ours keeps no measure of step 0 in its series."""
 CLIPPED = (1.0,) * 5 + (100.0,) * 6
 NUMBERS = rows(1.1).values
 IMPROVING = scores(*np.linspace(0.1, 0.7, 11))
@@ -99,6 +101,7 @@ SICK: Mapping[str, list[Trace]] = {
         samples(fid=(30.0, -3.0)),
         samples(fid=(30.0, NAN)),
         replace(well(), floors={"distance": 11.0}),
+        replace(well(distance=AFTERWARDS), floors={"distance": 9.0}, untrained={"distance": 10.0}),
         faulty("measure: real samples are as far as noise"),
     ],
     "not-finite": [
@@ -251,7 +254,11 @@ NEAR: Mapping[str, list[Trace]] = {
         well("hinge", d_loss=STOPPED, moved_d=STOPPED, grad_d=STOPPED),
         well("hinge", d_loss=STOPPED, moved_g=STOPPED, grad_g=STOPPED, grad_at_output=STOPPED),
     ],
-    "invalid-measure": [samples(fid=(30.0, 0.0)), replace(well(), floors={"distance": 9.0})],
+    "invalid-measure": [
+        samples(fid=(30.0, 0.0)),
+        replace(well(), floors={"distance": 9.0}),
+        replace(well(distance=AFTERWARDS), floors={"distance": 9.0}, untrained={"distance": 20.0}),
+    ],
     "not-finite": [
         well(not_finite=rows(0.0)),
         faulty("data: 3 pictures hold numbers that are not finite"),

@@ -11,6 +11,7 @@ import numpy as np
 
 from equipoise.doctor import remedies
 from equipoise.doctor.limits import MODERATE, WEAK, Limit
+from equipoise.doctor.suspects import is_told
 from equipoise.doctor.symptom import Evidence, Remedy, Symptom, agreeing
 from equipoise.doctor.symptoms.lead import AT_A_CLIP, CLIPS
 from equipoise.doctor.symptoms.numbers import died
@@ -88,8 +89,8 @@ class PlumbingBug(Symptom):
         f"the last {ROWS} rows, away from the ends of its scale: a proof",
         f"`lr_d`, `lr_g`, `moved_d`, `moved_g` or `grad_g` exactly 0 in all of the last {ROWS} rows: a proof, "
         "unless a schedule has brought the rate to 0, or they moved before, get no gradient now, and the critic has "
-        f"won or the generator's units have died; nothing of a log whose numbers have fewer than {WRITTEN_WHOLE} decimals, "
-        "where a small one is printed as 0",
+        f"won or the generator's units have died; nothing of a log whose numbers have fewer than {WRITTEN_WHOLE} "
+        "decimals, where a small one is printed as 0",
         "what the run's own trial step said: a proof",
     )
     sources: ClassVar[tuple[str, ...]] = (
@@ -251,9 +252,15 @@ def _impossible(trace: Trace) -> Evidence | None:
 
 
 def _blunt(trace: Trace) -> Evidence | None:
-    """A later first measuring says nothing: a generator that is good by then is near the floor, and should be."""
+    """A later first measuring says nothing: a generator that is good by then is near the floor, and should be.
+
+    One that is told what to make, such as a picture that it is to enlarge, is near from the beginning.
+    """
     series, floor = trace.get("distance"), trace.floors.get("distance")
-    if series is None or floor is None or series.steps[0] > 0 or not 0 < series.values[0] * RESOLVES < floor:
+    if series is None or floor is None or is_told(trace):
         return None
-    said = f"real samples are {floor:.3g} from the data, an untrained generator's {series.values[0]:.3g}"
+    first = trace.untrained.get("distance") if series.steps[0] > 0 else float(series.values[0])
+    if first is None or not 0 < first * RESOLVES < floor:
+        return None
+    said = f"real samples are {floor:.3g} from the data, an untrained generator's {first:.3g}"
     return Evidence("data", said, "distance", None, 1.0)
