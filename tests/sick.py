@@ -55,6 +55,10 @@ def penalised(slope: float, game: str = "wgan", **terms: dict[str, Json]) -> Tra
     return replace(well(game, slope=rows(slope), settings={"phases": ["main"], **found}), phase="main")
 
 
+def with_penalty(level: float, trace: Trace) -> Trace:
+    return replace(trace, signals={**trace.signals, "penalty": rows(level, noise=1e-4)})
+
+
 def as_printed(decimals: int, **signals: Series) -> Trace:
     """A log whose numbers were all printed so."""
     found = well(**signals)
@@ -157,8 +161,9 @@ SICK: Mapping[str, list[Trace]] = {
         well(slope=rows(1e-6)),
         penalised(0.005, gp=GP),
         penalised(0.005, gp={**GP, "target": 0.1}, r1=R1),
+        with_penalty(25.0, penalised(0.2, gp={**GP, "target": 5.0})),
     ],
-    "steep-critic": [played("wgan", (-9.0, -2.0), 5.0, slope=rows(4.0))],
+    "steep-critic": [played("wgan", (-9.0, -2.0), 5.0, slope=rows(4.0)), penalised(16.0, gp={**GP, "target": 5.0})],
     "gap-stays": [played("wgan", (-1.0, -9.0, -9.0, -9.0), 5.0, distance=scores(20.0, 19.0, *[18.0] * 9))],
     "total-collapse": [
         samples(diversity=ending(0.9, 0.05)),
@@ -312,8 +317,15 @@ NEAR: Mapping[str, list[Trace]] = {
         penalised(0.005, gp={**GP, "target": 0.0}),
         penalised(0.005, gp={**GP, "weight": 0.0}, r1=R1),
         penalised(0.15, gp=GP),
+        with_penalty(1.0, penalised(1.41, r1=R1)),
+        with_penalty(1.0, penalised(1.0, gp={**GP, "target": 0.0})),
     ],
-    "steep-critic": [played("wgan", (-9.0, -2.0), 5.0, slope=rows(2.7)), well("hinge", slope=rows(9.0))],
+    "steep-critic": [
+        played("wgan", (-9.0, -2.0), 5.0, slope=rows(2.7)),
+        well("hinge", slope=rows(9.0)),
+        penalised(14.0, gp={**GP, "target": 5.0}),
+        penalised(4.0, r1=R1),
+    ],
     "gap-stays": [
         played("wgan", (-1.0, -9.0, -9.0, -9.0), 5.0),
         played("wgan", (-9.0, -9.0, -5.0, -4.0), 5.0, distance=scores(20.0, 19.0, *[18.0] * 9)),
