@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from equipoise.doctor.remedies.paths import games, is_number, put, scaled
@@ -93,10 +93,16 @@ def less_momentum(settings: Settings) -> Remedy:
 def clip(settings: Settings) -> Remedy:
     """To a norm of 1 where nothing is clipped, else to half of what there is."""
     paths = [path for path in ("d_optim.clip_norm", "g_optim.clip_norm") if path in settings]
-    are_clipped = bool(paths) and all(is_number(settings[path]) for path in paths)
-    words = "clip both gradients to half the norm" if are_clipped else f"clip both gradients to a norm of {CLIP:g}"
+    clipped = [path for path in paths if is_number(settings[path])]
+    ways = {"half the norm": clipped, f"a norm of {CLIP:g}": [path for path in paths if path not in clipped]}
+    words = " and ".join(f"{_gradients(those)} to {norm}" for norm, those in ways.items() if those)
     edits = tuple(_clipped(settings, path) for path in paths)
-    return Remedy(words, "one bad batch no longer moves the weights far", edits=edits)
+    effect = "one bad batch no longer moves the weights far"
+    return Remedy(f"clip {words or f'both gradients to a norm of {CLIP:g}'}", effect, edits=edits)
+
+
+def _gradients(paths: Sequence[str]) -> str:
+    return "both gradients" if len(paths) > 1 else f"{_whose(paths[0])} gradient"
 
 
 def _clipped(settings: Settings, path: str) -> Edit:
