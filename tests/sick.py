@@ -14,6 +14,8 @@ from traces import FLOORS, LAST, ROWS, alternating, faulty, played, rows, scores
 
 NAN = float("nan")
 STUCK = scores(20.0, 12.0, *[11.0] * 9)
+AFTERWARDS = scores(*[9.5] * 11).after(1.0)
+"""A run of ours keeps no measure of step 0 in its series."""
 CLIPPED = (1.0,) * 5 + (100.0,) * 6
 NUMBERS = rows(1.1).values
 IMPROVING = scores(*np.linspace(0.1, 0.7, 11))
@@ -40,7 +42,7 @@ MEASURED_ONCE = Trace(
 )
 
 
-STOPPED = rows((0.5, 0.5, 0.0, 0.0), noise=0)
+STOPPED = rows((0.5, 0.5, 0.0, 0.0))
 GP: dict[str, Json] = {"": "equipoise.terms.penalties.GradientPenalty", "weight": 10.0, "target": 1.0}
 R1: dict[str, Json] = {"": "equipoise.terms.penalties.R1", "weight": 1.0}
 
@@ -51,6 +53,18 @@ def penalised(slope: float, game: str = "wgan", **terms: dict[str, Json]) -> Tra
         f"phases.main.terms.{name}.{key}".rstrip("."): value for name, of in terms.items() for key, value in of.items()
     }
     return replace(well(game, slope=rows(slope), settings={"phases": ["main"], **found}), phase="main")
+
+
+def with_penalty(level: float, trace: Trace) -> Trace:
+    return replace(trace, signals={**trace.signals, "penalty": rows(level, noise=1e-4)})
+
+
+def as_printed(decimals: int, **signals: Series) -> Trace:
+    """A log whose numbers were all printed so."""
+    found = well(**signals)
+    return replace(
+        found, signals={name: replace(one, values=one.values.round(decimals)) for name, one in found.signals.items()}
+    )
 
 
 def nan_from(step: float) -> Series:
@@ -77,8 +91,9 @@ SICK: Mapping[str, list[Trace]] = {
         Trace({"d_loss": rows(0.7979, noise=0.0), "g_loss": rows((2.1234, 2.1235), noise=0.0)}, None, {}, {}),
         well("hinge", d_loss=rows(1.2, noise=0.0)),
         well(lr_g=rows(0.0)),
+        replace(as_printed(4, lr_g=rows(0.0)), settings={"phases": ["main"]}),
         well(moved_d=rows((1e-3, 1e-3, 0.0, 0.0))),
-        well(grad_g=rows((0.5, 0.5, 0.0, 0.0), noise=0), grad_at_output=rows((1.0, 1.0, 0.0, 0.0), noise=0)),
+        well(grad_g=STOPPED, grad_at_output=rows((1.0, 1.0, 0.0, 0.0), noise=0)),
         well("hinge", d_loss=rows(0.0), moved_d=rows(0.0)),
         well("hinge", d_loss=rows((1.0, 0.01)), moved_g=STOPPED, grad_g=rows(0.5), grad_at_output=rows(1.0)),
         well(d_loss=rows((1.0, 0.05)), moved_d=STOPPED, grad_d=rows(0.5)),
@@ -90,6 +105,7 @@ SICK: Mapping[str, list[Trace]] = {
         samples(fid=(30.0, -3.0)),
         samples(fid=(30.0, NAN)),
         replace(well(), floors={"distance": 11.0}),
+        replace(well(distance=AFTERWARDS), floors={"distance": 9.0}, untrained={"distance": 10.0}),
         faulty("measure: real samples are as far as noise"),
     ],
     "not-finite": [
@@ -136,6 +152,7 @@ SICK: Mapping[str, list[Trace]] = {
         well(d_loss=rows(CLIPPED, noise=0), d_real=rows(1.0, noise=0), d_fake=rows(1.0, noise=0), g_loss=rows(0.0)),
         well(d_loss=rows(16.118, noise=1e-4), g_loss=rows(0.0)),
         well(score_real=rows(80.0), score_fake=rows(75.0), d_loss=rows(75.0)),
+        well(None, score_real=rows(80.0), score_fake=rows(75.0), d_loss=rows(75.0)),
     ],
     "off-target": [well("lsgan", d_loss=rows(0.4), g_loss=rows((0.3, 1.5, 1.6)))],
     "dead-critic": [
@@ -144,8 +161,9 @@ SICK: Mapping[str, list[Trace]] = {
         well(slope=rows(1e-6)),
         penalised(0.005, gp=GP),
         penalised(0.005, gp={**GP, "target": 0.1}, r1=R1),
+        with_penalty(25.0, penalised(0.2, gp={**GP, "target": 5.0})),
     ],
-    "steep-critic": [played("wgan", (-9.0, -2.0), 5.0, slope=rows(4.0))],
+    "steep-critic": [played("wgan", (-9.0, -2.0), 5.0, slope=rows(4.0)), penalised(16.0, gp={**GP, "target": 5.0})],
     "gap-stays": [played("wgan", (-1.0, -9.0, -9.0, -9.0), 5.0, distance=scores(20.0, 19.0, *[18.0] * 9))],
     "total-collapse": [
         samples(diversity=ending(0.9, 0.05)),
@@ -234,11 +252,18 @@ NEAR: Mapping[str, list[Trace]] = {
         well(g_loss=rows(0.7979, noise=1e-5)),
         well(d_loss=rows(0.0, noise=0), g_loss=rows(46.7694, noise=0)),
         well(lr_g=rows((1e-4, 1e-5, 0.0), noise=0)),
+        as_printed(4, lr_g=rows(5e-5), lr_d=rows((2e-4, 2e-5))),
+        as_printed(2, grad_g=rows(0.003)),
+        well(lr_g=rows((1e-4, 1e-4, 0.0, 0.0), noise=0), moved_g=STOPPED),
         well(grad_g=STOPPED, grad_at_output=rows(1.0), lr_g=rows((1e-3, 1e-3, 0.1, 0.1), noise=0)),
         well("hinge", d_loss=STOPPED, moved_d=STOPPED, grad_d=STOPPED),
         well("hinge", d_loss=STOPPED, moved_g=STOPPED, grad_g=STOPPED, grad_at_output=STOPPED),
     ],
-    "invalid-measure": [samples(fid=(30.0, 0.0)), replace(well(), floors={"distance": 9.0})],
+    "invalid-measure": [
+        samples(fid=(30.0, 0.0)),
+        replace(well(), floors={"distance": 9.0}),
+        replace(well(distance=AFTERWARDS), floors={"distance": 9.0}, untrained={"distance": 20.0}),
+    ],
     "not-finite": [
         well(not_finite=rows(0.0)),
         faulty("data: 3 pictures hold numbers that are not finite"),
@@ -281,6 +306,7 @@ NEAR: Mapping[str, list[Trace]] = {
         well(d_loss=rows(100.0, noise=0), d_real=rows(1.0, noise=0), d_fake=rows(0.5, noise=0)),
         well(d_loss=rows(14.0)),
         well(score_real=rows(20.0), score_fake=rows(18.0)),
+        well(None, score_real=rows(80.0), score_fake=rows(78.0), d_loss=rows(-2.0), g_loss=rows(-78.0)),
     ],
     "off-target": [well("lsgan", d_loss=rows(0.4), g_loss=rows(0.9)), well(g_loss=rows(9.0))],
     "dead-critic": [
@@ -291,11 +317,20 @@ NEAR: Mapping[str, list[Trace]] = {
         penalised(0.005, gp={**GP, "target": 0.0}),
         penalised(0.005, gp={**GP, "weight": 0.0}, r1=R1),
         penalised(0.15, gp=GP),
+        with_penalty(1.0, penalised(1.41, r1=R1)),
+        with_penalty(1.0, penalised(1.0, gp={**GP, "target": 0.0})),
     ],
-    "steep-critic": [played("wgan", (-9.0, -2.0), 5.0, slope=rows(2.7)), well("hinge", slope=rows(9.0))],
+    "steep-critic": [
+        played("wgan", (-9.0, -2.0), 5.0, slope=rows(2.7)),
+        well("hinge", slope=rows(9.0)),
+        penalised(14.0, gp={**GP, "target": 5.0}),
+        penalised(4.0, r1=R1),
+    ],
     "gap-stays": [
         played("wgan", (-1.0, -9.0, -9.0, -9.0), 5.0),
         played("wgan", (-9.0, -9.0, -5.0, -4.0), 5.0, distance=scores(20.0, 19.0, *[18.0] * 9)),
+        played("wgan", -9.0, 5.0, distance=scores(*[2.9] * 11)),
+        played("wgan", -9.0, 5.0, fid=scores(*[12.0] * 11)),
     ],
     "total-collapse": [samples(diversity=ending(0.9, 0.05, 1)), samples(diversity=ending(0.9, 0.25))],
     "partial-collapse": [

@@ -20,7 +20,7 @@ from equipoise.networks.dcgan import DcganCritic
 from equipoise.recipe import Augment, Phase, Recipe, Span, edited
 from equipoise.recipes import NAMES, load
 from equipoise.recipes.augmenting import with_ada
-from equipoise.schedule import Linear
+from equipoise.schedule import Cosine, Linear, Rate
 from equipoise.space import Channel, Class, Condition, Space
 from equipoise.spec import SpecError
 from equipoise.terms import BCE, Diversity, GradientPenalty, Wasserstein
@@ -181,6 +181,36 @@ def test_a_group_that_divides_no_batch() -> None:
 def test_a_generator_that_is_told_what_to_make_may_have_momentum() -> None:
     """The pixel stage of super-resolution is no game."""
     assert load("sentinel2_sr").g_optim.beta1 == 0.9
+
+
+def test_nothing_is_asked_of_the_critic_of_a_recipe_without_a_game() -> None:
+    whole = load("sentinel2_sr")
+    pixels = replace(whole, phases={"pixels": whole.phases["pixels"]}, augment=None, tailor=None, reasons={})
+    assert [item.title for item in found(pixels, OF_RECIPE["sentinel2_sr"], samples=50)] == []
+
+
+def test_the_game_is_not_dropped_where_it_is_the_lighter_term() -> None:
+    (told,) = found(with_terms(other=Diversity(weight=2000.0)))
+    assert told.remedies == () and "drop" not in told.advice and "phases.main.terms.other.weight" in told.advice
+
+
+def at_rates(of_g: Rate, of_d: Rate) -> list[str]:
+    """What is said of a game that begins at step 100, after as many without one."""
+    recipe = tiny.images()
+    phases = {
+        "before": Phase(Span(100), {"other": Diversity()}),
+        "game": replace(recipe.phases["main"], length=Span(100)),
+    }
+    adams = {name: replace(getattr(recipe, name), lr=lr) for name, lr in (("g_optim", of_g), ("d_optim", of_d))}
+    return [item.title for item in found(replace(recipe, phases=phases, **adams)) if "phase game" in item.title]
+
+
+def test_rates_are_those_of_the_phase_wherever_their_schedules_began() -> None:
+    assert at_rates(Cosine(0.02, 0.001, until=100), 0.001) == []
+    assert at_rates(Linear(0.0, 0.02, until=150), 0.002) == ["phase game: g_optim.lr is 0.02"]
+    assert at_rates(0.001, Linear(0.00001, 0.001, begin=100, until=120)) == [], "a warm-up counts by its end"
+    falling = Linear(0.001, 0.00001, until=100)
+    assert at_rates(falling, 0.001) == ["phase game: the generator learns at 1e-05 and the critic at 0.001"]
 
 
 def test_points_have_no_bounds() -> None:

@@ -6,6 +6,7 @@ import json
 import random
 import shutil
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,9 @@ from equipoise import RequestError, journal
 from equipoise.cli import run_command
 from equipoise.doctor.readers import read
 from equipoise.doctor.readers.phases import played, settings_of
+from equipoise.doctor.symptoms.stages import StageSwitch
 from equipoise.folder import RunFolder
-from equipoise.journal import Faulted, Journal, Measured, Resumed, Skipped, Tick, ticks
+from equipoise.journal import Faulted, Journal, Measured, Resumed, Skipped, Started, Tick, ticks
 from equipoise.recipes import catalogue, load
 from equipoise.spec import encode, flatten
 
@@ -141,6 +143,22 @@ def test_ticks_belong_to_the_phase_they_were_made_in() -> None:
         ("game", 50, 100),
     ]
     assert [stretch.name for stretch in played({"phases": phases}, [tick(5)])] == ["warm"]
+
+
+def test_what_was_measured_before_a_phase_is_handed_to_it(tmp_path: Path) -> None:
+    """The destruction that the game brings is seen against the phase before it."""
+    recipe = encode(replace(load("sentinel2_sr"), tailor=None))
+    with Journal(tmp_path) as writer:
+        writer.append(Started(recipe=recipe, digest="", data={}, machine={}, goal={}))
+        for step in range(500, 5001, 500):
+            values = {"loss_g": 0.1} if step <= 4000 else {"d.game": 0.2, "g.game": 3.0}
+            writer.append(Tick(step=step, images=0, epoch=1, seconds=0, values=values, images_per_s=0, waiting=0))
+            psnr = 26.0 + step / 2000 if step <= 4000 else 20.0
+            writer.append(Measured(step=step, name="kernel", value=0.1, seconds=0, beside={"psnr": psnr}))
+    trace = read(tmp_path)
+    assert trace.before["psnr"] == 28.0 and trace.signals["psnr"].values.tolist() == [20.0, 20.0]
+    assert StageSwitch().seen(trace)
+    assert read(tmp_path, phase="pixels").before == {}
 
 
 def test_a_phase_is_asked_for_by_name(trained: Path) -> None:

@@ -407,6 +407,24 @@ def test_a_run_that_was_begun_anew_has_its_own_beginning(tmp_path: Path) -> None
     assert trace.signals["fid"].steps.tolist() == [900, 1900, 2900, 3900, 4900]
 
 
+def test_what_a_new_run_measures_before_its_first_loss_is_its_own(tmp_path: Path) -> None:
+    lines = []
+    for num_steps in (20_000, 5_000):
+        for step in range(0, num_steps, 100):
+            lines += [f'{{"step": {step}, "fid": {300 - step / 100}}}'] if step % 1000 == 0 else []
+            lines.append(f'{{"step": {step}, "d_loss": 1.3}}')
+        lines.append(f'{{"step": {num_steps}, "fid": 50}}')
+    trace = read(written(tmp_path, "\n".join(lines)))
+    assert trace.signals["fid"].steps.tolist() == [0, 1000, 2000, 3000, 4000, 5000]
+    assert trace.signals["d_loss"].steps.tolist() == list(range(0, 5_000, 100))
+
+
+def test_a_run_that_went_on_from_its_first_checkpoint_was_not_begun_anew(tmp_path: Path) -> None:
+    steps = [*range(0, 20_001, 1000), *range(1000, 30_001, 1000)]
+    trace = read(written(tmp_path, "\n".join(f'{{"step": {step}, "d_loss": 1.3}}' for step in steps)))
+    assert trace.signals["d_loss"].steps.tolist() == list(range(0, 30_001, 1000))
+
+
 def test_a_run_that_went_on_from_an_early_checkpoint_keeps_what_came_before_it(tmp_path: Path) -> None:
     steps = [*range(100, 50_001, 100), *range(10_100, 90_001, 100)]
     trace = read(written(tmp_path, "\n".join(f'{{"step": {step}, "d_loss": 1.3}}' for step in steps)))

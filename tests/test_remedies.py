@@ -10,6 +10,7 @@ import pytest
 
 import tiny
 from equipoise import recipes
+from equipoise.augment import Noise
 from equipoise.cli import run_command
 from equipoise.doctor import remedies
 from equipoise.doctor.game import GAMES
@@ -19,6 +20,8 @@ from equipoise.doctor.symptoms import SYMPTOMS
 from equipoise.doctor.trace import Trace
 from equipoise.edit import Edit
 from equipoise.recipe import edited
+from equipoise.recipes.augmenting import with_ada
+from equipoise.schedule import Linear
 from equipoise.spec import Json, flatten
 from equipoise.terms import GradientPenalty, Wasserstein
 from traces import rows, well
@@ -99,6 +102,7 @@ def test_labels_are_smoothed_for_cross_entropy_alone() -> None:
         ("auto", remedies.bound_the_slope, ["critic.spectral_norm = true"]),
         ("sprites_small", remedies.bound_the_slope, ["phases.main.terms.gp.weight *= 4.0"]),
         ("ring", remedies.slower_critic, ["d_optim.lr *= 0.25"]),
+        ("sentinel2_sr", remedies.slower_both, ["d_optim.lr *= 0.5", "phases.detail.g_optim.lr *= 0.5"]),
         ("sentinel2_sr", remedies.less_momentum, ["g_optim.beta1 = 0.0"]),
         ("sprites_small", remedies.fewer_critic_updates, ["phases.main.d_updates *= 0.5"]),
         ("bursts", remedies.fewer_critic_updates, ["phases.main.g_updates *= 2.0"]),
@@ -178,6 +182,73 @@ def test_a_game_that_is_not_balanced_by_its_share_is_weighed() -> None:
     weight = [Edit("phases.detail.terms.game.share", value=None), Edit("phases.detail.terms.game.weight", value=0.1)]
     edits = remedies.weaker_game(flatten(edited(recipe, weight))).edits
     assert [str(edit) for edit in edits] == ["phases.detail.terms.game.weight *= 0.5"]
+
+
+def test_the_critic_is_never_trained_less_than_promised() -> None:
+    recipe = recipes.load("ring")
+    for _ in range(3):
+        recipe = edited(recipe, remedies.fewer_critic_updates(flatten(recipe)).edits)
+    assert (recipe.phases["main"].d_updates, recipe.phases["main"].g_updates) == (1.0, 2.0)
+
+
+def test_what_has_no_clamp_gets_one_and_what_has_one_a_narrower() -> None:
+    settings = flatten(recipes.load("landscapes"))
+    unclamped = remedies.tighter_modulation({**settings, "generator.modulation.clamp": None})
+    assert [str(edit) for edit in unclamped.edits] == ["generator.modulation.clamp = 0.5"]
+    assert "clamp the base modulation to 0.5" in unclamped.words
+    assert remedies.tighter_modulation(settings).words.startswith("half of the clamp")
+
+
+def test_noise_fades_over_a_length_that_is_known_and_is_not_left_to_chance() -> None:
+    recipe = edited(recipes.load("digits"), [Edit("augment", value=None), Edit("tailor", value=None)])
+    remedy = remedies.instance_noise(flatten(recipe))
+    (noise,) = edited(recipe, remedy.edits).augment.operations  # type: ignore[union-attr]
+    assert isinstance(noise, Noise) and isinstance(noise.sigma, Linear)
+    assert noise.sigma.until == recipe.phases["main"].length.amount and "fading" in remedy.words
+    in_images = edited(recipe, [Edit("phases.main.length.unit", value="images")])
+    constant = remedies.instance_noise(flatten(in_images))
+    (noise,) = edited(in_images, constant.edits).augment.operations  # type: ignore[union-attr]
+    assert isinstance(noise, Noise) and noise.sigma == 0.05 and "fad" not in constant.words + constant.effect
+    assert remedies.instance_noise(flatten(with_ada(recipe))).edits == ()
+
+
+def test_the_words_of_clipping_are_its_edits() -> None:
+    assert remedies.clip({}).words == "clip both gradients to a norm of 1"
+    assert remedies.clip(flatten(recipes.load("landscapes"))).words == "clip both gradients to half the norm"
+    assert remedies.clip(flatten(recipes.load("sentinel2_sr"))).words == (
+        "clip the generator's gradient to half the norm and the critic's gradient to a norm of 1"
+    )
+
+
+def test_a_perceptual_distance_is_found_by_what_it_is_and_not_by_its_name() -> None:
+    settings = flatten(recipes.load("landscapes"))
+    renamed = {path.replace(".terms.perceptual", ".terms.lpips"): value for path, value in settings.items()}
+    by_key = {symptom.key: symptom for symptom in SYMPTOMS}
+    for key in ("perceptual-too-heavy", "too-much-detail"):
+        first = by_key[key].remedies(Trace({}, settings=renamed))[0]
+        assert first.edits and all(edit.path.startswith("phases.play.terms.lpips") for edit in first.edits)
+
+
+def test_a_critic_sees_more_samples_at_once_where_it_may() -> None:
+    settings = {path: value for path, value in flatten(recipes.load("landscapes")).items() if ".gp" not in path}
+    gp = {"phases.play.terms.gp": "equipoise.terms.penalties.GradientPenalty"}
+    assert remedies.see_batches({**settings, "critic.group": 16}).edits == ()
+    assert remedies.see_batches({**settings, "critic.group": 1, **gp}).edits == ()
+    assert [str(edit) for edit in remedies.see_batches({**settings, "critic.group": 1}).edits] == ["critic.group = 4"]
+
+
+@pytest.mark.parametrize(("name", "norm"), [("ring", "none"), ("sprites_small", "layer")])
+def test_a_critic_gets_a_norm_that_it_can_have(name: str, norm: str) -> None:
+    settings = {**flatten(recipes.load(name)), "critic.norm": "batch"}
+    assert [edit.value for edit in remedies.norm_free_of_batches(settings).edits] == [norm]
+    edited(recipes.load(name), remedies.norm_free_of_batches(settings).edits)
+
+
+def test_the_usual_gamma_knows_pictures_that_a_table_stands_beside() -> None:
+    settings = flatten(recipes.load("landscapes"))
+    bare = {path: value for path, value in settings.items() if not path.endswith((".r1", ".r2"))}
+    (first, *_) = remedies.bound_the_slope(bare).edits
+    assert isinstance(first.value, dict) and first.value["weight"] == pytest.approx(2e-4 * 64**2 / bare["batch"])  # type: ignore[operator]
 
 
 SHIFTED = 'augment={"part": "equipoise.recipe.Augment", "applies_to": "both", "operations": []}'

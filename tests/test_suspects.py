@@ -114,6 +114,11 @@ def test_momentum_and_rates_far_apart_are_tried_before_the_symptoms_own_remedies
     assert edits[:2] == [["g_optim.beta1 = 0.0"], ["d_optim.lr *= 0.2"]]
 
 
+def test_a_generator_that_is_told_what_to_make_may_have_momentum() -> None:
+    unsettled = {**SETTINGS, "g_optim.lr": 0.00005, "g_optim.beta1": 0.9}
+    assert not first_remedies("late-collapse", well(settings=unsettled, psnr=scores(20.0, 25.0, 27.0)), [])
+
+
 def test_no_remedy_is_offered_twice() -> None:
     unsettled = {**SETTINGS, "g_optim.beta1": 0.9}
     trace = well(settings=unsettled, diversity=scores(0.9, 0.5, *[0.05] * 9))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 import numpy as np
@@ -83,14 +82,19 @@ def still_as_far(trace: Trace) -> tuple[str, float, float] | None:
         series, first = trace.get(name), at_first(trace, name)
         if first is None and series is not None and name == "fid":
             first = float(series.values[0])
-        close = CLOSE_FID if name == "fid" else NEAR * trace.floors.get(name, math.inf)
         if series is None or first is None or name in trace.at_once or len(series) < EVALUATIONS:
             continue
-        best = best_so_far(series, higher=False)
-        if best < NEARER * first or best < close:
+        best, near = best_so_far(series, higher=False), near_enough(trace, name)
+        if best < NEARER * first or near is None or best < near:
             return None
         stays = (name, first, latest(series))
     return stays
+
+
+def near_enough(trace: Trace, name: str) -> float | None:
+    """A distance below it is small as it is; None where no floor tells.  Of FID it is known from elsewhere."""
+    floor = trace.floors.get(name)
+    return CLOSE_FID if name == "fid" else NEAR * floor if floor is not None else None
 
 
 def at_first(trace: Trace, name: str) -> float | None:

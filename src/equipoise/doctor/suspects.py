@@ -14,7 +14,7 @@ import numpy as np
 
 from equipoise.doctor import remedies
 from equipoise.doctor.limits import MODERATE
-from equipoise.doctor.remedies.paths import is_number, scaled
+from equipoise.doctor.remedies.paths import is_number, scaled, terms_of
 from equipoise.doctor.symptom import Evidence, Remedy
 from equipoise.doctor.trace import Series, Trace
 
@@ -53,6 +53,10 @@ CRITIC_LEADS: Final = frozenset({"critic-wins", "steep-critic"})
 NETWORKS: Final = {"d": "the critic's", "g": "the generator's"}
 
 
+PAIRED: Final = ("reconstruction.", "perceptual.")
+"""Terms that compare a fake with the sample that it should be."""
+
+
 @dataclass(frozen=True, slots=True)
 class Raise:
     """Of a rate, in the midst of a run."""
@@ -72,6 +76,13 @@ class Raise:
     def evidence(self) -> Evidence:
         """Without an onset: the symptom begins where it is seen."""
         return Evidence("settings", f"{self.said}, shortly before", f"lr_{self.network}", None, MODERATE)
+
+
+def is_told(trace: Trace) -> bool:
+    """Whether pairs say what to make; where there is an encoder they say what to rebuild, and the game is a game."""
+    in_phase = f"phases.{trace.phase}."
+    paired = any(path.startswith(in_phase) for path in terms_of(trace.settings, *PAIRED))
+    return trace.get("psnr") is not None or (paired and trace.settings.get("encoder") is None)
 
 
 def raised(trace: Trace, onset: float | None) -> list[Raise]:
@@ -156,7 +167,10 @@ def _rate_path(trace: Trace, network: str) -> str:
 
 
 def _known_to_unsettle(key: str, trace: Trace) -> Iterator[Remedy]:
+    """Of a game; a generator that is told what to make may have momentum."""
     settings = trace.settings
+    if is_told(trace):
+        return
     betas = (settings.get(f"{network}_optim.beta1") for network in NETWORKS)
     if any(is_number(beta) and beta > HIGHEST_BETA1 for beta in betas):  # type: ignore[operator]
         yield remedies.less_momentum(settings)

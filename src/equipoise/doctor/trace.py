@@ -153,6 +153,8 @@ class Trace:
     """What a measure of samples says of real samples."""
     untrained: Mapping[str, float] = field(default_factory=dict)
     """What a measure said of the generator before its first step, by a few samples."""
+    before: Mapping[str, float] = field(default_factory=dict)
+    """What was measured last before the phase began, which its series do not hold."""
     steps_an_epoch: float | None = None
     batch: int | None = None
     begin: int = 0

@@ -21,12 +21,9 @@ from equipoise.doctor.doubts.critic import (
 )
 from equipoise.doctor.doubts.rates import high_rates, momentum, raised_rates, small_batch, uneven_rates
 from equipoise.doctor.doubts.samples import classes_around_zero, drowned_norms, few_latents, few_samples, hard_classes
-from equipoise.doctor.remedies.paths import terms_of
+from equipoise.doctor.suspects import is_told
 from equipoise.doctor.symptom import Doubt
 from equipoise.doctor.trace import Trace
-
-PAIRED: Final = ("reconstruction.", "perceptual.")
-"""Terms that compare a fake with the sample that it should be."""
 
 ASKED: Final[tuple[Callable[[Trace], Iterator[Doubt]], ...]] = (
     raised_rates,
@@ -55,7 +52,7 @@ def doubts(trace: Trace) -> tuple[Doubt, ...]:
 
     Of several that one change would undo, the first.
     """
-    if trace.game is None or _is_told(trace):
+    if trace.game is None or is_told(trace):
         return ()
     found: list[Doubt] = []
     for ask in ASKED:
@@ -63,10 +60,3 @@ def doubts(trace: Trace) -> tuple[Doubt, ...]:
             if not doubt.remedy.edits or all(doubt.remedy.edits != one.remedy.edits for one in found):
                 found.append(doubt)
     return tuple(found)
-
-
-def _is_told(trace: Trace) -> bool:
-    """Whether pairs say what to make; where there is an encoder they say what to rebuild, and the game is a game."""
-    in_phase = f"phases.{trace.phase}."
-    paired = any(path.startswith(in_phase) for path in terms_of(trace.settings, *PAIRED))
-    return trace.get("psnr") is not None or (paired and trace.settings.get("encoder") is None)

@@ -104,7 +104,7 @@ def heavy_penalty(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Fi
     """A gradient penalty so heavy that the critic learns little else."""
     rows = flatten(recipe)
     usual, of_points = usual_gp(rows), " of points" if space.is_points else ""
-    for term, weight in heavy_penalties(rows).items():
+    for term, weight in heavy_penalties(rows).items() if played(recipe) else ():
         yield Finding(
             f"{term}.weight is {weight:g}",
             "warning",
@@ -154,15 +154,20 @@ def ranges_of_held_out(recipe: Recipe, space: Space, num_samples: int) -> Iterat
 
 
 def learned_by_heart(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Finding]:
-    """Few samples, and the critic sees them over and over as they are."""
-    if num_samples < FEW_SAMPLES and recipe.augment is None and not space.is_points:
+    """Few samples, and the critic sees them over and over as they are.
+
+    Where pairs say what to make, the critic is asked for detail alone, or there is none.
+    """
+    if not played(recipe) or recipe.augment is not None or space.is_points:
+        return
+    if num_samples < FEW_SAMPLES:
         yield Finding(
             f"{num_samples} samples, and the critic sees them as they are",
             "warning",
             ("on 200 scenes a DCGAN reached a recall of 0.26, with adaptive augmentation 0.49 (LAB.md)",),
             "equipoise train ... --ada",
         )
-    elif num_samples < FEWEST_STEPS * recipe.batch and recipe.augment is None and not space.is_points:
+    elif num_samples < FEWEST_STEPS * recipe.batch:
         yield Finding(
             f"an epoch is {num_samples / recipe.batch:.0f} steps, and the critic sees the samples as they are",
             "warning",

@@ -18,7 +18,8 @@ WIDEST_WEIGHTS = 1000.0
 """Between the weights of two terms of the generator: the lighter one does nothing (notes, public logs)."""
 USUAL_RATE = 1e-3
 """In place of one that is too high; the recipes of ours have up to that."""
-START = Progress(0, 0, 0.0)
+LOOKED_AT = 100
+"""Places of a phase, evenly apart: enough to meet a warm-up's end nearly where it is."""
 
 
 def momentum(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Finding]:
@@ -37,9 +38,10 @@ def momentum(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Finding
 
 
 def uneven_rates(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Finding]:
-    """At the beginning of each phase of a game."""
+    """At their highest in each phase of a game: of a warm-up at its end, of a decay at its beginning."""
     for name, phase in played(recipe).items():
-        of_g, of_d = _rate(recipe.g_optim.lr, phase.g_optim.lr), _rate(recipe.d_optim.lr, phase.d_optim.lr)
+        of_g = _highest(recipe.g_optim.lr, phase.g_optim.lr, recipe, name, num_samples)
+        of_d = _highest(recipe.d_optim.lr, phase.d_optim.lr, recipe, name, num_samples)
         low, high = sorted((of_g, of_d))
         if low > 0 and high > WIDEST_RATES * JUST * low:
             faster = "g_optim" if of_g > of_d else "d_optim"
@@ -54,13 +56,13 @@ def uneven_rates(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Fin
 
 
 def high_rates(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Finding]:
-    """At the beginning of a game; schedules may raise them later."""
+    """At their highest while a game is played."""
     for name, phase in played(recipe).items():
         for network, own, of_phase in (
             ("g_optim", recipe.g_optim.lr, phase.g_optim.lr),
             ("d_optim", recipe.d_optim.lr, phase.d_optim.lr),
         ):
-            rate = _rate(own, of_phase)
+            rate = _highest(own, of_phase, recipe, name, num_samples)
             if rate > HIGHEST_RATE:
                 path = f"phases.{name}.{network}.lr" if of_phase is not None else f"{network}.lr"
                 yield Finding(
@@ -86,9 +88,15 @@ def uneven_weights(recipe: Recipe, space: Space, num_samples: int) -> Iterator[F
                 f"phase {name}: {heavy} weighs {weights[heavy]:g} and {light} {weights[light]:g}",
                 "warning",
                 ("unless their units differ as much, the lighter one does nothing (notes: 50 times too heavy)",),
-                f"see share.{light} after some hundred steps; --set 'drop {path}' if it is not meant",
-                (Edit(path, "drop"),) if path != f"phases.{name}.terms.{phase.game}" else (),
+                f"see share.{light} after some hundred steps; {_instead(name, light, heavy, phase.game)}",
+                (Edit(path, "drop"),) if light != phase.game else (),
             )
+
+
+def _instead(phase: str, light: str, heavy: str, game: str | None) -> str:
+    if light == game:
+        return f"a smaller phases.{phase}.terms.{heavy}.weight if the game should count"
+    return f"--set 'drop phases.{phase}.terms.{light}' if it is not meant"
 
 
 def small_batches(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Finding]:
@@ -120,8 +128,17 @@ def idle_group(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Findi
         )
 
 
-def _rate(own: Rate, of_phase: Rate | None) -> float:
-    return value_at(own if of_phase is None else of_phase, START)
+def _highest(own: Rate, of_phase: Rate | None, recipe: Recipe, name: str, num_samples: int) -> float:
+    """Of a rate in a phase: the phase's own counts from the phase's beginning, the recipe's from the run's.
+
+    In the unit of the phases' lengths exactly; in another one as if each step took a batch.
+    """
+    images = {"steps": float(recipe.batch), "images": 1.0, "epochs": float(recipe.epoch_images(num_samples))}
+    lengths = {each: phase.length.amount * images[phase.length.unit] for each, phase in recipe.phases.items()}
+    before = sum(lengths[each] for each in list(lengths)[: list(lengths).index(name)]) if of_phase is None else 0.0
+    shown = [before + lengths[name] * at / LOOKED_AT for at in range(LOOKED_AT + 1)]
+    places = [Progress(round(at / images["steps"]), round(at), at / images["epochs"]) for at in shown]
+    return max(value_at(own if of_phase is None else of_phase, place) for place in places)
 
 
 def _largest(weight: Rate) -> float:

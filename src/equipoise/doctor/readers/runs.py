@@ -97,6 +97,7 @@ def read_run(
         unknown=tuple(unknown),
         faults=_faults(events, tested),
         untrained=_untrained(tested, measured) if stretch.begin == 0 else {},
+        before=_measured_before(events, stretch.begin),
         of_points=_is_of_points(events),
         sizes=_sizes(events, recipe),
     )
@@ -190,6 +191,12 @@ def signals_of(events: Iterable[Measured], begin: int = 0) -> dict[str, Series]:
             steps.append(event.step)
             column.append(value)
     return {name: _series(steps, column, begin) for name, (steps, column) in rows.items()}
+
+
+def _measured_before(events: Sequence[Event], begin: int) -> dict[str, float]:
+    """The last of each measure up to the phase's beginning; nothing before the run's."""
+    earlier = signals_of(event for event in _all(events, Measured) if 0 < event.step <= begin)
+    return {name: float(series.values[-1]) for name, series in earlier.items()}
 
 
 def floors_of(events: Sequence[Measured]) -> dict[str, float]:

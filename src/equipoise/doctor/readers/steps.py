@@ -19,6 +19,8 @@ USUAL_BATCH: Final = 32
 """What a step is taken for where a log counts images alone: StyleGAN's default."""
 NEARLY: Final = 0.9
 """A counter that falls back after so much of its range begins the next epoch."""
+WITHIN_A_ROW: Final = 0.5
+"""Of the steps from row to row: a log that comes back to its second row may go on from a checkpoint at the first."""
 IMAGES_A_KIMG: Final = 1000
 LEAST_COUNTED: Final = 3
 COUNTS: Final = 0.5
@@ -80,9 +82,14 @@ def _begun_anew(kinds: list[Kind], sorting: NDArray[np.intp], steps: Floats) -> 
     ways = np.diff(steps[rows])
     if not (ways < 0).any():
         return 0
-    one_row_on = steps[rows[0]] + np.median(np.abs(ways))
-    falls = np.flatnonzero((ways < 0) & (steps[rows[1:]] <= one_row_on))
-    return int(rows[falls[-1] + 1]) if len(falls) else 0
+    at_its_begin = steps[rows[0]] + WITHIN_A_ROW * np.median(np.abs(ways))
+    falls = np.flatnonzero((ways < 0) & (steps[rows[1:]] < at_its_begin))
+    return _last_fall(steps, *rows[falls[-1] : falls[-1] + 2]) if len(falls) else 0
+
+
+def _last_fall(steps: Floats, old: int, new: int) -> int:
+    """The first row of the new run, of whatever kind: between two rows of one kind, where steps last go back."""
+    return int(old + 1 + np.flatnonzero(np.diff(steps[old : new + 1]) < 0)[-1])
 
 
 def _with_batches(places: dict[str, Floats]) -> dict[str, Floats]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Final
 
-from equipoise.doctor.remedies.paths import games, put, replaced, scaled, scaled_weights, terms_of
+from equipoise.doctor.remedies.paths import games, is_number, put, replaced, scaled, scaled_weights, terms_of
 from equipoise.doctor.symptom import Remedy, Settings
 from equipoise.edit import Edit
 from equipoise.spec import TAG, Json
@@ -30,6 +31,10 @@ TRAINED_MORE: Final = 2
 """Critic updates a step from which on they are halved, before the generator's are doubled."""
 MOST_PACKED: Final = 4
 """Samples whose variation a critic sees together (Karras et al. 2018)."""
+LEAST_CRITIC: Final = 0.4
+"""Critic updates for one of the generator's."""
+_OF_VECTORS: Final = "equipoise.networks.mlp.MlpCritic"
+"""Has batch norm or none."""
 
 
 def bound_the_slope(settings: Settings) -> Remedy:
@@ -100,10 +105,10 @@ def fewer_critic_updates(settings: Settings) -> Remedy:
     """Half as many, and never below the 40 % that a frozen critic needs to keep its meaning."""
     edits: list[Edit] = []
     for phase, _ in games(settings):
-        path = f"phases.{phase}.d_updates"
-        many = settings.get(path)
-        trained_more = isinstance(many, int | float) and many >= TRAINED_MORE
-        edits += scaled(settings, path, 0.5) if trained_more else scaled(settings, f"phases.{phase}.g_updates", 2.0)
+        paths = [f"phases.{phase}.{network}_updates" for network in ("d", "g")]
+        of_d, of_g = (settings.get(path) for path in paths)
+        if isinstance(of_d, int | float) and isinstance(of_g, int | float) and of_d / 2 >= LEAST_CRITIC * of_g:
+            edits += scaled(settings, paths[0], 0.5) if of_d >= TRAINED_MORE else scaled(settings, paths[1], 2.0)
     return Remedy(
         "fewer critic updates: two updates of the generator for one of the critic's, or half of the critic's",
         "the generator catches up; the critic's loss rises from where it was",
@@ -139,7 +144,9 @@ def norm_free_of_batches(settings: Settings) -> Remedy:
     return Remedy(
         "no batch norm in a critic that is penalised or clipped: layer norm, or none",
         "the critic's slope is that of single samples again, so the penalty means something",
-        edits=replaced(settings, "critic.norm", ("batch",), "layer"),
+        edits=replaced(
+            settings, "critic.norm", ("batch",), "none" if settings.get("critic") == _OF_VECTORS else "layer"
+        ),
         anew=True,
     )
 
@@ -163,10 +170,14 @@ def smaller_critic(settings: Settings) -> Remedy:
 
 
 def see_batches(settings: Settings) -> Remedy:
+    """Not beside a penalty at single samples, which a critic that sees several makes meaningless."""
+    group = settings.get("critic.group")
+    is_free = not terms_of(settings, "penalties.GradientPenalty")
+    sees_fewer = is_free and is_number(group) and group < MOST_PACKED  # type: ignore[operator]
     return Remedy(
         "let the critic see several samples at once: minibatch standard deviation, or pairs (PacGAN)",
         "fakes that are all alike give themselves away",
-        edits=put(settings, "critic.group", MOST_PACKED),
+        edits=put(settings, "critic.group", MOST_PACKED) if sees_fewer else (),
         anew=True,
     )
 
@@ -181,9 +192,17 @@ def _asks_for_one(settings: Settings, term: str) -> bool:
 
 
 def _gamma(settings: Settings) -> float:
-    pixels, batch = settings.get("source.size"), settings.get("batch")
-    gamma = GAMMA * pixels**2 / batch if isinstance(pixels, int) and isinstance(batch, int) else LEAST_GAMMA
+    pixels, batch = _pixels(settings), settings.get("batch")
+    gamma = GAMMA * pixels / batch if pixels is not None and isinstance(batch, int) else LEAST_GAMMA
     return max(gamma, LEAST_GAMMA)
+
+
+def _pixels(settings: Settings) -> int | None:
+    """Of a sample; its side, or its two, may stand in the source that another one wraps."""
+    size = settings.get("source.size", settings.get("source.pictures.size"))
+    sides = size if isinstance(size, list | tuple) else [size, size]
+    whole = [side for side in sides if isinstance(side, int)]
+    return math.prod(whole) if len(whole) == len(sides) else None
 
 
 def _r1(settings: Settings) -> tuple[Edit, ...]:

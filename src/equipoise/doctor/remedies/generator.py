@@ -7,7 +7,6 @@ from typing import Final
 
 from equipoise.doctor.remedies.paths import is_number, put, replaced, scaled
 from equipoise.doctor.symptom import Remedy, Settings
-from equipoise.edit import Edit
 
 USUAL_EPS: Final = 1e-5
 HIGHEST_EPS: Final = 1e-2
@@ -52,20 +51,17 @@ def more_latents(settings: Settings) -> Remedy:
 
 def tighter_modulation(settings: Settings) -> Remedy:
     """As the notes did it, and half of it where that was done already."""
-    clamp = settings.get("generator.modulation.clamp")
-    wide = is_number(clamp) and clamp > CLAMP  # type: ignore[operator]
-    edits = put(settings, "generator.modulation.clamp", CLAMP) if wide else _narrower(settings)
+    path, effect = "generator.modulation.clamp", "gamma stays between 0.4 and 1.8"
+    clamp = settings.get(path)
+    if is_number(clamp) and clamp <= CLAMP:  # type: ignore[operator]
+        words = "half of the clamp of the base modulation, and half of what beta is scaled by"
+        halved = scaled(settings, path, 0.5) + scaled(settings, "generator.modulation.beta_scale", 0.5)
+        return Remedy(words, effect, edits=halved)
     return Remedy(
         f"if conditions modulate features: clamp the base modulation to {CLAMP:g} on either side, multiply it by "
         "0.8 to 1.2, scale beta by 2 and not 10",
-        "gamma stays between 0.4 and 1.8",
-        edits=edits,
-    )
-
-
-def _narrower(settings: Settings) -> tuple[Edit, ...]:
-    return scaled(settings, "generator.modulation.clamp", 0.5) + scaled(
-        settings, "generator.modulation.beta_scale", 0.5
+        effect,
+        edits=put(settings, path, CLAMP),
     )
 
 

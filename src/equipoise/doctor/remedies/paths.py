@@ -56,6 +56,11 @@ def terms_named(settings: Settings, name: str) -> list[str]:
     return [path for path in paths if path in settings]
 
 
+def perceptual_name(settings: Settings) -> str:
+    """Of the first perceptual distance; what it is commonly called where there is none."""
+    return next((path.split(".")[3] for path in terms_of(settings, "perceptual.")), "perceptual")
+
+
 def scaled_weights(settings: Settings, terms: Iterable[str], factor: float) -> tuple[Edit, ...]:
     """The weights of terms, given by path, times `factor`; not of a game that is balanced by its share instead."""
     weighed = [term for term in terms if settings.get(f"{term}.share") is None]

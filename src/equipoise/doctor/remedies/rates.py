@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from equipoise.doctor.remedies.paths import is_number, put, scaled
+from equipoise.doctor.remedies.paths import games, is_number, put, scaled
 from equipoise.doctor.symptom import Remedy, Settings
 from equipoise.edit import Edit
 
@@ -15,8 +15,15 @@ FAST_DECAY: Final = 0.99
 
 
 def slower(settings: Settings, network: str, factor: float) -> tuple[Edit, ...]:
-    """The rate of an optimiser (``d_optim``, ``g_optim``), be it a number or a schedule, times `factor`."""
-    return scaled(settings, f"{network}.lr", factor)
+    """The rates of an optimiser (``d_optim``, ``g_optim``) in games, be they numbers or schedules, times `factor`."""
+    return tuple(edit for path in rates_in_games(settings, network) for edit in scaled(settings, path, factor))
+
+
+def rates_in_games(settings: Settings, network: str) -> list[str]:
+    """Paths of the rates in use where a game is played: a phase's own where it has one."""
+    own = [f"phases.{phase}.{network}.lr" for phase, _ in games(settings)]
+    used = dict.fromkeys(path if settings.get(path) is not None else f"{network}.lr" for path in own)
+    return list(used) or [f"{network}.lr"]
 
 
 def slower_critic(settings: Settings, factor: float = 0.25) -> Remedy:
@@ -86,10 +93,16 @@ def less_momentum(settings: Settings) -> Remedy:
 def clip(settings: Settings) -> Remedy:
     """To a norm of 1 where nothing is clipped, else to half of what there is."""
     paths = [path for path in ("d_optim.clip_norm", "g_optim.clip_norm") if path in settings]
-    are_clipped = bool(paths) and all(is_number(settings[path]) for path in paths)
-    words = "clip both gradients to half the norm" if are_clipped else f"clip both gradients to a norm of {CLIP:g}"
+    clipped = [path for path in paths if is_number(settings[path])]
+    ways = {"half the norm": clipped, f"a norm of {CLIP:g}": [path for path in paths if path not in clipped]}
+    words = " and ".join(f"{_gradients(those)} to {norm}" for norm, those in ways.items() if those)
     edits = tuple(_clipped(settings, path) for path in paths)
-    return Remedy(words, "one bad batch no longer moves the weights far", edits=edits)
+    effect = "one bad batch no longer moves the weights far"
+    return Remedy(f"clip {words or f'both gradients to a norm of {CLIP:g}'}", effect, edits=edits)
+
+
+def _gradients(paths: Sequence[str]) -> str:
+    return "both gradients" if len(paths) > 1 else f"{_whose(paths[0])} gradient"
 
 
 def _clipped(settings: Settings, path: str) -> Edit:

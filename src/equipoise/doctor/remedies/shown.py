@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from equipoise.doctor.remedies.paths import put, scaled
+from equipoise.doctor.remedies.paths import phases, put, scaled
 from equipoise.doctor.symptom import Remedy, Settings
 from equipoise.edit import Edit
 from equipoise.spec import TAG, Json
@@ -16,11 +16,17 @@ _SPECTROGRAM: Final = "equipoise.data.spectrogram."
 
 
 def instance_noise(settings: Settings) -> Remedy:
-    """To all that the critic learns from; where real samples alone are changed the generator would learn the noise."""
+    """To all that the critic learns from; where real samples alone are changed the generator would learn the noise.
+
+    It fades where the run's length is known in steps.
+    """
+    edits, fades = _noise(settings), not settings or _length(settings) is not None
     return Remedy(
-        f"noise of deviation {SIGMA:g} to 0.1 on all that the critic learns from, fading over half the run",
-        "real and fake overlap, so the critic cannot be sure; the fine detail comes back as the noise fades",
-        edits=_noise(settings),
+        f"noise of deviation {SIGMA:g}{' to 0.1' * (not edits)} on all that the critic learns from"
+        + ", fading until the end of the run" * fades,
+        "real and fake overlap, so the critic cannot be sure"
+        + "; the fine detail comes back as the noise fades" * fades,
+        edits=edits,
     )
 
 
@@ -55,12 +61,25 @@ def drop_common(settings: Settings) -> Remedy:
 
 
 def _noise(settings: Settings) -> tuple[Edit, ...]:
-    noise = _part("augment.Noise", sigma=SIGMA)
+    """None under adaptive augmentation, which would make it as rarely as all its operations: at first to no sample."""
+    if settings.get("augment.adaptive") is not None:
+        return ()
+    steps = _length(settings)
+    sigma = SIGMA if steps is None else _part("schedule.Linear", start=SIGMA, end=0.0, until=steps)
+    noise = _part("augment.Noise", sigma=sigma)
     if settings.get("augment.applies_to") in ("both", "critic"):
         return (Edit("augment.operations", "add", noise),)
     if not _bare(settings):
         return ()
     return (Edit("augment", value=_part("recipe.Augment", operations=[noise], applies_to="critic")),)
+
+
+def _length(settings: Settings) -> float | None:
+    """Of all phases together, in steps; schedules of what the critic is shown count from the run's beginning."""
+    lengths = [f"phases.{phase}.length" for phase in phases(settings)]
+    amounts = [settings.get(f"{path}.amount") for path in lengths if settings.get(f"{path}.unit") == "steps"]
+    steps = [float(amount) for amount in amounts if isinstance(amount, int | float)]
+    return sum(steps) if steps and len(steps) == len(lengths) else None
 
 
 def _adaptive(settings: Settings) -> tuple[Edit, ...]:

@@ -28,6 +28,10 @@ HARDLY: Final = 0.25
 """Of the recall of other real samples; of healthy runs of the clinic none ended below 0.6."""
 NEXT_TO_NONE: Final = 0.05
 """Of the real samples' variety; real samples cover 0.5 and more of one another by any of the usual recalls."""
+LAST_EVALUATIONS: Final = 8
+FEWEST_TURNS: Final = 3
+GOOD, BAD = 1.2, 2.0
+"""Times the lower quartile of all distances, so that one lucky evaluation sets no mark (to be tuned)."""
 LONG: Final = 2000.0
 MANY: Final = 6
 """Steps and evaluations of a run whose generator should cover something."""
@@ -139,8 +143,10 @@ class ComesAndGoes(Symptom):
         "oscillation": "there the losses circle, and samples need not follow",
     }
     reads: ClassVar[tuple[str, ...]] = (
-        "`distance`, `fid` or `diversity` of the last eight evaluations, after the first good one: from good (a "
-        "distance up to 1.2 times the best, a diversity from 0.5) to bad (twice the best; below 0.2), three changes",
+        f"`distance`, `fid` or `diversity` of the last {LAST_EVALUATIONS} evaluations, after the first good one: from "
+        f"good (a distance up to {GOOD:g} times the lower quartile of all of them, a diversity from "
+        f"{LESS_DIVERSE.bound:g}) to bad (above {BAD:g} times that quartile; below {ALIKE.bound:g}), "
+        f"{FEWEST_TURNS} changes",
     )
     sources: ClassVar[tuple[str, ...]] = (
         "notes on terrain, attempt 11: normal after epoch 0, collapsed after 1, normal after 2, collapsed for 3",
@@ -158,12 +164,6 @@ class ComesAndGoes(Symptom):
             remedies.larger_batch(settings),
             remedies.keep_the_best(),
         )
-
-
-LAST_EVALUATIONS: Final = 8
-FEWEST_TURNS: Final = 3
-GOOD, BAD = 1.2, 2.0
-"""Times the best distance (to be tuned)."""
 
 
 def _less_recall(trace: Trace, share: float, weight: float) -> Evidence | None:

@@ -37,6 +37,8 @@ ROWS: Final = 10
 SATURATED: Final = 0.99
 STEEPEST_SCORE: Final = 50.0
 """A logit whose sigmoid is 1 or 0 to all digits of float32, thrice over."""
+LARGE: Final = STEEPEST_SCORE / 2
+"""Cross-entropy of a fake with such a score, where the critic's loss is the mean of its two parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,8 @@ class SaturatedFlip(Symptom):
     reads: ClassVar[tuple[str, ...]] = (
         f"cross-entropy: `d_loss` within {AT_A_CLIP:.0%} of one of {', '.join(f'{clip:g}' for clip in CLIPS)} in "
         f"{ROWS} rows, with `d_real` and `d_fake` above {SATURATED:g} where they are written down: a proof",
-        f"`score_real` and `score_fake` both above {STEEPEST_SCORE:g} in {ROWS} rows: a proof",
+        f"`score_real` and `score_fake` both above {STEEPEST_SCORE:g} in {ROWS} rows: a proof; where the game is not "
+        f"known, with `d_loss` above {LARGE:g}, for scores of a Wasserstein critic have an offset that means nothing",
     )
     sources: ClassVar[tuple[str, ...]] = ("public training logs", "torch.nn.BCELoss: log is cut off at -100")
 
@@ -231,6 +234,13 @@ def _scores_ran_away(trace: Trace) -> Evidence | None:
     sides = [trace.get("score_real"), trace.get("score_fake")]
     if any(side is None or len(side) < ROWS or side.values[-ROWS:].min() < STEEPEST_SCORE for side in sides):
         return None
+    if trace.game is None and not _loss_is_large(trace):
+        return None
     return Evidence(
         "losses", f"all scores are above {STEEPEST_SCORE:g}; from -10 to 10 is well", "score_fake", None, PROOF
     )
+
+
+def _loss_is_large(trace: Trace) -> bool:
+    losses = trace.get("d_loss")
+    return losses is not None and len(losses) >= ROWS and bool((losses.values[-ROWS:] > LARGE).all())

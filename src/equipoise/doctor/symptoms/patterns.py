@@ -9,6 +9,7 @@ from typing import ClassVar, Final
 from equipoise.doctor import remedies
 from equipoise.doctor.limits import MODERATE, WEAK, Limit
 from equipoise.doctor.quality import samples_improve
+from equipoise.doctor.remedies.paths import perceptual_name
 from equipoise.doctor.symptom import PROOF, Evidence, Remedy, Symptom, agreeing
 from equipoise.doctor.symptoms.lead import guessing
 from equipoise.doctor.trace import Trace
@@ -255,8 +256,9 @@ class TooMuchDetail(Symptom):
 
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
         settings = trace.settings
+        perceptual = remedies.lighter(settings, perceptual_name(settings), 0.5, is_seen=bool(settings))
         return (
-            *remedies.of_what_is_there(settings, remedies.lighter(settings, "perceptual", 0.5, is_seen=bool(settings))),
+            *remedies.of_what_is_there(settings, perceptual),
             remedies.bound_the_slope(settings),
             remedies.slower_both(settings),
             remedies.nearest_upsampling(settings),

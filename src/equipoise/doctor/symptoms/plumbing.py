@@ -11,11 +11,12 @@ import numpy as np
 
 from equipoise.doctor import remedies
 from equipoise.doctor.limits import MODERATE, WEAK, Limit
+from equipoise.doctor.suspects import is_told
 from equipoise.doctor.symptom import Evidence, Remedy, Symptom, agreeing
 from equipoise.doctor.symptoms.lead import AT_A_CLIP, CLIPS
 from equipoise.doctor.symptoms.numbers import died
 from equipoise.doctor.symptoms.wgan import is_flat
-from equipoise.doctor.trace import OF_DATA, OF_DATA_MAYBE, OF_MEASURE, OF_PLUMBING, Floats, Trace
+from equipoise.doctor.trace import OF_DATA, OF_DATA_MAYBE, OF_MEASURE, OF_PLUMBING, Floats, Series, Trace
 
 ROWS: Final = 10
 DIGITS: Final = 6
@@ -27,6 +28,9 @@ LOOKED_AT: Final = 1000
 """Rows by which it is told with how many digits losses were printed."""
 MOST_PLACES, EXACT = 10, 1e-9
 """More decimals than any program prints, and the relative error of a number that was read from text."""
+WRITTEN_WHOLE: Final = 7
+"""Decimals that no program prints by a format, whose longest by default has six: a number that has so many was written
+down as it is, and a 0 beside it is exact."""
 RATES: Final = ("lr_d", "lr_g")
 MOVES: Final = ("moved_d", "moved_g", "grad_g")
 ENORMOUS: Final = 100.0
@@ -83,8 +87,10 @@ class PlumbingBug(Symptom):
     reads: ClassVar[tuple[str, ...]] = (
         f"`d_loss` or `g_loss` equal to {DIGITS} digits, or to as many as were printed, at least {FEWEST_DIGITS}, over "
         f"the last {ROWS} rows, away from the ends of its scale: a proof",
-        f"`lr_d`, `lr_g`, `moved_d`, `moved_g` or `grad_g` exactly 0 in all of the last {ROWS} rows, unless they moved "
-        "before, get no gradient now, and the critic has won or the generator's units have died: a proof",
+        f"`lr_d`, `lr_g`, `moved_d`, `moved_g` or `grad_g` exactly 0 in all of the last {ROWS} rows: a proof, "
+        "unless a schedule has brought the rate to 0, or they moved before, get no gradient now, and the critic has "
+        f"won or the generator's units have died; nothing of a log whose numbers have fewer than {WRITTEN_WHOLE} "
+        "decimals, where a small one is printed as 0",
         "what the run's own trial step said: a proof",
     )
     sources: ClassVar[tuple[str, ...]] = (
@@ -97,7 +103,7 @@ class PlumbingBug(Symptom):
         is_sound = not _has_exploded(trace)
         still = [_stands_still(trace, name) for name in ("d_loss", "g_loss") if is_sound]
         moves = [name for name in MOVES if is_sound and not _came_to_rest(trace, name)]
-        zero = [_is_zero(trace, name) for name in (*RATES, *moves)]
+        zero = [_is_zero(trace, name) for name in (*RATES, *moves) if not _has_ended(trace, name)]
         return (*_said_by_itself(trace, OF_PLUMBING), *agreeing((*still, *zero)))
 
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
@@ -214,11 +220,25 @@ def _came_to_rest(trace: Trace, name: str) -> bool:
     return _critic_is_at_an_end(trace) or (name != "moved_d" and died(trace) is not None)
 
 
+def _has_ended(trace: Trace, name: str) -> bool:
+    """Whether the rate of its network was above 0 before: a schedule may bring it there, and then nothing moves."""
+    rate = trace.get(f"lr_{name[-1]}")
+    return rate is not None and bool(rate.values.any()) and not rate.values[-ROWS:].any()
+
+
 def _is_zero(trace: Trace, name: str) -> Evidence | None:
     series = trace.get(name)
-    if series is None or len(series) < ROWS or series.values[-ROWS:].any():
+    if series is None or len(series) < ROWS or series.values[-ROWS:].any() or not _zero_is_exact(trace, series):
         return None
     return Evidence("gradients", f"{name} is 0 in {ROWS} rows", name, series.lasting(series.values == 0, 0.0), 1.0)
+
+
+def _zero_is_exact(trace: Trace, series: Series) -> bool:
+    """Whether its numbers were written down as they are: by a run of ours, else as far as they tell, or losses do."""
+    if trace.settings or series.values.any():
+        return bool(trace.settings) or _places(series.values) >= WRITTEN_WHOLE
+    losses = [one.finite.values for name, one in trace.signals.items() if name in OF_LOSSES]
+    return max((_places(values) for values in losses if len(values)), default=0) >= WRITTEN_WHOLE
 
 
 def _impossible(trace: Trace) -> Evidence | None:
@@ -232,9 +252,15 @@ def _impossible(trace: Trace) -> Evidence | None:
 
 
 def _blunt(trace: Trace) -> Evidence | None:
-    """A later first measuring says nothing: a generator that is good by then is near the floor, and should be."""
+    """A later first measuring says nothing: a generator that is good by then is near the floor, and should be.
+
+    One that is told what to make, such as a picture that it is to enlarge, is near from the beginning.
+    """
     series, floor = trace.get("distance"), trace.floors.get("distance")
-    if series is None or floor is None or series.steps[0] > 0 or not 0 < series.values[0] * RESOLVES < floor:
+    if series is None or floor is None or is_told(trace):
         return None
-    said = f"real samples are {floor:.3g} from the data, an untrained generator's {series.values[0]:.3g}"
+    first = trace.untrained.get("distance") if series.steps[0] > 0 else float(series.values[0])
+    if first is None or not 0 < first * RESOLVES < floor:
+        return None
+    said = f"real samples are {floor:.3g} from the data, an untrained generator's {first:.3g}"
     return Evidence("data", said, "distance", None, 1.0)

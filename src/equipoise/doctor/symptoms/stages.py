@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final
@@ -42,7 +43,8 @@ class StageSwitch(Symptom):
     )
     confused_with: ClassVar[Mapping[str, str]] = {"healthy": "a drop of up to 3 dB is the price of sharper pictures"}
     reads: ClassVar[tuple[str, ...]] = (
-        f"`psnr` more than {DROP:g} dB below its best in {EVALUATIONS} evaluations in a row",
+        f"`psnr` more than {DROP:g} dB below its best, that before the game included, in {EVALUATIONS} evaluations "
+        "in a row",
         f"then also `d_fake` below {SURE:g} or `auc` above {SURE_AUC:g}",
     )
     sources: ClassVar[tuple[str, ...]] = ("public issues of SRGAN-PyTorch and BasicSR", "notes on super-resolution")
@@ -146,10 +148,10 @@ class GammaRunaway(Symptom):
 
 
 def _drop(trace: Trace) -> Evidence | None:
-    series = trace.get("psnr")
-    if series is None or len(series) <= EVALUATIONS:
+    series, before = trace.get("psnr"), trace.before.get("psnr")
+    if series is None or len(series) < EVALUATIONS:
         return None
-    best = float(series.values.max())
+    best = max(float(series.values.max()), before if before is not None else -math.inf)
     low = series.values < best - DROP
     if not low[-EVALUATIONS:].all():
         return None

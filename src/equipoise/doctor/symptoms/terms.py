@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 from equipoise.doctor import remedies
 from equipoise.doctor.game import game_of
 from equipoise.doctor.limits import MODERATE, WEAK
-from equipoise.doctor.remedies.paths import phases, terms_of
+from equipoise.doctor.remedies.paths import perceptual_name, phases, terms_of
 from equipoise.doctor.symptom import Evidence, Remedy, Symptom, agreeing
 from equipoise.doctor.trace import Series, Trace
 
@@ -89,7 +89,8 @@ class PerceptualTooHeavy(Symptom):
         return (*seen, *agreeing((_heavy_by_settings(trace),))) if seen else ()
 
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
-        return (remedies.drop_term(trace.settings, "perceptual"), remedies.lighter(trace.settings, "perceptual", 0.05))
+        name = perceptual_name(trace.settings)
+        return (remedies.drop_term(trace.settings, name), remedies.lighter(trace.settings, name, 0.05))
 
 
 def _name_of_game(trace: Trace) -> str | None:

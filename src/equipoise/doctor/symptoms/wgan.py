@@ -10,6 +10,7 @@ import numpy as np
 
 from equipoise.doctor import remedies
 from equipoise.doctor.limits import WARM_UP, Limit
+from equipoise.doctor.quality import CLOSE_FID, NEAR, near_enough
 from equipoise.doctor.remedies.paths import terms_of
 from equipoise.doctor.symptom import Evidence, Remedy, Symptom, agreeing
 from equipoise.doctor.trace import Series, Trace
@@ -53,7 +54,8 @@ class DeadCritic(Symptom):
     reads: ClassVar[tuple[str, ...]] = (
         f"{FLAT.words}, where a gradient penalty asks for 1 from below as well; elsewhere below {NO_SLOPE.bound:g}, "
         f"proved below {NO_SLOPE.plain:g}",
-        f"`penalty` within {NEARLY:.0%} of {OF_A_FLAT_CRITIC:g} for a window",
+        f"`penalty` of a Wasserstein game within {NEARLY:.0%} of {OF_A_FLAT_CRITIC:g}, the square of the slope that it "
+        "asks for from below as well, for a window",
         f"`d_loss` of a Wasserstein game below {GONE:g} of the critic's largest lead for a window",
     )
     sources: ClassVar[tuple[str, ...]] = ("Gulrajani et al. 2017, arXiv:1704.00028", "public issues of StudioGAN")
@@ -85,12 +87,17 @@ class SteepCritic(Symptom):
         "healthy": "in the first thousand steps the slope overshoots and comes back",
         "exploding": "there the critic's whole gradient grows",
     }
-    reads: ClassVar[tuple[str, ...]] = (f"a Wasserstein game: {STEEP.words}",)
+    reads: ClassVar[tuple[str, ...]] = (
+        f"a Wasserstein game: {STEEP.words}, where a gradient penalty asks for 1, and as many times another slope "
+        "that it asks for",
+    )
     explained_by: ClassVar[tuple[str, ...]] = ("exploding", "not-finite")
     sources: ClassVar[tuple[str, ...]] = ("notes on sprites, section 2.1: gradient norm >> 1, increase lambda",)
 
     def seen(self, trace: Trace) -> tuple[Evidence, ...]:
-        return agreeing((STEEP.seen(trace),)) if _is_wasserstein(trace) else ()
+        asked = _asked_for(trace, one_sided=True)
+        limit = replace(STEEP, bound=STEEP.bound * asked)
+        return agreeing((limit.seen(trace),)) if _is_wasserstein(trace) and asked > 0 else ()
 
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
         settings = trace.settings
@@ -114,7 +121,8 @@ class GapStays(Symptom):
     }
     reads: ClassVar[tuple[str, ...]] = (
         f"a Wasserstein game: `d_loss` at {KEPT:.0%} or more of its largest lead for a window",
-        f"and `distance` or `fid` above {NO_BETTER:g} times its first value in {EVALUATIONS} evaluations; not alone",
+        f"and `distance` or `fid` above {NO_BETTER:g} times its first value in {EVALUATIONS} evaluations; not alone, "
+        f"nor below {NEAR:g} times the floor of `distance`, or an `fid` of {CLOSE_FID:g}",
     )
     sources: ClassVar[tuple[str, ...]] = ("notes on sprites, section 1: the critic dominates",)
 
@@ -133,13 +141,13 @@ class GapStays(Symptom):
 
 
 def no_better(trace: Trace) -> Evidence | None:
-    """Samples that are hardly nearer to the data than at first."""
+    """Samples that are hardly nearer to the data than at first, and were not near then."""
     for name in ("distance", "fid"):
         series = trace.get(name)
         if series is None or len(series) <= EVALUATIONS:
             continue
-        first = series.values[0]
-        if (series.values[-EVALUATIONS:] > NO_BETTER * first).all():
+        first, late = series.values[0], series.values[-EVALUATIONS:]
+        if (late > NO_BETTER * first).all() and (late >= (near_enough(trace, name) or 0.0)).all():
             said = f"{name} is {series.values[-1]:.3g}; it began at {first:.3g}"
             return Evidence("samples", said, name, float(series.steps[0]))
     return None
@@ -152,21 +160,24 @@ def is_flat(trace: Trace) -> bool:
 
 def _slope_is_gone(trace: Trace) -> Evidence | None:
     if trace.settings:
-        target = _asked_for(trace)
+        target = _asked_for(trace, one_sided=False)
         limit = replace(FLAT, bound=FLAT.bound * target, plain=PLAINLY_FLAT * target) if target > 0 else NO_SLOPE
     else:
         limit = FLAT if _is_wasserstein(trace) else replace(FLAT, plain=None)
     return limit.seen(trace)
 
 
-def _asked_for(trace: Trace) -> float:
-    """The slope that a penalty of the phase holds the critic to, from below as well; 0 where none does."""
+def _asked_for(trace: Trace, *, one_sided: bool) -> float:
+    """The slope that a penalty of the phase holds the critic to, if not `one_sided` from below as well; 0 where none
+    does, and 1 in a run of another program."""
     settings = trace.settings
+    if not settings:
+        return 1.0
     held = [
         settings.get(f"{path}.target", 1.0)
         for path in terms_of(settings, "penalties.GradientPenalty")
         if path.startswith(f"phases.{trace.phase}.") and settings.get(f"{path}.weight") != 0
-        if settings.get(f"{path}.one_sided") is not True
+        if one_sided or settings.get(f"{path}.one_sided") is not True
     ]
     return max((float(target) for target in held if isinstance(target, int | float)), default=0.0)
 
@@ -179,11 +190,12 @@ def _penalty_of_a_flat_critic(trace: Trace) -> Evidence | None:
     series = trace.get("penalty")
     if series is None or not _is_wasserstein(trace):
         return None
-    late = series.smooth(trace.window)
-    onset = late.lasting(np.abs(late.values - OF_A_FLAT_CRITIC) < NEARLY, trace.window)
+    late, flat = series.smooth(trace.window), OF_A_FLAT_CRITIC * _asked_for(trace, one_sided=False) ** 2
+    onset = late.lasting(np.abs(late.values - flat) < NEARLY * flat, trace.window)
     if onset is None:
         return None
-    return Evidence("gradients", f"the penalty is {late.values[-1]:.4f}; 1 is that of a flat critic", "penalty", onset)
+    said = f"the penalty is {late.values[-1]:.4f}; {flat:g} is that of a flat critic"
+    return Evidence("gradients", said, "penalty", onset)
 
 
 def _lead(trace: Trace) -> Series | None:
