@@ -209,8 +209,8 @@ def test_nothing_is_told_where_pairs_say_what_to_make() -> None:
 
 
 def test_a_batch_of_points_becomes_as_large_as_the_ring_s() -> None:
-    (of_points,) = doubts_of(replace(of({"batch": 2, "phases.main.d_updates": 1}), of_points=True))
-    (of_pictures,) = doubts_of(of({"batch": 2, "phases.main.d_updates": 1}))
+    of_two = of({"batch": 2, "phases.main.d_updates": 1, "phases.main.terms.gp.weight": 1.0})
+    (of_points,), (of_pictures,) = doubts_of(replace(of_two, of_points=True)), doubts_of(of_two)
     assert [str(edit) for edit in of_points.remedy.edits] == [f"batch = {load('ring').batch}"]
     assert [str(edit) for edit in of_pictures.remedy.edits] == ["batch = 16"]
 

@@ -37,17 +37,17 @@ def light_penalty(trace: Trace) -> Iterator[Doubt]:
 
 def heavy_penalty(trace: Trace) -> Iterator[Doubt]:
     """R1's usual weight depends on the data, that of a gradient penalty on whether they are points."""
-    usual = remedies.usual_gp(trace.settings)
-    for term, weight in heavy_penalties(trace.settings).items():
+    usual = remedies.usual_gp(trace.settings, of_points=trace.of_points)
+    for term, weight in heavy_penalties(trace.settings, usual).items():
         said = f"{term}.weight is {weight:g}; {usual:g} is usual, and the critic may learn little else"
         edits = put(trace.settings, f"{term}.weight", usual)
         lighter = replace(remedies.less_bound(trace.settings), words=f"a weight of {usual:g}", edits=edits)
         yield Doubt(said, ("critic-blind", "dead-critic"), lighter)
 
 
-def heavy_penalties(settings: Settings) -> dict[str, float]:
+def heavy_penalties(settings: Settings, usual: float) -> dict[str, float]:
     """Weights of the gradient penalties that leave a critic little else to learn, by path of the term."""
-    heaviest = HEAVIEST_GP_OF_POINTS if remedies.usual_gp(settings) < remedies.USUAL_GP else HEAVIEST_GP
+    heaviest = HEAVIEST_GP_OF_POINTS if usual < remedies.USUAL_GP else HEAVIEST_GP
     weights = {term: settings.get(f"{term}.weight") for term in terms_of(settings, "penalties.GradientPenalty")}
     known = {term: float(weight) for term, weight in weights.items() if isinstance(weight, int | float)}
     return {term: weight for term, weight in known.items() if weight >= heaviest}

@@ -103,12 +103,13 @@ def light_penalty(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Fi
 def heavy_penalty(recipe: Recipe, space: Space, num_samples: int) -> Iterator[Finding]:
     """A gradient penalty so heavy that the critic learns little else."""
     rows = flatten(recipe)
-    usual, of_points = usual_gp(rows), " of points" if space.is_points else ""
-    for term, weight in heavy_penalties(rows).items() if played(recipe) else ():
+    usual = usual_gp(rows, of_points=space.is_points)
+    whose = "of points (gan_toy.py of Gulrajani et al.)" if space.is_points else "(Gulrajani et al. 2017)"
+    for term, weight in heavy_penalties(rows, usual).items() if played(recipe) else ():
         yield Finding(
             f"{term}.weight is {weight:g}",
             "warning",
-            (f"the critic may learn little else; {usual:g} is usual{of_points} (Gulrajani et al. 2017)",),
+            (f"the critic may learn little else; {usual:g} is usual {whose}",),
             f"--set {term}.weight={usual:g}",
             (Edit(f"{term}.weight", value=usual),),
         )

@@ -18,7 +18,8 @@ LEAST_GAMMA: Final = 0.01
 USUAL_GP: Final = 10.0
 """Gulrajani et al. 2017, section 4."""
 USUAL_GP_OF_POINTS: Final = 0.1
-"""In the same authors' code for points in the plane, where a lighter penalty is faster (`gan_toy.py`)."""
+"""In the same authors' code for points in the plane (`gan_toy.py`): lighter is faster there, where the critic does not
+learn many times a step.  The paper has 10 for these too."""
 LIGHTEST_GP: Final = 0.01
 """Of the usual weight; below, a critic is as good as unbounded (guess)."""
 SPREAD_OF_POINTS: Final = "source.std"
@@ -88,9 +89,9 @@ def usual_weight(settings: Settings, term: str) -> float:
     return usual_gp(settings) if _asks_for_one(settings, term) else _gamma(settings)
 
 
-def usual_gp(settings: Settings) -> float:
-    """Of a gradient penalty: on points in the plane a hundredth of that on pictures."""
-    return USUAL_GP_OF_POINTS if SPREAD_OF_POINTS in settings else USUAL_GP
+def usual_gp(settings: Settings, *, of_points: bool = False) -> float:
+    """Of a gradient penalty: on points in the plane, be it by their source or as is known, a hundredth of that."""
+    return USUAL_GP_OF_POINTS if of_points or SPREAD_OF_POINTS in settings else USUAL_GP
 
 
 def less_bound(settings: Settings) -> Remedy:
