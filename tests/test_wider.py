@@ -276,6 +276,13 @@ def test_the_encoder_learns_what_samples_are(monkeypatch: pytest.MonkeyPatch) ->
     assert by_encoder > by_pixels + 0.2
 
 
+@pytest.mark.parametrize("shape", [(16, 1024), (512, 8)])
+def test_an_encoder_learns_of_thin_samples_too(shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoder, "STEPS", 1)
+    samples = noise(64, 1, *shape)
+    assert encoder.trained(samples)(samples).isfinite().all()
+
+
 def test_an_encoder_needs_samples_to_learn_from() -> None:
     with pytest.raises(ValueError, match="63 samples of 16x16 train no encoder"):
         encoder.trained(scenes(63, 3, 16))
