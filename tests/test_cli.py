@@ -21,6 +21,7 @@ from equipoise.comparing import compare
 from equipoise.evaluating import evaluate_all
 from equipoise.folder import RunFolder
 from equipoise.journal import Resumed, Started, read
+from equipoise.sampling import WRITTEN
 
 TINY = str(Path(__file__).with_name("tiny.py"))
 
@@ -103,6 +104,31 @@ def test_the_same_seed_gives_the_same_samples(trained: Path, tmp_path: Path) -> 
     for name in ("a", "b"):
         run_command(["sample", str(trained), "--seed", "5", "--out", str(tmp_path / name), "--device", "cpu"])
     assert (tmp_path / "a" / "sheet.png").read_bytes() == (tmp_path / "b" / "sheet.png").read_bytes()
+
+
+def test_samples_replace_those_of_an_earlier_call_and_no_other_file(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def words(count: int, folder: Path) -> list[str]:
+        return ["sample", str(trained), "--n", str(count), "--tiles", "--out", str(folder), "--device", "cpu"]
+
+    photos, ours = tmp_path / "photos", tmp_path / "ours"
+    photos.mkdir()
+    for name in ("00000.png", "00007-scene.tif", "20240.npz"):
+        (photos / name).write_bytes(b"mine")
+    assert "holds 00000.png and 2 more" in refused(words(2, photos), capsys)
+    assert {path.name: path.read_bytes() for path in photos.iterdir()} == dict.fromkeys(
+        ("00000.png", "00007-scene.tif", "20240.npz"), b"mine"
+    )
+    assert run_command(words(3, ours)) == 0
+    (ours / "notes.txt").write_text("mine")
+    assert run_command(words(2, ours)) == 0
+    assert {path.name for path in ours.iterdir()} == {"sheet.png", "samples.npz", WRITTEN, "tiles", "notes.txt"}
+    assert {path.name for path in (ours / "tiles").iterdir()} == {"00000.npz", "00001.npz"}
+    (ours / "tiles" / "00001.npz").write_bytes(b"mine")
+    capsys.readouterr()
+    assert "holds tiles/00001.npz" in refused(words(1, ours), capsys)
+    assert (ours / "tiles" / "00001.npz").read_bytes() == b"mine"
 
 
 def test_a_walk_is_a_sheet_of_rows(tmp_path: Path, digits_folder: Path) -> None:

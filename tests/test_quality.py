@@ -17,7 +17,7 @@ from sklearn.metrics.pairwise import polynomial_kernel
 from torch import Tensor
 
 from equipoise.data import Digits
-from equipoise.measures.copying import beyond_chance, c_t, copying, memory, placed
+from equipoise.measures.copying import beyond_chance, c_t, copying, memory, placed, twins
 from equipoise.measures.diversity import diversity
 from equipoise.measures.features import DIMENSIONS, NUM_NETWORKS, Extractor, features
 from equipoise.measures.frechet import frechet
@@ -403,6 +403,14 @@ def test_copying_is_the_share_of_pairs_by_cell() -> None:
     numbers = copying(held_out, fake)
     assert numbers["copying"] == pytest.approx((3 * (3 + 1.5) / 6 + 1 * 0.0) / 4)
     assert numbers["nearest"] == pytest.approx(fake[:, 0].median().item() / held_out[:, 0].median().item())
+
+
+def test_copies_of_samples_that_are_there_twice_are_twins_too() -> None:
+    once, other = normal(40, 8), normal(40, 8, seed=1)
+    for real in (once, once.repeat(2, 1)):
+        copies = once[:30] + 0.02 * normal(30, 8, seed=2)
+        assert twins(real, torch.cat([copies, other[:10]])) == pytest.approx(0.75)
+    assert twins(once[:1].repeat(3, 1), once) == 0.0, "how far apart real samples are is not known"
 
 
 def test_c_t_is_the_mann_whitney_score_of_a_library() -> None:

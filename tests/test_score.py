@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 import tiny
@@ -17,7 +18,8 @@ from equipoise.engine.checkpoint import entries
 from equipoise.engine.choice import Choice
 from equipoise.engine.pace import step_seconds
 from equipoise.engine.plan import Plan
-from equipoise.engine.score import Score, Scored
+from equipoise.engine.score import EXACT_DB, Score, Scored
+from equipoise.engine.trust import UNTRAINED, trust
 from equipoise.errors import Fault
 from equipoise.journal import Event, Measured, read
 from equipoise.measures.features import features
@@ -120,6 +122,46 @@ def test_what_is_not_finite_has_no_score() -> None:
     found = score(noise(60), bad)
     assert found.value != found.value
     assert found.beside == {}
+
+
+class Nearest(nn.Module):
+    """Enlarges pictures by two."""
+
+    def forward(self, given: Tensor) -> Tensor:
+        return given.repeat_interleave(2, 2).repeat_interleave(2, 3)
+
+
+def test_pairs_stay_pairs_where_few_fakes_would_say_enough() -> None:
+    """Of an untrained generator 128, before the first step: those of other pictures are no pairs."""
+    real = noise(UNTRAINED + 2)
+    ruler = Score(real, (F.avg_pool2d(real, 2),), in_pairs=True, others=noise(60, 1))
+    found = trust(ruler, Nearest(), CPU, "kernel", is_untrained=True)
+    assert found.numbers["untrained"] == ruler(Nearest(), CPU, "kernel").value
+
+
+def test_a_picture_that_interpolation_makes_exactly_has_no_part_in_the_gain() -> None:
+    real = noise(40)
+    plain = (real + 0.2).clone()
+    fake = real + 0.1
+    expected = Score(real[1:], (), in_pairs=True, plain=plain[1:]).of(fake[1:], "psnr").beside["gain"]
+    plain[0] = real[0]
+    gain = Score(real, (), in_pairs=True, plain=plain).of(fake, "psnr").beside["gain"]
+    assert gain == pytest.approx(expected) == pytest.approx(6.02, abs=0.01)
+    assert "gain" not in Score(real, (), in_pairs=True, plain=real).of(fake, "psnr").beside
+
+
+def test_an_exact_fake_has_a_score() -> None:
+    real = noise(40)
+    found = Score(real, (), in_pairs=True).of(real, "psnr")
+    assert found.value == pytest.approx(EXACT_DB)
+    assert Choice("ruler").takes(found)
+
+
+def test_pairs_too_small_for_windows_are_judged_by_psnr() -> None:
+    real = noise(40)[:, :, :8, :]
+    ruler = Score(real, (), in_pairs=True)
+    assert ruler.of(real + 0.2, "ssim").name == ruler.measure("ssim") == "psnr"
+    assert ruler.of(real + 0.2, "ssim").value == pytest.approx(20.0, abs=0.01)
 
 
 def test_a_run_whose_score_is_not_finite_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

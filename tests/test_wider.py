@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -56,10 +57,11 @@ def test_ssim_is_its_formula_at_every_place() -> None:
         for row in range(4):
             for column in range(4):
                 x, y = (part[channel, row : row + 11, column : column + 11] for part in (a, b))
+                x, y = (x + 1) / 2, (y + 1) / 2  # the formula is for intensities from 0
                 mx, my = (window * x).sum(), (window * y).sum()
                 vx, vy = (window * (x - mx) ** 2).sum(), (window * (y - my) ** 2).sum()
                 xy = (window * (x - mx) * (y - my)).sum()
-                c1, c2 = 0.02**2, 0.06**2
+                c1, c2 = 0.01**2, 0.03**2
                 found.append((2 * mx * my + c1) * (2 * xy + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2)))
     assert pairs.ssim(a[None], b[None]).item() == pytest.approx(torch.stack(found).mean().item(), abs=1e-9)
 
@@ -70,7 +72,17 @@ def test_ms_ssim_is_a_librarys_where_that_has_a_number() -> None:
     a = scenes(2, 1, 192) / 2 + 0.5
     b = (a + 0.1 * noise(2, 1, 192, 192)).clamp(0, 1)
     whole = multiscale_structural_similarity_index_measure(a, b, data_range=1.0, normalize=None)
-    assert pairs.ms_ssim(a, b, 1.0).mean().item() == pytest.approx(whole.item(), abs=5e-3)
+    assert pairs.ms_ssim(a, b, 1.0, 0.0).mean().item() == pytest.approx(whole.item(), abs=5e-3)
+
+
+@pytest.mark.parametrize("measure", [pairs.ssim, pairs.ms_ssim])
+def test_similarity_is_the_same_in_any_unit(measure: Callable[..., Tensor]) -> None:
+    """About mid-grey too, where a zero in the middle of the range would be no light at all."""
+    a = 0.2 * noise(2, 3, 24, 24)
+    b = a + 0.04
+    found = measure(a, b)
+    torch.testing.assert_close(found, measure((a + 1) / 2, (b + 1) / 2, 1.0, 0.0))
+    assert (found > 0.99).all()
 
 
 def test_equal_samples_are_alike_and_small_ones_have_a_number_too() -> None:
@@ -262,6 +274,13 @@ def test_the_encoder_learns_what_samples_are(monkeypatch: pytest.MonkeyPatch) ->
         for v in (encode(samples), samples.flatten(1))
     )
     assert by_encoder > by_pixels + 0.2
+
+
+@pytest.mark.parametrize("shape", [(16, 1024), (512, 8)])
+def test_an_encoder_learns_of_thin_samples_too(shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoder, "STEPS", 1)
+    samples = noise(64, 1, *shape)
+    assert encoder.trained(samples)(samples).isfinite().all()
 
 
 def test_an_encoder_needs_samples_to_learn_from() -> None:

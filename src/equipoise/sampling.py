@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from equipoise.engine.export import Sampler, load_generator
 from equipoise.engine.look import draw, fixed_latents
 from equipoise.engine.machine import choose_device
 from equipoise.errors import RequestError
+from equipoise.files import write_whole_unsynced
 from equipoise.folder import RunFolder
 from equipoise.randomness import mix
 from equipoise.space import Space
@@ -33,8 +36,10 @@ WALK_STEPS = 8
 """Pictures between two latents, ends included: one row of a sheet."""
 
 
-OURS = re.compile(r"\d{5}(-.*)?\.(png|tif|npz|csv|fits)")
-"""Names of what is written one by one."""
+NAMES = re.compile(r"(tiles/)?\d{5}(-.*)?\.(png|tif|npz|csv|fits)|sheet\.png|samples\.npz")
+"""Of all that may be written.  Data sets have such names too: ``00000.png``."""
+WRITTEN = "equipoise-samples.json"
+"""The names of what was written, each with a digest: only what is still the same may be deleted by a later call."""
 SAME_DIRECTION = 1e-4
 """Below this angle in radians the sphere is flat to float32."""
 
@@ -90,6 +95,9 @@ def sample(
     """Write `count` samples of a run to the folder `out`: a sheet, the arrays in units of the world, single pictures,
     and with `tiles` single files in ``tiles/``.
 
+    What an earlier call has written there is replaced; a folder with other files of such names is refused, and nothing
+    in it is touched.
+
     `condition` asks for samples by the conditions that the run was trained with, each from 0 to 1; those not named are
     as in real samples.  `plane` asks for one latent by conditions from one end to the other, 64 samples, so that the
     sheet shows what they do; it changes nothing for a run without conditions.  What was asked for lies beside the
@@ -97,6 +105,7 @@ def sample(
     """
     if out.exists() and not out.is_dir():
         raise RequestError(f"--out {out} is a file; give a folder")
+    replaced = _written_before(out)
     sampler = open_run(run, device)
     if "given" in sampler.recipe.generator.takes:
         raise RequestError(f"{run} makes pictures from smaller ones: equipoise upscale {run} PICTURE OUT")
@@ -105,25 +114,77 @@ def sample(
     asked, conditions = _asked(sampler, count, seed, condition or {}, walk=walk, plane=plane)
     samples = to_world(draw(sampler.module, asked, choose_device(device)), sampler.space)
     out.mkdir(parents=True, exist_ok=True)
-    _clear(out)
-    sheet = out / "sheet.png"
-    pictures.save(pictures.sheet(samples, sampler.space), sheet)
-    names = np.array([item.name for item in sampler.space.channels])
-    arrays: dict[str, Any] = {"samples": samples, "channels": names, **_in_units(conditions, sampler.space)}
+    for path in replaced:
+        path.unlink()
+    try:
+        num_files = _write(samples, conditions, sampler.space, out, tiles, singles=singles)
+    finally:
+        _remember(out)
+    return Written(out, out / "sheet.png", len(samples), sampler.step, num_files)
+
+
+def _write(
+    samples: NDArray[np.float32],
+    conditions: Conditions | None,
+    space: Space,
+    out: Path,
+    tiles: Tiles | None,
+    *,
+    singles: bool,
+) -> int:
+    """How many files are in ``tiles/``."""
+    pictures.save(pictures.sheet(samples, space), out / "sheet.png")
+    names = np.array([item.name for item in space.channels])
+    arrays: dict[str, Any] = {"samples": samples, "channels": names, **_in_units(conditions, space)}
     np.savez_compressed(out / "samples.npz", **arrays)
-    if singles and not sampler.space.is_points:
+    if singles and not space.is_points:
         for index, item in enumerate(samples):
-            pictures.save(pictures.picture(item, sampler.space), out / f"{index:05d}.png")
-    num_files = _write_tiles(samples, sampler.space, out / "tiles", tiles) if tiles is not None else 0
-    return Written(out, sheet, len(samples), sampler.step, num_files)
+            pictures.save(pictures.picture(item, space), out / f"{index:05d}.png")
+    return _write_tiles(samples, space, out / "tiles", tiles) if tiles is not None else 0
 
 
-def _clear(out: Path) -> None:
-    """Let go of what an earlier call has written, which may be of other samples, or of more."""
-    for place in (out, out / "tiles"):
-        for path in place.glob("*") if place.is_dir() else ():
-            if OURS.fullmatch(path.name):
-                path.unlink()
+def _in_folder(out: Path) -> dict[str, Path]:
+    """What lies there under a name that may be written."""
+    found = (path for place in (out, out / "tiles") if place.is_dir() for path in sorted(place.iterdir()))
+    named = {path.relative_to(out).as_posix(): path for path in found}
+    return {name: path for name, path in named.items() if NAMES.fullmatch(name)}
+
+
+def _written_before(out: Path) -> list[Path]:
+    """By an earlier call.  Raises `RequestError` where something else lies there, or something was changed since."""
+    found, written = _in_folder(out), _remembered(out / WRITTEN)
+    foreign = [
+        name
+        for name, path in found.items()
+        if name not in written or not path.is_file() or _digest(path) != written[name]
+    ]
+    if foreign:
+        others = f" and {len(foreign) - 1} more files" if len(foreign) > 1 else ""
+        raise RequestError(
+            f"--out {out} holds {foreign[0]}{others} that no earlier 'equipoise sample' has written as they are now; "
+            "give another folder, or move them away"
+        )
+    return list(found.values())
+
+
+def _remembered(file: Path) -> dict[str, str]:
+    if not file.is_file():
+        return {}
+    try:
+        return dict(json.loads(file.read_bytes()))
+    except (ValueError, TypeError) as error:
+        raise RequestError(f"{file} is no list of samples; give another folder, or move it away") from error
+
+
+def _remember(out: Path) -> None:
+    """All that lies there now, as nothing else did before."""
+    digests = {name: _digest(path) for name, path in _in_folder(out).items()}
+    write_whole_unsynced(out / WRITTEN, (json.dumps(digests, indent=1) + "\n").encode())
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def _write_tiles(samples: NDArray[np.float32], space: Space, folder: Path, tiles: Tiles) -> int:

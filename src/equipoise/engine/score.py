@@ -29,7 +29,7 @@ from equipoise.measures.pairs import WINDOW, psnr, ssim
 from equipoise.measures.sliced_wasserstein import sliced_wasserstein
 from equipoise.recipe import BestBy
 from equipoise.space import Space
-from equipoise.view import Samples
+from equipoise.view import PerSample, Samples
 
 MOST = 1024
 FEWEST = 128
@@ -40,7 +40,17 @@ MOST_VALUES = 2**22
 """In all samples of a score together: 341 samples of 3x64x64, which take two cores about a second."""
 FEWEST_FOR_FEATURES = 4 * (NEIGHBOURS + 1)
 FALLBACK: BestBy = "sliced_wasserstein"
-OF_PAIRS = {"psnr": psnr, "ssim": ssim}
+EXACT_DB = 20.0 * math.log10(2**16 - 1)
+"""The psnr of an error of one level of 16 bits, the finest in which pictures are kept: a pair that is nearer is equal.
+The ratio of equal samples is infinite, or what rounding makes of it."""
+
+
+def bounded_psnr(made: Samples, wanted: Samples) -> PerSample:
+    """Finite for equal samples too, so that a mean can be had and compared."""
+    return psnr(made, wanted).clamp_max(EXACT_DB)
+
+
+OF_PAIRS = {"psnr": bounded_psnr, "ssim": ssim}
 """Measures of a fake and the real sample that it should be; higher is better."""
 DISTANCES = ("frechet", "kernel", "sliced_wasserstein")
 RAW = "_raw"
@@ -112,7 +122,7 @@ class Score:
         needed no network, of samples that come in pairs.  `others` are further real samples, to know the floors by;
         `rebuilding` is for generators that have an encoder."""
         self._space, self._in_pairs, self._asked, self._rebuilding = space, in_pairs, asked, rebuilding
-        self._plain_psnr = float(psnr(plain, real).mean()) if plain is not None else None
+        self._plain_psnr = bounded_psnr(plain, real) if plain is not None else None
         self._on_features = len(real) >= FEWEST_FOR_FEATURES
         self._kernel = kernel_for(real)
         self._extractor = Extractor.fitted(real) if self._on_features and not are_points(real) else None
@@ -144,12 +154,16 @@ class Score:
         return self._real.samples
 
     def measure(self, best_by: BestBy) -> BestBy:
-        """The measure that is taken when this one is asked for."""
+        """The measure that is taken when this one is asked for; of pairs too small for windows, psnr for ssim."""
         if best_by == "rebuilt":
             return best_by if self._rebuilding is not None else FALLBACK
         if best_by in OF_PAIRS:
-            return best_by if self._in_pairs else FALLBACK
+            return ("psnr" if self._is_small else best_by) if self._in_pairs else FALLBACK
         return best_by if self._on_features else FALLBACK
+
+    @property
+    def _is_small(self) -> bool:
+        return min(self.real.shape[2:]) < WINDOW
 
     def ruler(self, best_by: BestBy) -> str:
         """The same for two scores that may be compared: of the same real samples, arguments and measure."""
@@ -169,6 +183,7 @@ class Score:
 
         `most` limits the fakes, where they do not come in pairs.  `encoder` is needed where samples are rebuilt.
         """
+        most = None if self._in_pairs else most
         fake = draw(average, tuple(argument[:most] for argument in self._asked), device)
         if self.measure(best_by) != "rebuilt":
             return self.of(fake, best_by)
@@ -224,14 +239,16 @@ class Score:
         return found, shares_of
 
     def _paired(self, fake: Samples) -> tuple[dict[str, float], dict[str, Tensor]]:
-        """Of each fake and the real sample that it should be."""
-        fits = min(fake.shape[2:]) >= WINDOW
-        shares_of = {measure: of(fake, self.real) for measure, of in OF_PAIRS.items() if fits or measure == "psnr"}
+        """Of each fake and the real sample that it should be; ``gain`` is of those that `plain` ones do not equal."""
+        measures = {"psnr": bounded_psnr} if self._is_small else OF_PAIRS
+        shares_of = {name: of(fake, self.real) for name, of in measures.items()}
         found = {measure: float(each.mean()) for measure, each in shares_of.items()}
         if fake.shape[1] >= FEWEST_BANDS and self._space is not None:
-            found["angle"] = float(angle(fake, self.real, self._space).mean())
+            angles = angle(fake, self.real, self._space)
+            found |= _mean_of("angle", angles[angles.isfinite()])  # that of a black picture is none
         if self._plain_psnr is not None:
-            found["gain"] = found["psnr"] - self._plain_psnr
+            gains = shares_of["psnr"] - self._plain_psnr
+            found |= _mean_of("gain", gains[self._plain_psnr < EXACT_DB])
         return found, shares_of
 
     def _set(self, samples: Samples) -> _Set:
@@ -239,6 +256,10 @@ class Score:
         if self._on_features:
             features = [samples.flatten(1)] if self._extractor is None else self._extractor(samples)
         return _Set(samples, features, looks(samples, self._space) if self._space is not None else Looks())
+
+
+def _mean_of(name: str, values: PerSample) -> dict[str, float]:
+    return {name: float(values.mean())} if len(values) else {}
 
 
 def _digest(best_by: str, *tensors: Tensor) -> str:

@@ -85,12 +85,16 @@ def memory(spaces: Sequence[tuple[Vectors, Vectors, Vectors]], seed: int, among:
 
 
 def twins(real: Vectors, *fakes: Vectors) -> float:
-    """Share of fakes that lie less than half as far from a real sample as that one lies from any other.
+    """Share of fakes that lie less than half as far from a real sample as that one lies from any that is not its equal.
 
     Of samples of the same distribution it is next to nothing, about 2 to the minus the number of ways in which they
     vary; of copies it is 1.  Which samples were trained on need not be known.  Several sets are the same fakes seen in
-    different ways, such as mirrored: a fake counts that is a copy in any of them.
+    different ways, such as mirrored: a fake counts that is a copy in any of them.  0 where all real samples are equal,
+    for then nothing says what is near.
     """
+    real = torch.unique(real, dim=0)  # a sample that is there twice would lie at no distance from another
+    if len(real) < 2:
+        return 0.0
     others = torch.cdist(real, real).fill_diagonal_(math.inf).amin(1)
     are_copies = []
     for fake in fakes:

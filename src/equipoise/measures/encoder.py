@@ -92,9 +92,9 @@ def _body(channels: int) -> nn.Module:
 
 
 def _reduced(samples: Samples) -> Samples:
-    """Averaged down so that the longer side is at most `SIDE`."""
-    factor = math.ceil(max(samples.shape[2:]) / SIDE)
-    return F.avg_pool2d(samples.float(), factor) if factor > 1 else samples.float()
+    """Averaged down so that each side is at most `SIDE`: by one factor for both a thin sample would lose all of one."""
+    factors = [math.ceil(side / SIDE) for side in samples.shape[2:]]
+    return F.avg_pool2d(samples.float(), factors) if max(factors) > 1 else samples.float()
 
 
 @torch.no_grad()

@@ -25,15 +25,15 @@ def psnr(made: Samples, wanted: Samples, span: float = 2.0) -> PerSample:
     return ratio
 
 
-def ssim(made: Samples, wanted: Samples, span: float = 2.0) -> PerSample:
-    """Structural similarity (Wang et al. 2004, eq. 13), 1 for equal samples.
+def ssim(made: Samples, wanted: Samples, span: float = 2.0, low: float = -1.0) -> PerSample:
+    """Structural similarity (Wang et al. 2004, eq. 13), 1 for equal samples, of which `low` is the lowest value.
 
     The mean over places where the whole window fits, and over channels.  Raises `ValueError` below 11 pixels a side.
     """
-    return _ssim(made, wanted, span)[0].mean(1)
+    return _ssim(made, wanted, span, low)[0].mean(1)
 
 
-def ms_ssim(made: Samples, wanted: Samples, span: float = 2.0) -> PerSample:
+def ms_ssim(made: Samples, wanted: Samples, span: float = 2.0, low: float = -1.0) -> PerSample:
     """Structural similarity over scales (Wang et al. 2003, eq. 7), each half the size of the one before.
 
     Of the five scales as many are used as the samples have room for, with their weights brought to sum 1, so small
@@ -43,7 +43,7 @@ def ms_ssim(made: Samples, wanted: Samples, span: float = 2.0) -> PerSample:
     weights = torch.tensor(SCALE_WEIGHTS[: min(room, len(SCALE_WEIGHTS))])
     total = torch.ones(made.shape[:2], device=made.device)
     for at, weight in enumerate((weights / weights.sum()).tolist()):
-        whole, structure = _ssim(made, wanted, span)
+        whole, structure = _ssim(made, wanted, span, low)
         part = whole if at == len(weights) - 1 else structure
         total = total * part.clamp_min(0.0) ** weight
         made, wanted = F.avg_pool2d(made, 2), F.avg_pool2d(wanted, 2)
@@ -60,8 +60,9 @@ def spectral_angle(made: Samples, wanted: Samples) -> PerSample:
     return mean
 
 
-def _ssim(a: Samples, b: Samples, span: float) -> tuple[Tensor, Tensor]:
-    """SSIM and its part without luminance, [N, C] each."""
+def _ssim(a: Samples, b: Samples, span: float, low: float) -> tuple[Tensor, Tensor]:
+    """SSIM and its part without luminance, [N, C] each.  Luminance counts from `low`, for the formula is of intensities
+    from 0 (section III.B): with a zero in the middle of the range its ratio falls to nothing there, and below."""
     if min(a.shape[2:]) < WINDOW:
         raise ValueError(f"{a.shape[2]}x{a.shape[3]} pixels hold no window of {WINDOW}")
     c1, c2 = (K1 * span) ** 2, (K2 * span) ** 2
@@ -69,7 +70,8 @@ def _ssim(a: Samples, b: Samples, span: float) -> tuple[Tensor, Tensor]:
     var_a, var_b = _smoothed(a * a) - mean_a**2, _smoothed(b * b) - mean_b**2
     both = _smoothed(a * b) - mean_a * mean_b
     structure = (2 * both + c2) / (var_a + var_b + c2)
-    whole = structure * (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
+    light_a, light_b = mean_a - low, mean_b - low
+    whole = structure * (2 * light_a * light_b + c1) / (light_a**2 + light_b**2 + c1)
     return whole.mean((2, 3)), structure.mean((2, 3))
 
 
