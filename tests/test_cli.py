@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import sys
 from pathlib import Path
 
@@ -20,7 +21,9 @@ from equipoise.cli import SHORT_SPIN, main, run_command
 from equipoise.comparing import compare
 from equipoise.evaluating import evaluate_all
 from equipoise.folder import RunFolder
-from equipoise.journal import Resumed, Started, read
+from equipoise.interrupt import stop_on_signal
+from equipoise.journal import Event, Finished, Resumed, Started, Tick, read
+from equipoise.terminal import View
 
 TINY = str(Path(__file__).with_name("tiny.py"))
 
@@ -166,6 +169,35 @@ def test_tracking_writes_events(tmp_path: Path) -> None:
     events.Reload()
     assert len(events.Scalars("train/loss_d")) == 4
     assert "step" in events.Tags()["images"]
+
+
+def test_a_run_outlives_whoever_looks_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As where the reader of a pipe leaves, at which rich raises this."""
+
+    def closed(view: View, event: Event) -> None:
+        if isinstance(event, Tick):
+            raise SystemExit(1)
+
+    monkeypatch.setattr(View, "__call__", closed)
+    assert train(f"{TINY}:points", "--out", str(tmp_path / "run"), "--for", "20steps") == 0
+    assert capsys.readouterr().err.count("the terminal failed (SystemExit: 1)") == 1
+    assert isinstance(read(tmp_path / "run").events[-1], Finished)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGHUP")
+@pytest.mark.parametrize("ignored", [False, True])
+def test_a_terminal_that_closes_asks_once_to_stop(ignored: bool) -> None:
+    """Both the terminal and its shell send the signal; under nohup it is ignored."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
+    try:
+        with stop_on_signal() as stop:
+            for _ in range(2):
+                os.kill(os.getpid(), signal.SIGHUP)
+        assert stop.asked is not ignored
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_check_writes_a_contact_sheet(tmp_path: Path, digits_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
