@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,15 +12,18 @@ import pytest
 import torch
 
 import two_processes
+from equipoise.engine import checkpoint
 from equipoise.engine import step as step_module
 from equipoise.engine.meter import Meter
 from equipoise.engine.world import World
+from equipoise.journal import Measured, read
 from equipoise.randomness import mix
 from same_run import assert_same_run
 
 HERE = Path(__file__).parent
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo", "PYTHONPATH": str(HERE)}
+PYTHONPATH = os.pathsep.join(filter(None, (str(HERE), os.environ.get("PYTHONPATH"))))
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo", "PYTHONPATH": PYTHONPATH}
 
 pytestmark = pytest.mark.skipif(not torch.distributed.is_available(), reason="this build of torch has no distribution")
 
@@ -61,6 +65,23 @@ def test_a_run_of_two_processes_resumes_exactly(tmp_path: Path) -> None:
     torchrun(*command, "--out", str(tmp_path / "parts"), "--for", "20steps")
     torchrun("-m", "equipoise", "resume", str(tmp_path / "parts"), "--for", "20steps")
     assert_same_run(tmp_path / "parts", tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_two_processes_look_and_save_between_rows_too_and_resume_from_there(tmp_path: Path) -> None:
+    """A row is the mean over both, so a checkpoint between two rows holds what each has gathered."""
+    rhythm = [f"cadence.{name}" for name in ("tick_steps=5", "sheet_steps=4", "keep_recent=2")]
+    words = [word for change in rhythm for word in ("--set", change)]
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    recipe = f"{HERE / 'tiny.py'}:points"
+    torchrun("-m", "equipoise", "train", recipe, "--device", "cpu", "--out", str(whole), "--for", "10steps", *words)
+    assert [event.step for event in read(whole).events if isinstance(event, Measured)] == [4, 8, 10]
+    shutil.copytree(whole, parts)
+    for entry in checkpoint.entries(parts / "checkpoints"):
+        if entry.step > 8:
+            entry.path.unlink()
+    torchrun("-m", "equipoise", "resume", str(parts), "--device", "cpu")
+    assert_same_run(parts, whole)
 
 
 LEAVING = """

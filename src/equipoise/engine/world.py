@@ -1,4 +1,4 @@
-"""Several processes, one run: who this process is, and the three collective calls that training needs.
+"""Several processes, one run: who this process is, and the few collective calls that training needs.
 
 Started by ``torchrun``; gloo on CPU, nccl on CUDA.  Gradients are averaged in one flattened all-reduce for each
 network.  The wrapper class of torch is not used: with a gradient penalty that is computed alone it silently gives wrong
@@ -67,6 +67,14 @@ class World:
         box: list[T] = [value]
         dist.broadcast_object_list(box)
         return box[0]
+
+    def gather(self, value: T) -> list[T]:
+        """Every process's value, in the order of ranks, everywhere."""
+        if self.size == 1:
+            return [value]
+        box = [value] * self.size
+        dist.all_gather_object(box, value)
+        return box
 
     def wait(self) -> None:
         """Wait until all processes are here."""
