@@ -41,7 +41,7 @@ from equipoise.engine.shown import paired, shown, softened
 from equipoise.engine.state import Player, State
 from equipoise.randomness import mix
 from equipoise.recipe import Adversarial, Phase, Term
-from equipoise.schedule import Progress, value_at
+from equipoise.schedule import Progress, turns_at, value_at
 from equipoise.view import Batch, Features, Judged, Latents, Posterior, Rebuilt, Samples, Side, View
 
 NextBatch = Callable[[], Batch]
@@ -64,7 +64,7 @@ def step(
     seed_everything(mix(plan.recipe.training_seed, "step", counters.steps, plan.world.rank), plan.device)
     phase = plan.phase(counters.phase)
     progress = counters.progress_in_phase(plan.epoch_images)
-    d_turns, g_turns = round(value_at(phase.d_updates, progress)), round(value_at(phase.g_updates, progress))
+    d_turns, g_turns = turns_at(phase.d_updates, progress), turns_at(phase.g_updates, progress)
     d_turns = d_turns if "critic" in phase.needs else 0
     write_settings(plan, state)
     held_out = _held_out(plan, state, next_held_out)
