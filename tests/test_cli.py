@@ -10,15 +10,20 @@ import shutil
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import tiny
-from equipoise import files, recipes
+from equipoise import files, recipes, sampling, session
 from equipoise.cli import SHORT_SPIN, main, run_command
 from equipoise.comparing import compare
+from equipoise.engine import checkpoint
+from equipoise.engine.plan import Plan
+from equipoise.engine.state import State
 from equipoise.evaluating import evaluate_all
 from equipoise.folder import RunFolder
 from equipoise.interrupt import stop_on_signal
@@ -354,6 +359,39 @@ def test_a_disk_that_fills_up_is_loud_and_keeps_what_was(
     monkeypatch.setattr(files, "write_synced", write)
     assert run_command(["resume", str(out), "--device", "cpu"]) == 0
     assert [type(event).__name__ for event in read(out).events][-1] == "Finished"
+
+
+@pytest.mark.parametrize(("room_for", "code"), [(0, 2), (12, 3)])
+def test_memory_that_is_not_enough_is_one_line(
+    room_for: int, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a run that has made no step nothing is left; of another the last checkpoint is."""
+    step = session.step
+
+    def greedy(plan: Plan, state: State, *more: Any) -> None:
+        if state.counters.steps == room_for:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        step(plan, state, *more)
+
+    monkeypatch.setattr(session, "step", greedy)
+    out = tmp_path / "run"
+    assert train(f"{TINY}:points", "--out", str(out)) == code
+    (said,) = capsys.readouterr().err.splitlines()
+    assert f"step {room_for + 1}: the memory of cpu was not enough with 32 samples in a batch" in said
+    assert out.exists() == (room_for > 0)
+    assert not out.exists() or checkpoint.entries(out / "checkpoints")[-1].step == 10
+
+
+def test_memory_that_is_not_enough_for_samples_is_one_line(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def greedy(*_: Any, **__: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 2 GiB")
+
+    monkeypatch.setattr(sampling, "sample", greedy)
+    assert run_command(["sample", str(trained), "--device", "cpu"]) == 3
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith("equipoise: the memory of the device was not enough")
 
 
 def test_data_that_would_not_be_read_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

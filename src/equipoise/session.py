@@ -15,6 +15,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from PIL import Image
 
 from equipoise import course, pictures
@@ -24,6 +25,7 @@ from equipoise.data.corpus import Corpus
 from equipoise.describing import describe_data
 from equipoise.engine import checkpoint
 from equipoise.engine.export import Sampler, save_generator
+from equipoise.engine.memory import OutOfMemory
 from equipoise.engine.meter import Meter
 from equipoise.engine.plan import Plan
 from equipoise.engine.probes import Probes
@@ -196,6 +198,10 @@ class Session:
             fault = Fault(f"step {self.step}: {why}; the checkpoints before are whole")
             self._announce_fault(fault)
             raise fault from error
+        except torch.OutOfMemoryError as error:
+            too_large = OutOfMemory(self.step, self.plan)
+            self._announce_fault(too_large)
+            raise too_large from error
         except Fault as fault:
             self._announce_fault(fault)
             raise

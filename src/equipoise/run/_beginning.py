@@ -9,6 +9,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from equipoise.advising import adviser
 from equipoise.doctor.lint import lint
 from equipoise.edit import diff
@@ -17,6 +19,7 @@ from equipoise.engine.anatomy import anatomy
 from equipoise.engine.beginning import begun
 from equipoise.engine.export import Sampler
 from equipoise.engine.finite import NonFinite
+from equipoise.engine.memory import OutOfMemory
 from equipoise.engine.plan import Plan
 from equipoise.engine.state import State
 from equipoise.errors import RequestError, Unsound
@@ -104,11 +107,14 @@ def start(
         folder.refuse_taken()
     kept = open_run(begin_from, "cpu") if begin_from is not None else None  # refused before anything is read
     corpus, plan = prepare(recipe, where, budget)
-    plan, state, measured = begun(plan)
-    origin = _warm(state, kept, begin_from, plan) if kept is not None and begin_from is not None else {}
-    session = Session(folder, plan, state, corpus, Goal.of(plan.recipe, budget, {}), listeners)
-    machine = machine_of(plan, measured.seconds)
-    _open(session, _started(session, absolute(where.data), machine, origin, said))
+    try:
+        plan, state, measured = begun(plan)
+        origin = _warm(state, kept, begin_from, plan) if kept is not None and begin_from is not None else {}
+        session = Session(folder, plan, state, corpus, Goal.of(plan.recipe, budget, {}), listeners)
+        machine = machine_of(plan, measured.seconds)
+        _open(session, _started(session, absolute(where.data), machine, origin, said))
+    except torch.OutOfMemoryError as error:
+        raise RequestError(f"no run was begun: {OutOfMemory(0, plan).why}") from error
     return session
 
 
@@ -165,7 +171,7 @@ def carry_out(session: Session) -> str:
     with stop_on_signal() as stop:
         try:
             return session.train(stop)
-        except NonFinite as fault:
+        except (NonFinite, OutOfMemory) as fault:
             if fault.step > 0 or not session.is_new:
                 raise
             if session.plan.world.leads:
