@@ -138,7 +138,8 @@ class Session:
         own = meters[world.rank] if len(meters) == world.size else snapshot["meter"]
         self._meter.restore(own, self.plan.device)
         self.seconds = snapshot["seconds"]
-        self._marker.restore(snapshot["choice"], self.step, self._best_by)
+        marked = snapshot.get("marked", self.step)  # earlier versions did not say
+        self._marker.restore(snapshot["choice"], marked, self._best_by)
         self._saved_step = self.step
 
     def begin(self, event: Started | Resumed) -> None:
@@ -407,6 +408,7 @@ class Session:
             "arithmetic": asdict(self.plan.arithmetic),
             "seconds": self.seconds,
             "choice": self._marker.snapshot(),
+            "marked": self._marker.step,
         }
         self._report(self._checkpointer.save(snapshot, self.step, score, is_best=is_best))
         self._last_save, self._saved_step = time.monotonic(), self.step
