@@ -177,6 +177,16 @@ def test_a_norm_that_has_taken_the_number_in_cannot_go_on() -> None:
         step(plan, state, lambda: Batch(torch.full((8, 1, 16, 16), float("nan"))), Meter())
 
 
+def test_a_norm_of_the_generator_is_looked_at_in_the_critics_update_too() -> None:
+    """The critic has no such norm here, and might leave its update out; the generator's keep the number."""
+    phases = {"main": Phase(Span(4), {"game": Hinge()})}
+    plan = Plan(replace(tiny.images(), phases=phases, most_skipped=5), Space((Channel("grey"),), 16, 16), 100, CPU)
+    state = initial_state(plan, initial_networks(plan))
+    state.generator.module.register_forward_pre_hook(lambda module, given: (given[0] * float("inf"),))
+    with pytest.raises(NonFinite, match="in the critic's update"):
+        step(plan, state, lambda: Batch(torch.zeros(8, 1, 16, 16)), Meter())
+
+
 def test_half_life_of_the_average() -> None:
     """After n = ln(1/2) / ln(decay) updates toward a constant, half of the way is left."""
     module = nn.Linear(1, 1, bias=False)

@@ -184,7 +184,7 @@ def _update(
         plan.world.average_gradients(player.parameters)
         norms[role] = _clip(player)
         if not math.isfinite(norms[role].item()):
-            _skip_or_stop(plan, state, first_culprit(view, role, losses, player.module), player)
+            _skip_or_stop(plan, state, first_culprit(view, role, losses, player.module))
             return False
     if watch is not None:
         watch(seen)
@@ -202,14 +202,16 @@ def _update(
     return True
 
 
-def _skip_or_stop(plan: Plan, state: State, culprit: str, player: Player) -> None:
+def _skip_or_stop(plan: Plan, state: State, culprit: str) -> None:
     """Count an update that is not made, and say why.
 
-    Raises `NonFinite` when there have been too many, or when the statistics of a norm have taken the number in: they
-    would keep it, and every sample after it would have it.
+    Raises `NonFinite`, in all processes, when there have been too many, or when the statistics of a norm have taken the
+    number in: they would keep it, and every sample after it would have it.  Those of any network may have, for the
+    generator makes the fakes of the critic's update too.
     """
-    floating = [buffer for buffer in player.module.buffers() if buffer.is_floating_point()]
-    tainted = not all(bool(buffer.isfinite().all()) for buffer in floating)
+    players = (state.generator, state.critic, *((state.encoder,) if state.encoder is not None else ()))
+    floating = [buffer for one in players for buffer in one.module.buffers() if buffer.is_floating_point()]
+    tainted = plan.world.any(not all(bool(buffer.isfinite().all()) for buffer in floating), plan.device)
     if tainted or state.counters.skipped >= plan.recipe.most_skipped:
         raise NonFinite(state.counters.steps, culprit, state.counters.skipped)
     state.counters.skipped += 1
