@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.distributed as dist
 
 import two_processes
 from equipoise.engine import checkpoint
 from equipoise.engine import step as step_module
+from equipoise.engine.machine import choose_device
 from equipoise.engine.meter import Meter
-from equipoise.engine.world import World
+from equipoise.engine.world import PATIENCE, World, join_world
+from equipoise.errors import RequestError
 from equipoise.journal import Measured, read
 from equipoise.randomness import mix
 from same_run import assert_same_run
@@ -120,9 +123,27 @@ def test_a_rehearsal_in_two_processes_is_refused_in_one_line(tmp_path: Path) -> 
 def test_a_batch_that_cannot_be_shared_is_refused() -> None:
     """The recipe's batch is that of all processes together."""
     from equipoise.data import Ring
-    from equipoise.errors import RequestError
     from equipoise.run import refuse_misfits
 
     plan, _ = two_processes.made("points", World(0, 3))
     with pytest.raises(RequestError, match="32 samples cannot be shared by 3 processes"):
         refuse_misfits(plan, Ring().corpus(None))
+
+
+def test_more_processes_than_gpus_are_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(RequestError, match="process 3 of this machine has no GPU, for it has 2; start at most 2"):
+        choose_device("auto")
+
+
+def test_the_others_wait_for_as_long_as_data_may_take_to_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, object] = {}
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(dist, "init_process_group", lambda backend, **settings: given.update(settings))
+    monkeypatch.setattr(dist, "get_rank", lambda: 0)
+    monkeypatch.setattr(dist, "get_world_size", lambda: 2)
+    join_world("cpu")
+    assert given["timeout"] == PATIENCE

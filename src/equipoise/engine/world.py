@@ -11,6 +11,7 @@ import importlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeVar
 
 import torch
@@ -18,6 +19,11 @@ import torch.distributed as dist
 from torch import Tensor
 
 T = TypeVar("T")
+
+PATIENCE = timedelta(days=1)
+"""How long the others wait for the leading process, which alone reads the data, tests, scores and saves.  Reading a large
+folder may take hours, and torch would give it 10 minutes.  A process that died need not be waited for: torchrun sees it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +96,7 @@ def join_world(device_type: str) -> World:
         # Imported before the group exists: its functions take the group of that moment as a default argument, and would
         # keep it, with its threads, until the interpreter is gone, where such a thread can abort the process.
         importlib.import_module("torch.distributed.nn.functional")
-        dist.init_process_group("nccl" if device_type == "cuda" else "gloo")
+        dist.init_process_group("nccl" if device_type == "cuda" else "gloo", timeout=PATIENCE)
     return World(dist.get_rank(), dist.get_world_size())
 
 
