@@ -10,6 +10,7 @@ import shutil
 import signal
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from equipoise.evaluating import evaluate_all
 from equipoise.folder import RunFolder
 from equipoise.interrupt import stop_on_signal
 from equipoise.journal import Event, Finished, Resumed, Started, Tick, read
+from equipoise.session import ring_of
 from equipoise.terminal import View
 
 TINY = str(Path(__file__).with_name("tiny.py"))
@@ -359,6 +361,17 @@ def test_a_disk_that_fills_up_is_loud_and_keeps_what_was(
     monkeypatch.setattr(files, "write_synced", write)
     assert run_command(["resume", str(out), "--device", "cpu"]) == 0
     assert [type(event).__name__ for event in read(out).events][-1] == "Finished"
+
+
+def test_a_disk_that_is_too_small_is_told_before_the_run(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With what an optimiser will keep of each weight, which it does not have yet."""
+    whole = checkpoint.load(checkpoint.entries(trained / "checkpoints")[-1].path)
+    kept = ring_of(RunFolder(trained).read_recipe()).most
+    room = kept * sum(checkpoint.size_of(whole[name]) for name in ("generator", "critic", "average"))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=room))
+    assert "are free" in refused(["train", f"{TINY}:points", "--out", str(tmp_path / "run"), "--device", "cpu"], capsys)
 
 
 @pytest.mark.parametrize(("room_for", "code"), [(0, 2), (12, 3)])

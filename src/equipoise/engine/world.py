@@ -21,9 +21,8 @@ from torch import Tensor
 T = TypeVar("T")
 
 PATIENCE = timedelta(days=1)
-"""How long the others wait for the leading process, which alone reads the data, tests, scores and saves.  Reading a large
-folder may take hours, and torch would give it 10 minutes.  A process that died need not be waited for: torchrun sees it.
-"""
+"""How long the others wait for the leading process, which alone reads the data, tests, scores and saves.  Reading a
+large folder may take hours, and torch would give it 10 minutes.  Whoever died is seen by torchrun all the same."""
 
 
 @dataclass(frozen=True, slots=True)

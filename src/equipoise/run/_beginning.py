@@ -36,6 +36,8 @@ from equipoise.spec import Json, digest, encode
 
 CHECKPOINTS_ASIDE = 2
 """Checkpoints that may exist beyond the ring for a moment: the one being written and the one about to go."""
+MOMENTS = 2
+"""Numbers that Adam keeps of each weight (Kingma & Ba 2015), from its first update on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,7 @@ def _open(session: Session, started: Started) -> None:
     folder, plan = session.folder, session.plan
     with ExitStack() as hold:
         if plan.world.leads:
-            _refuse_full_disk(plan, checkpoint.size_of(session.state.snapshot()), folder.path)
+            _refuse_full_disk(plan, _checkpoint_bytes(session.state), folder.path)
             folder.create()
             hold.enter_context(folder.held())
         plan.world.wait()
@@ -210,6 +212,13 @@ def _warm(state: State, kept: Sampler, path: Path, plan: Plan) -> dict[str, Json
 def _differing(one: Recipe, other: Recipe, part: str) -> str:
     changes = [str(change) for change in diff(one, other) if change.path.startswith(part)]
     return "; ".join(changes) or "none, so the samples do (channels, size or conditions)"
+
+
+def _checkpoint_bytes(state: State) -> int:
+    """Of a checkpoint after the first step."""
+    players = (state.generator, state.critic, *((state.encoder,) if state.encoder is not None else ()))
+    weights: int = sum(weight.nbytes for player in players for weight in player.parameters)
+    return checkpoint.size_of(state.snapshot()) + MOMENTS * weights
 
 
 def _refuse_full_disk(plan: Plan, checkpoint_bytes: int, out: Path) -> None:
