@@ -7,21 +7,31 @@ import json
 import os
 import re
 import shutil
+import signal
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import tiny
-from equipoise import files, recipes
+from equipoise import files, recipes, sampling, session
 from equipoise.cli import SHORT_SPIN, main, run_command
 from equipoise.comparing import compare
+from equipoise.engine import checkpoint
+from equipoise.engine.plan import Plan
+from equipoise.engine.state import State
 from equipoise.evaluating import evaluate_all
 from equipoise.folder import RunFolder
-from equipoise.journal import Resumed, Started, read
+from equipoise.interrupt import stop_on_signal
+from equipoise.journal import Event, Finished, Resumed, Started, Tick, read
 from equipoise.sampling import WRITTEN
+from equipoise.session import ring_of
+from equipoise.terminal import View
 
 TINY = str(Path(__file__).with_name("tiny.py"))
 
@@ -194,6 +204,35 @@ def test_tracking_writes_events(tmp_path: Path) -> None:
     assert "step" in events.Tags()["images"]
 
 
+def test_a_run_outlives_whoever_looks_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As where the reader of a pipe leaves, at which rich raises this."""
+
+    def closed(view: View, event: Event) -> None:
+        if isinstance(event, Tick):
+            raise SystemExit(1)
+
+    monkeypatch.setattr(View, "__call__", closed)
+    assert train(f"{TINY}:points", "--out", str(tmp_path / "run"), "--for", "20steps") == 0
+    assert capsys.readouterr().err.count("the terminal failed (SystemExit: 1)") == 1
+    assert isinstance(read(tmp_path / "run").events[-1], Finished)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGHUP")
+@pytest.mark.parametrize("ignored", [False, True])
+def test_a_terminal_that_closes_asks_once_to_stop(ignored: bool) -> None:
+    """Both the terminal and its shell send the signal; under nohup it is ignored."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
+    try:
+        with stop_on_signal() as stop:
+            for _ in range(2):
+                os.kill(os.getpid(), signal.SIGHUP)
+        assert stop.asked is not ignored
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_check_writes_a_contact_sheet(tmp_path: Path, digits_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["check", str(digits_folder), "--sheet", str(tmp_path / "c.png"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["well"] is True
@@ -348,6 +387,50 @@ def test_a_disk_that_fills_up_is_loud_and_keeps_what_was(
     monkeypatch.setattr(files, "write_synced", write)
     assert run_command(["resume", str(out), "--device", "cpu"]) == 0
     assert [type(event).__name__ for event in read(out).events][-1] == "Finished"
+
+
+def test_a_disk_that_is_too_small_is_told_before_the_run(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With what an optimiser will keep of each weight, which it does not have yet."""
+    whole = checkpoint.load(checkpoint.entries(trained / "checkpoints")[-1].path)
+    kept = ring_of(RunFolder(trained).read_recipe()).most
+    room = kept * sum(checkpoint.size_of(whole[name]) for name in ("generator", "critic", "average"))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=room))
+    assert "are free" in refused(["train", f"{TINY}:points", "--out", str(tmp_path / "run"), "--device", "cpu"], capsys)
+
+
+@pytest.mark.parametrize(("room_for", "code"), [(0, 2), (12, 3)])
+def test_memory_that_is_not_enough_is_one_line(
+    room_for: int, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a run that has made no step nothing is left; of another the last checkpoint is."""
+    step = session.step
+
+    def greedy(plan: Plan, state: State, *more: Any) -> None:
+        if state.counters.steps == room_for:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        step(plan, state, *more)
+
+    monkeypatch.setattr(session, "step", greedy)
+    out = tmp_path / "run"
+    assert train(f"{TINY}:points", "--out", str(out)) == code
+    (said,) = capsys.readouterr().err.splitlines()
+    assert f"step {room_for + 1}: the memory of cpu was not enough with 32 samples in a batch" in said
+    assert out.exists() == (room_for > 0)
+    assert not out.exists() or checkpoint.entries(out / "checkpoints")[-1].step == 10
+
+
+def test_memory_that_is_not_enough_for_samples_is_one_line(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def greedy(*_: Any, **__: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 2 GiB")
+
+    monkeypatch.setattr(sampling, "sample", greedy)
+    assert run_command(["sample", str(trained), "--device", "cpu"]) == 3
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith("equipoise: the memory of the device was not enough")
 
 
 def test_data_that_would_not_be_read_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,7 @@ from equipoise.engine.average import averaged_copy, decay_at, update_average
 from equipoise.engine.finite import NonFinite
 from equipoise.engine.meter import Meter
 from equipoise.engine.plan import Plan
+from equipoise.engine.selftest import plumbing
 from equipoise.engine.state import State, initial_networks, initial_state
 from equipoise.engine.step import step
 from equipoise.engine.world import World
@@ -61,6 +62,24 @@ def test_the_pattern_of_updates_is_kept() -> None:
     for _ in range(3):
         step(plan, state, lambda: next(batches), Meter())
     assert (state.critic.updates, state.generator.updates) == (15, 6)
+
+
+def test_updates_a_step_need_not_be_whole() -> None:
+    """Over n steps floor(n * rate), in a pattern that depends on the step alone."""
+    edits = [Edit("phases.main.d_updates", value=2.5), Edit("phases.main.g_updates", value=0.5)]
+    plan, state = made(apply(tiny.points(), edits))
+    batches, seen = real_batches(), []
+    for _ in range(4):
+        step(plan, state, lambda: next(batches), Meter())
+        seen.append((state.critic.updates, state.generator.updates))
+    assert seen == [(2, 0), (5, 1), (7, 1), (10, 2)]
+
+
+def test_a_side_whose_turn_never_comes_is_a_fault() -> None:
+    """Here it would come at the thousandth step."""
+    plan, state = made(apply(tiny.points(40), [Edit("phases.main.d_updates", value=0.001)]))
+    (fault,) = plumbing(plan, state, next(real_batches()))
+    assert fault == "phase main: the critic has no turn in about 40 steps: d_updates is 0.001"
 
 
 def test_a_step_is_a_function_of_seed_and_state() -> None:
@@ -156,6 +175,16 @@ def test_a_norm_that_has_taken_the_number_in_cannot_go_on() -> None:
     state = initial_state(plan, initial_networks(plan))
     with pytest.raises(NonFinite, match="the batch of real samples is NaN"):
         step(plan, state, lambda: Batch(torch.full((8, 1, 16, 16), float("nan"))), Meter())
+
+
+def test_a_norm_of_the_generator_is_looked_at_in_the_critics_update_too() -> None:
+    """The critic has no such norm here, and might leave its update out; the generator's keep the number."""
+    phases = {"main": Phase(Span(4), {"game": Hinge()})}
+    plan = Plan(replace(tiny.images(), phases=phases, most_skipped=5), Space((Channel("grey"),), 16, 16), 100, CPU)
+    state = initial_state(plan, initial_networks(plan))
+    state.generator.module.register_forward_pre_hook(lambda module, given: (given[0] * float("inf"),))
+    with pytest.raises(NonFinite, match="in the critic's update"):
+        step(plan, state, lambda: Batch(torch.zeros(8, 1, 16, 16)), Meter())
 
 
 def test_half_life_of_the_average() -> None:

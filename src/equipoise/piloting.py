@@ -27,6 +27,7 @@ from equipoise.doctor.trying import as_typed
 from equipoise.edit import Edit
 from equipoise.engine import checkpoint
 from equipoise.engine.choice import is_better, is_clearly_better
+from equipoise.engine.memory import OutOfMemory
 from equipoise.engine.score import Scored
 from equipoise.errors import Fault, RequestError
 from equipoise.folder import RunFolder
@@ -281,7 +282,7 @@ class Pilot:
 
     def _can_help(self, session: Session, fault: Fault) -> bool:
         """Whether something is to be done about a run that broke off, be it to give up; that is then in its journal."""
-        if isinstance(fault.__cause__, OSError):  # a full disk says nothing of the run, nor of a remedy
+        if isinstance(fault, OutOfMemory) or isinstance(fault.__cause__, OSError):  # neither says what ails the run
             return False
         reading, asked = self.run.read_journal(), session.adviser
         assert asked is not None

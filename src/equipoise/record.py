@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -12,6 +14,29 @@ from equipoise.losses import LossTable
 from equipoise.recipe import Recipe
 
 Listener = Callable[[Event], None]
+"""What it raises ends the run, for it may be one that decides.  Whoever only shows belongs in an `Onlooker`."""
+
+
+class Onlooker:
+    """A listener that only shows what happens, as a terminal does: one that fails is dropped, and the run trains on.
+
+    That is said on stderr, once.
+    """
+
+    def __init__(self, name: str, listener: Listener) -> None:
+        self._name = name
+        self._listener: Listener | None = listener
+
+    def __call__(self, event: Event) -> None:
+        if self._listener is None:
+            return
+        try:
+            self._listener(event)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a tracker raises what it likes, rich exits at a closed pipe
+            self._listener = None
+            with contextlib.suppress(OSError):  # a terminal that is gone takes this line no more than the others
+                said = f"{self._name} failed ({type(error).__name__}: {error}) and is told nothing more"
+                sys.stderr.write(f"equipoise: {' '.join(said.split())}; the run trains on\n")
 
 
 class Record:

@@ -164,14 +164,14 @@ def _in_small(plan: Plan) -> Recipe:
 
 def _steps_of(phase: Phase, plan: Plan) -> float:
     """The length of a phase in steps, at the rhythm with which it begins."""
-    images = {"steps": _images_per_step(phase, plan), "images": 1, "epochs": plan.epoch_images}
+    images: dict[str, float] = {"steps": _images_per_step(phase, plan), "images": 1, "epochs": plan.epoch_images}
     return phase.length.amount * images[phase.length.unit] / _images_per_step(phase, plan)
 
 
-def _images_per_step(phase: Phase, plan: Plan) -> int:
+def _images_per_step(phase: Phase, plan: Plan) -> float:
     """Real samples that a step draws: a batch for each critic update, or one where there is none."""
-    turns = round(value_at(phase.d_updates, Progress(0, 0, 0.0))) if "critic" in phase.needs else 0
-    return plan.recipe.batch * max(1, turns)
+    turns = value_at(phase.d_updates, Progress(0, 0, 0.0)) if "critic" in phase.needs else 0.0
+    return plan.recipe.batch * max(1.0, turns)
 
 
 def _learning(recipe: Recipe) -> Iterator[str]:

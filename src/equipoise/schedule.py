@@ -52,6 +52,16 @@ def value_at(rate: Rate, progress: Progress) -> float:
     return rate.at(progress) if isinstance(rate, Schedule) else rate
 
 
+def turns_at(rate: Rate, progress: Progress) -> int:
+    """How many turns this step has of what is done `rate` times a step: of a constant rate, floor(n * rate) in n steps.
+
+    A rate of 0.5 is a turn at every other step.  It depends on the step alone, so a resumed run keeps the pattern; of a
+    schedule its value at the step counts.
+    """
+    value = value_at(rate, progress)
+    return math.floor((progress.steps + 1) * value) - math.floor(progress.steps * value)
+
+
 P = TypeVar("P", bound=Part)
 
 

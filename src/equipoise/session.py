@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from PIL import Image
 
 from equipoise import course, pictures
@@ -24,6 +25,7 @@ from equipoise.data.corpus import Corpus
 from equipoise.describing import describe_data
 from equipoise.engine import checkpoint
 from equipoise.engine.export import Sampler, save_generator
+from equipoise.engine.memory import OutOfMemory
 from equipoise.engine.meter import Meter
 from equipoise.engine.plan import Plan
 from equipoise.engine.probes import Probes
@@ -132,9 +134,12 @@ class Session:
     def restore(self, snapshot: dict[str, Any]) -> None:
         """Take over everything a checkpoint holds.  Raises `RuntimeError` when the weights do not fit."""
         self.state.restore(snapshot)
-        self._meter.restore(snapshot["meter"], self.plan.device)
+        world, meters = self.plan.world, snapshot.get("meters", ())
+        own = meters[world.rank] if len(meters) == world.size else snapshot["meter"]
+        self._meter.restore(own, self.plan.device)
         self.seconds = snapshot["seconds"]
-        self._marker.restore(snapshot["choice"], self.step, self._best_by)
+        marked = snapshot.get("marked", self.step)  # earlier versions did not say
+        self._marker.restore(snapshot["choice"], marked, self._best_by)
         self._saved_step = self.step
 
     def begin(self, event: Started | Resumed) -> None:
@@ -194,6 +199,10 @@ class Session:
             fault = Fault(f"step {self.step}: {why}; the checkpoints before are whole")
             self._announce_fault(fault)
             raise fault from error
+        except torch.OutOfMemoryError as error:
+            too_large = OutOfMemory(self.step, self.plan)
+            self._announce_fault(too_large)
+            raise too_large from error
         except Fault as fault:
             self._announce_fault(fault)
             raise
@@ -266,9 +275,11 @@ class Session:
         cadence = self.plan.recipe.cadence
         if not self._is_between_ticks():
             self._tick()
-        if self._record is None or (self.plan.world.size > 1 and self._is_between_ticks()):
-            return
         looked = self.step % cadence.sheet_steps == 0
+        due = looked or (cadence.checkpoint_steps is not None and self.step % cadence.checkpoint_steps == 0)
+        meters = self._meters() if due else ()
+        if self._record is None:
+            return
         measured = None
         if looked:
             self._draw_sheet()
@@ -276,11 +287,21 @@ class Session:
             measured = self._score_generator() if self._marker.is_due(self.step, trained_s) else None
             if measured is not None and self._attendant.is_affordable(trained_s):
                 self._examine()
-        due = looked or (cadence.checkpoint_steps is not None and self.step % cadence.checkpoint_steps == 0)
-        if due or time.monotonic() - self._last_save > cadence.checkpoint_s:
-            self._save_scored(measured)
+        is_late = time.monotonic() - self._last_save > cadence.checkpoint_s
+        if due or (is_late and (self.plan.world.size == 1 or not self._is_between_ticks())):
+            self._save_scored(measured, meters)
         if measured is not None and self.adviser is not None:
             self._ask(self.adviser)
+
+    def _meters(self) -> Sequence[dict[str, Any]]:
+        """What each of several processes has gathered since the last tick, which a checkpoint between two must hold.
+
+        All processes call it together, so such a checkpoint is made by steps; one by the clock, which each has for
+        itself, waits for the next tick, when nothing is gathered.
+        """
+        if self.plan.world.size == 1:
+            return ()
+        return self.plan.world.gather(checkpoint.on_cpu(self._meter.snapshot()))
 
     def _ask(self, adviser: Adviser) -> None:
         """Write down what is advised.  Which checkpoints are there is read, so none may come or go meanwhile."""
@@ -297,12 +318,13 @@ class Session:
         will_go_on = reason in (STOPPED, PAUSED)
         if self._has_trained and self._is_between_ticks() and not will_go_on and not self._meter.is_empty:
             self._tick()
+        meters = self._meters()
         if self._record is not None and not will_go_on and self._marker.step != self.step:
             if self.step % self.plan.recipe.cadence.sheet_steps != 0:
                 self._draw_sheet()
-            self._save_scored(self._score_generator())
+            self._save_scored(self._score_generator(), meters)
         elif self._record is not None and self._saved_step != self.step:
-            self._save()
+            self._save(meters=meters)
         self._report(self._checkpointer.wait())
         if reason == PAUSED:
             return
@@ -374,24 +396,28 @@ class Session:
         pictures.save(sheet, self.folder.samples / name)
         self._announce(Pictured(step=self.step, path=f"samples/{name}"))
 
-    def _save(self, score: float | None = None, *, is_best: bool = False) -> None:
+    def _save(
+        self, score: float | None = None, *, is_best: bool = False, meters: Sequence[dict[str, Any]] = ()
+    ) -> None:
         """Hand the whole state to the writer, which works beside the training."""
         snapshot: dict[str, object] = {
             **self.state.snapshot(),
             "meter": self._meter.snapshot(),
+            **({"meters": list(meters)} if meters else {}),
             "recipe": encode(self.plan.recipe),
             "arithmetic": asdict(self.plan.arithmetic),
             "seconds": self.seconds,
             "choice": self._marker.snapshot(),
+            "marked": self._marker.step,
         }
         self._report(self._checkpointer.save(snapshot, self.step, score, is_best=is_best))
         self._last_save, self._saved_step = time.monotonic(), self.step
 
-    def _save_scored(self, measured: Measured | None) -> None:
+    def _save_scored(self, measured: Measured | None, meters: Sequence[dict[str, Any]]) -> None:
         if measured is None:
-            self._save()
+            self._save(meters=meters)
         else:
-            self._save(measured.value, is_best=measured.is_best)
+            self._save(measured.value, is_best=measured.is_best, meters=meters)
 
     def _report(self, saved: checkpoint.Saved | None) -> None:
         if saved is not None:

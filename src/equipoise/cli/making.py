@@ -274,7 +274,7 @@ def demo(*, out: Annotated[Path | None, Parameter(name="--out", help="default ru
     folder = out if out is not None else next_free(Path("runs"), "demo")
     showing.lines(tour.PLOT)
     with _view() as view:
-        toured = tour.tour(folder, [view])
+        toured = tour.tour(folder, _listeners(view, None, folder))
     write_report(folder)
     showing.lines(toured.lines())
     return OK
@@ -331,11 +331,14 @@ def _listeners(
     view: View, track: Literal["tensorboard", "wandb"] | None, run_folder: Path
 ) -> list[Callable[[Event], None]]:
     """Whoever is told what happens: the terminal, and a tracker when one was asked for."""
+    from equipoise.record import Onlooker
+
+    shown = Onlooker("the terminal", view)
     if track is None:
-        return [view]
+        return [shown]
     from equipoise.track import tracker
 
-    return [view, tracker(track, run_folder)]
+    return [shown, Onlooker(track, tracker(track, run_folder))]
 
 
 def _readers(workers: int) -> int:

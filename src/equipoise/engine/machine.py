@@ -19,7 +19,7 @@ def choose_device(asked: str) -> torch.device:
     device = _existing(asked) if asked != "auto" else _best()
     if device.type == "cuda":
         if str(device) == "cuda":
-            device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+            device = _of_this_process()
         torch.cuda.set_device(device)  # collectives and seeding act on the current device
     return device
 
@@ -37,6 +37,17 @@ def describe(device: torch.device) -> dict[str, str | int]:
         "capability": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
     }
+
+
+def _of_this_process() -> torch.device:
+    """Each process of a machine has a GPU of its own."""
+    rank, count = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+    if rank >= count:
+        raise RequestError(
+            f"torchrun: process {rank + 1} of this machine has no GPU, for it has {count}; start at most {count} "
+            "processes on it, or add --device cpu"
+        )
+    return torch.device("cuda", rank)
 
 
 def _best() -> torch.device:

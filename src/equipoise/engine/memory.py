@@ -1,4 +1,4 @@
-"""Keeping freed memory in the process, on systems with glibc.
+"""Memory: that of a device that was not enough, and keeping what is freed in the process, on systems with glibc.
 
 By default a large tensor is mapped from the system when it is made and handed back when it is freed, so the kernel
 zeroes every activation page by page at every step.  No result changes; the resident size stays at its peak.
@@ -9,11 +9,26 @@ from __future__ import annotations
 import ctypes
 import platform
 
+from equipoise.engine.plan import Plan
+from equipoise.errors import Fault
+
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 """Names of mallopt's settings, from <malloc.h>."""
 NEVER = 2**31 - 1
 LARGEST_KEPT = 2**30
 """Blocks up to this many bytes come from memory that the process has already."""
+
+
+class OutOfMemory(Fault):
+    """The memory of the device was not enough for the run."""
+
+    def __init__(self, step: int, plan: Plan) -> None:
+        self.step = step
+        self.why = (
+            f"the memory of {plan.device} was not enough with {plan.local_batch} samples in a batch; see what else "
+            "uses it, or lower batch or the networks' widths"
+        )
+        super().__init__(f"step {step + 1}: {self.why}")
 
 
 def keep_freed_memory() -> bool:

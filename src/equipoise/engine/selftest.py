@@ -34,7 +34,7 @@ from equipoise.engine.world import World
 from equipoise.errors import RequestError
 from equipoise.randomness import mix
 from equipoise.recipe import Adam, Phase, Retuned
-from equipoise.schedule import Progress, Schedule
+from equipoise.schedule import Progress, Rate, Schedule
 from equipoise.view import Batch, Side
 
 TRIAL_SAMPLES = 8
@@ -64,6 +64,7 @@ def plumbing(plan: Plan, state: State, batch: Batch) -> list[str]:
     learned = {role: _Learned() for role in _players(state)}
     faults = []
     for name, phase in plan.recipe.phases.items():
+        faults += [f"phase {name}: {fault}" for fault in _without_turns(plan, phase)]
         for side in _sides(phase):
             with own_randomness(mix(plan.recipe.seed, "trial", name, side), plan.device):
                 faults += [f"phase {name}: {fault}" for fault in _tried(plan, state, name, side, batch, learned)]
@@ -72,16 +73,31 @@ def plumbing(plan: Plan, state: State, batch: Batch) -> list[str]:
     return faults
 
 
+def _rates(phase: Phase) -> dict[Side, float]:
+    """The most turns a step that each side is ever meant to have in the phase."""
+    d_rate = _most(phase.d_updates) if "critic" in phase.needs else 0.0
+    return {"D": d_rate, "G": _most(phase.g_updates)}
+
+
+def _most(turns: Rate) -> float:
+    return turns.extremes()[1] if isinstance(turns, Schedule) else turns
+
+
 def _sides(phase: Phase) -> Iterator[Side]:
     """Those that have a turn at some time of the phase."""
-    if "critic" in phase.needs and _most(phase.d_updates) >= 1:
-        yield "D"
-    if _most(phase.g_updates) >= 1:
-        yield "G"
+    yield from (side for side, rate in _rates(phase).items() if rate > 0)
 
 
-def _most(turns: float | Schedule) -> int:
-    return round(turns.extremes()[1] if isinstance(turns, Schedule) else turns)
+def _without_turns(plan: Plan, phase: Phase) -> Iterator[str]:
+    """Sides that are meant to have turns, and so rarely that the phase is over before the first."""
+    rates = _rates(phase)
+    images = plan.recipe.batch * max(1.0, rates["D"])  # of a step; one that draws fewer would make the phase longer
+    a_step = {"steps": 1.0, "images": images, "epochs": images / plan.epoch_images}[phase.length.unit]
+    steps = phase.length.amount / a_step
+    for side, rate in rates.items():
+        if 0.0 < rate * steps < 1.0:
+            name, setting = ("critic", "d_updates") if side == "D" else ("generator", "g_updates")
+            yield f"the {name} has no turn in about {steps:.0f} steps: {setting} is {rate:g}"
 
 
 def _tried(

@@ -41,7 +41,7 @@ from equipoise.engine.shown import paired, shown, softened
 from equipoise.engine.state import Player, State
 from equipoise.randomness import mix
 from equipoise.recipe import Adversarial, Phase, Term
-from equipoise.schedule import Progress, value_at
+from equipoise.schedule import Progress, turns_at, value_at
 from equipoise.view import Batch, Features, Judged, Latents, Posterior, Rebuilt, Samples, Side, View
 
 NextBatch = Callable[[], Batch]
@@ -64,7 +64,7 @@ def step(
     seed_everything(mix(plan.recipe.training_seed, "step", counters.steps, plan.world.rank), plan.device)
     phase = plan.phase(counters.phase)
     progress = counters.progress_in_phase(plan.epoch_images)
-    d_turns, g_turns = round(value_at(phase.d_updates, progress)), round(value_at(phase.g_updates, progress))
+    d_turns, g_turns = turns_at(phase.d_updates, progress), turns_at(phase.g_updates, progress)
     d_turns = d_turns if "critic" in phase.needs else 0
     write_settings(plan, state)
     held_out = _held_out(plan, state, next_held_out)
@@ -184,7 +184,7 @@ def _update(
         plan.world.average_gradients(player.parameters)
         norms[role] = _clip(player)
         if not math.isfinite(norms[role].item()):
-            _skip_or_stop(plan, state, first_culprit(view, role, losses, player.module), player)
+            _skip_or_stop(plan, state, first_culprit(view, role, losses, player.module))
             return False
     if watch is not None:
         watch(seen)
@@ -202,14 +202,16 @@ def _update(
     return True
 
 
-def _skip_or_stop(plan: Plan, state: State, culprit: str, player: Player) -> None:
+def _skip_or_stop(plan: Plan, state: State, culprit: str) -> None:
     """Count an update that is not made, and say why.
 
-    Raises `NonFinite` when there have been too many, or when the statistics of a norm have taken the number in: they
-    would keep it, and every sample after it would have it.
+    Raises `NonFinite`, in all processes, when there have been too many, or when the statistics of a norm have taken the
+    number in: they would keep it, and every sample after it would have it.  Those of any network may have, for the
+    generator makes the fakes of the critic's update too.
     """
-    floating = [buffer for buffer in player.module.buffers() if buffer.is_floating_point()]
-    tainted = not all(bool(buffer.isfinite().all()) for buffer in floating)
+    players = (state.generator, state.critic, *((state.encoder,) if state.encoder is not None else ()))
+    floating = [buffer for one in players for buffer in one.module.buffers() if buffer.is_floating_point()]
+    tainted = plan.world.any(not all(bool(buffer.isfinite().all()) for buffer in floating), plan.device)
     if tainted or state.counters.skipped >= plan.recipe.most_skipped:
         raise NonFinite(state.counters.steps, culprit, state.counters.skipped)
     state.counters.skipped += 1

@@ -1,4 +1,4 @@
-"""Several processes, one run: who this process is, and the three collective calls that training needs.
+"""Several processes, one run: who this process is, and the few collective calls that training needs.
 
 Started by ``torchrun``; gloo on CPU, nccl on CUDA.  Gradients are averaged in one flattened all-reduce for each
 network.  The wrapper class of torch is not used: with a gradient penalty that is computed alone it silently gives wrong
@@ -11,6 +11,7 @@ import importlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeVar
 
 import torch
@@ -18,6 +19,10 @@ import torch.distributed as dist
 from torch import Tensor
 
 T = TypeVar("T")
+
+PATIENCE = timedelta(days=1)
+"""How long the others wait for the leading process, which alone reads the data, tests, scores and saves.  Reading a
+large folder may take hours, and torch would give it 10 minutes.  Whoever died is seen by torchrun all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,14 @@ class World:
         dist.broadcast_object_list(box)
         return box[0]
 
+    def gather(self, value: T) -> list[T]:
+        """Every process's value, in the order of ranks, everywhere."""
+        if self.size == 1:
+            return [value]
+        box = [value] * self.size
+        dist.all_gather_object(box, value)
+        return box
+
     def wait(self) -> None:
         """Wait until all processes are here."""
         if self.size > 1:
@@ -82,7 +95,7 @@ def join_world(device_type: str) -> World:
         # Imported before the group exists: its functions take the group of that moment as a default argument, and would
         # keep it, with its threads, until the interpreter is gone, where such a thread can abort the process.
         importlib.import_module("torch.distributed.nn.functional")
-        dist.init_process_group("nccl" if device_type == "cuda" else "gloo")
+        dist.init_process_group("nccl" if device_type == "cuda" else "gloo", timeout=PATIENCE)
     return World(dist.get_rank(), dist.get_world_size())
 
 

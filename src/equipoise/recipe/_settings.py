@@ -138,7 +138,8 @@ BestBy = Literal["kernel", "frechet", "sliced_wasserstein", "psnr", "ssim", "reb
 class Phase(Part):
     """A stretch of training with its own terms and its own rhythm of critic and generator updates.
 
-    Without an adversarial term no critic learns, and `d_updates` does not count.
+    Without an adversarial term no critic learns, and `d_updates` does not count.  Updates a step need not be whole: 0.5
+    is one at every other step (`equipoise.schedule.turns_at`).
 
     Schedules inside a phase are measured from its beginning, those of what it retunes too; those of the recipe's
     optimisers from the beginning of the run.

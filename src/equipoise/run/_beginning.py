@@ -9,6 +9,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from equipoise.advising import adviser
 from equipoise.doctor.lint import lint
 from equipoise.edit import diff
@@ -17,6 +19,7 @@ from equipoise.engine.anatomy import anatomy
 from equipoise.engine.beginning import begun
 from equipoise.engine.export import Sampler
 from equipoise.engine.finite import NonFinite
+from equipoise.engine.memory import OutOfMemory
 from equipoise.engine.plan import Plan
 from equipoise.engine.state import State
 from equipoise.errors import RequestError, Unsound
@@ -33,6 +36,8 @@ from equipoise.spec import Json, digest, encode
 
 CHECKPOINTS_ASIDE = 2
 """Checkpoints that may exist beyond the ring for a moment: the one being written and the one about to go."""
+MOMENTS = 2
+"""Numbers that Adam keeps of each weight (Kingma & Ba 2015), from its first update on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +109,14 @@ def start(
         folder.refuse_taken()
     kept = open_run(begin_from, "cpu") if begin_from is not None else None  # refused before anything is read
     corpus, plan = prepare(recipe, where, budget)
-    plan, state, measured = begun(plan)
-    origin = _warm(state, kept, begin_from, plan) if kept is not None and begin_from is not None else {}
-    session = Session(folder, plan, state, corpus, Goal.of(plan.recipe, budget, {}), listeners)
-    machine = machine_of(plan, measured.seconds)
-    _open(session, _started(session, absolute(where.data), machine, origin, said))
+    try:
+        plan, state, measured = begun(plan)
+        origin = _warm(state, kept, begin_from, plan) if kept is not None and begin_from is not None else {}
+        session = Session(folder, plan, state, corpus, Goal.of(plan.recipe, budget, {}), listeners)
+        machine = machine_of(plan, measured.seconds)
+        _open(session, _started(session, absolute(where.data), machine, origin, said))
+    except torch.OutOfMemoryError as error:
+        raise RequestError(f"no run was begun: {OutOfMemory(0, plan).why}") from error
     return session
 
 
@@ -136,7 +144,7 @@ def _open(session: Session, started: Started) -> None:
     folder, plan = session.folder, session.plan
     with ExitStack() as hold:
         if plan.world.leads:
-            _refuse_full_disk(plan, checkpoint.size_of(session.state.snapshot()), folder.path)
+            _refuse_full_disk(plan, _checkpoint_bytes(session.state), folder.path)
             folder.create()
             hold.enter_context(folder.held())
         plan.world.wait()
@@ -165,7 +173,7 @@ def carry_out(session: Session) -> str:
     with stop_on_signal() as stop:
         try:
             return session.train(stop)
-        except NonFinite as fault:
+        except (NonFinite, OutOfMemory) as fault:
             if fault.step > 0 or not session.is_new:
                 raise
             if session.plan.world.leads:
@@ -204,6 +212,13 @@ def _warm(state: State, kept: Sampler, path: Path, plan: Plan) -> dict[str, Json
 def _differing(one: Recipe, other: Recipe, part: str) -> str:
     changes = [str(change) for change in diff(one, other) if change.path.startswith(part)]
     return "; ".join(changes) or "none, so the samples do (channels, size or conditions)"
+
+
+def _checkpoint_bytes(state: State) -> int:
+    """Of a checkpoint after the first step."""
+    players = (state.generator, state.critic, *((state.encoder,) if state.encoder is not None else ()))
+    weights: int = sum(weight.nbytes for player in players for weight in player.parameters)
+    return checkpoint.size_of(state.snapshot()) + MOMENTS * weights
 
 
 def _refuse_full_disk(plan: Plan, checkpoint_bytes: int, out: Path) -> None:
