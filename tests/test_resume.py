@@ -360,7 +360,8 @@ def test_kill_minus_nine(tmp_path: Path, digits_folder: Path, seed: int) -> None
     out, reference = tmp_path / "killed", tmp_path / "reference"
     recipe_file = tmp_path / "tiny_recipe.py"
     recipe_file.write_text("from tiny import images\n")
-    tests = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    python_path = os.pathsep.join(filter(None, (str(Path(__file__).parent), os.environ.get("PYTHONPATH"))))
+    tests = {**os.environ, "PYTHONPATH": python_path}
     command = [sys.executable, "-m", "equipoise", "train", f"{recipe_file}:images", "--data", str(digits_folder)]
     subprocess.run([*command, "--out", str(reference)], check=True, capture_output=True, env=tests)
     process = subprocess.Popen([*command, "--out", str(out)], stdout=subprocess.DEVNULL, env=tests)
