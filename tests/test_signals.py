@@ -422,7 +422,8 @@ def test_the_generator_that_learns_is_scored_beside_its_average(tmp_path: Path, 
     assert event.beside["kernel_raw"] == pytest.approx(event.value, rel=1e-5)
     trace = read_run(run)
     assert trace.signals["distance_raw"].values[0] == event.beside["frechet_raw"]
-    assert trace.untrained == {"distance": self_test_of(run).numbers["untrained_frechet"]}
+    numbers = self_test_of(run).numbers
+    assert trace.untrained == {"distance": numbers["untrained_frechet"], "kernel": numbers["untrained"]}
 
 
 def test_data_that_are_not_to_be_trained_on_are_told_and_gate_the_doctor(
