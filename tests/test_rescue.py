@@ -346,6 +346,9 @@ def test_what_watching_costs_is_told_of_runs_that_were_trained_twice(miniature: 
     told = {row.what: row.value for row in rescued.harm_rows([rescued.Treated(control, arms, 1.0)])}
     assert told["overhead on healthy runs, steps, median"].startswith("0.000")
     assert "overhead on healthy runs, processor time, median" not in told
+    later = {**arms, "none": record(1.0, core_s=1.5, judging_s=1.0, commit="another")}
+    told = {row.what: row.value for row in rescued.harm_rows([rescued.Treated(control, later, 1.0)])}
+    assert "overhead on healthy runs, processor time, median" not in told
 
 
 def test_one_table_may_be_of_several_parts(miniature: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -237,12 +237,17 @@ def harm_rows(healthy: Sequence[Treated]) -> Iterator[Result]:
     for arm in ("autopilot", "none"):
         worse = Share.count(one.outcome(arm) > HARMED * one.control for one in healthy)
         yield Result(f"healthy runs more than 5 % above their control's median: {arm}", str(worse))
-    timed = [one for one in healthy if one.arms["none"]["core_s"]]
+    timed = [one for one in healthy if one.arms["none"]["core_s"] and _are_of_one_code(one)]
     for name, of, those in (("steps", _more_steps, healthy), ("processor time", _more_time, timed)):
         if those:
             middle_share, low, high = median_interval([of(one) for one in those])
             said = f"{middle_share:.3f} ({low:.3f} to {high:.3f})"
             yield Result(f"overhead on healthy runs, {name}, median", said, BARS["overhead"])
+
+
+def _are_of_one_code(one: Treated) -> bool:
+    """Whether the run that was left alone was trained by the same code: else by another day's machine, too."""
+    return one.arms["autopilot"].get("commit") == one.arms["none"].get("commit")
 
 
 def _more_steps(one: Treated) -> float:
