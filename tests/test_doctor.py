@@ -73,7 +73,7 @@ def test_few_samples_ask_for_augmentation() -> None:
     assert titles(recipe, 999) == ["999 samples, and the critic sees them as they are"]
     assert titles(recipe, 1000) == []
     assert titles(with_ada(recipe), 200) == []
-    assert lint(recipe, Space((Channel("x"), Channel("y")), 1, 1), 200) == [], "points cannot be augmented"
+    assert lint(tiny.points(), Space((Channel("x"), Channel("y")), 1, 1), 200) == [], "points cannot be augmented"
 
 
 def test_a_run_says_so_before_its_first_step(tmp_path: Path) -> None:
