@@ -18,7 +18,7 @@ from clinic.bases import BASES
 from clinic.cases import Case
 from clinic.compute import Spending, allowance
 from clinic.outcome import COUNTS
-from clinic.plans import REST, SHORT, Plan
+from clinic.plans import HARMFUL, REST, SHORT, UNSEEN, Plan
 from clinic.prescribing import drawn, in_order
 from clinic.rates import Paired, Share
 from clinic.refusing import carry_to_the_start
@@ -45,6 +45,19 @@ def test_the_plan_is_frozen() -> None:
     )
     longer = {part: plan_digest(part, REST) for part in (*PARTS, "fresh")}
     assert longer == {"dev": "83e0be28a46a", "test": "211a6357573d", "fresh": "9fdb4c2f6eea"}
+
+
+def test_faults_come_again_with_seeds_that_no_other_plan_has() -> None:
+    digests = {part: plan_digest(part, UNSEEN) for part in ("test", "fresh")}
+    assert digests == {"test": "b0f22963c8be", "fresh": "e52d0067954f"}
+    others = {case.seed for plan in (SHORT, REST) for part in (*PARTS, "fresh", "healthy") for case in plan.cases(part)}
+    again = [case for part in ("test", "fresh") for case in UNSEEN.faulty(part)]
+    assert not others & {case.seed for case in again}
+    named = [case.id.rpartition(".")[0] for case in again]
+    assert {name: named.count(name) for name in named} == dict.fromkeys(HARMFUL, 2)
+    assert len({case.id for case in again}) == len(again), "every time with another seed"
+    healthy = {(case.base, case.seed) for part in ("test", "fresh") for case in UNSEEN.controls(part)}
+    assert {(case.base, case.seed) for case in again} <= healthy
 
 
 def test_the_longer_plan_is_of_data_whose_healthy_runs_come_to_rest(tmp_path: Path) -> None:
