@@ -400,16 +400,36 @@ def test_a_disk_that_is_too_small_is_told_before_the_run(
     assert "are free" in refused(["train", f"{TINY}:points", "--out", str(tmp_path / "run"), "--device", "cpu"], capsys)
 
 
-@pytest.mark.parametrize(("room_for", "code"), [(0, 2), (12, 3)])
+def raise_for_want_of_memory(on: str) -> None:
+    """As torch does on a device; on the CPU it is torch itself that does it."""
+    if on == "cpu":
+        torch.empty(2**50)
+    raise {
+        "cuda": torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        "mps": RuntimeError("MPS backend out of memory (MPS allocated: 8.98 GB, max allowed: 9.07 GB)."),
+        "cublas": RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        "numpy": MemoryError("Unable to allocate 1.00 PiB for an array"),
+    }[on]
+
+
+@pytest.mark.parametrize(
+    ("on", "room_for", "code"),
+    [("cuda", 0, 2), ("cuda", 12, 3), ("cpu", 0, 2), ("cpu", 12, 3), ("mps", 12, 3), ("cublas", 0, 2), ("numpy", 0, 2)],
+)
 def test_memory_that_is_not_enough_is_one_line(
-    room_for: int, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    on: str,
+    room_for: int,
+    code: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Of a run that has made no step nothing is left; of another the last checkpoint is."""
     step = session.step
 
     def greedy(plan: Plan, state: State, *more: Any) -> None:
         if state.counters.steps == room_for:
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise_for_want_of_memory(on)
         step(plan, state, *more)
 
     monkeypatch.setattr(session, "step", greedy)
@@ -421,16 +441,28 @@ def test_memory_that_is_not_enough_is_one_line(
     assert not out.exists() or checkpoint.entries(out / "checkpoints")[-1].step == 10
 
 
+@pytest.mark.parametrize("on", ["cuda", "cpu"])
 def test_memory_that_is_not_enough_for_samples_is_one_line(
-    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    on: str, trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def greedy(*_: Any, **__: Any) -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 2 GiB")
+        raise_for_want_of_memory(on)
 
     monkeypatch.setattr(sampling, "sample", greedy)
     assert run_command(["sample", str(trained), "--device", "cpu"]) == 3
     (said,) = capsys.readouterr().err.splitlines()
     assert said.startswith("equipoise: the memory of the device was not enough")
+
+
+def test_another_error_of_torch_is_not_taken_for_a_want_of_memory(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(*_: Any, **__: Any) -> None:
+        torch.zeros(2) @ torch.zeros(3)
+
+    monkeypatch.setattr(sampling, "sample", wrong)
+    with pytest.raises(RuntimeError, match="size"):
+        run_command(["sample", str(trained), "--device", "cpu"])
 
 
 def test_data_that_would_not_be_read_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,12 +15,13 @@
 `run` trains what has not been trained yet, one case after another on one core, and keeps journals and outcomes; two
 calls at once with ``--share 1/2`` and ``--share 2/2`` take half of the cases each.  `score` trains nothing: it reads
 what is kept, asks the doctor and its rivals, and writes the table.  `logs` does the same for public logs with a known
-outcome.  `rescue` trains the arms of each case of its plan at equal compute: the autopilot, what one could do without
-a doctor, and the oracle; ``--limit`` and ``--share`` count cases there, and ``--only`` is of CASE/ARM; ``--plan rest``
-gives each arm six times the length of its base, and not two, and ``--plan unseen`` other seeds.  `rescued` trains nothing and writes the table, with
-``--beside`` of two parts together, and `harm` one of the healthy runs alone that `rescue` has flown.  `refused`
-begins each run with a bug of data, plumbing or measure, takes no step, and writes how many are refused or told.  FOLDER
-of ``--shared`` is that of the real data; without it the cases on real data are left out.
+outcome.  `rescue` trains the arms of each case of its plan at equal compute: the autopilot, what one could do without a
+doctor, and the oracle; ``--limit`` and ``--share`` count cases there, and ``--only`` is of CASE/ARM; ``--plan rest``
+gives each arm six times the length of its base, and not two, and ``--plan unseen`` other seeds.  `rescued` trains
+nothing and writes the table, with ``--beside`` of two parts together, and `harm` one of the healthy runs alone that
+`rescue` has flown.  `refused` begins each run with a bug of data, plumbing or measure, takes no step, and writes how
+many are refused or told.  FOLDER of ``--shared`` is that of the real data; without it the cases on real data are left
+out.
 """
 
 from __future__ import annotations

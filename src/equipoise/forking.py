@@ -24,6 +24,7 @@ import torch
 
 from equipoise.edit import Edit, diff
 from equipoise.engine import checkpoint
+from equipoise.engine.memory import is_out_of_memory
 from equipoise.engine.precision import Arithmetic
 from equipoise.engine.score import Scored
 from equipoise.engine.state import initial_networks, initial_state
@@ -116,7 +117,9 @@ def train_fork(run: RunFolder, kept: RunFolder, trial: Trial, end: int, where: W
         if isinstance(fault.__cause__, OSError):  # a full disk says nothing of a remedy
             raise
         _write_score(fork, Scored("", math.nan), str(fault))
-    except torch.OutOfMemoryError:  # as a larger batch or network may be
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):  # as a larger batch or network may bring about
+            raise
         _write_score(fork, Scored("", math.nan), f"the memory of {where.device} was not enough for it")
     return True
 

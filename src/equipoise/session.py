@@ -15,7 +15,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from PIL import Image
 
 from equipoise import course, pictures
@@ -25,7 +24,7 @@ from equipoise.data.corpus import Corpus
 from equipoise.describing import describe_data
 from equipoise.engine import checkpoint
 from equipoise.engine.export import Sampler, save_generator
-from equipoise.engine.memory import OutOfMemory
+from equipoise.engine.memory import OutOfMemory, is_out_of_memory
 from equipoise.engine.meter import Meter
 from equipoise.engine.plan import Plan
 from equipoise.engine.probes import Probes
@@ -199,7 +198,9 @@ class Session:
             fault = Fault(f"step {self.step}: {why}; the checkpoints before are whole")
             self._announce_fault(fault)
             raise fault from error
-        except torch.OutOfMemoryError as error:
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
             too_large = OutOfMemory(self.step, self.plan)
             self._announce_fault(too_large)
             raise too_large from error

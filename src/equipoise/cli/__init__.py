@@ -19,7 +19,7 @@ SHORT_SPIN = "1000"
 """How long a thread of OpenMP spins before it sleeps, read when torch is first imported.  By default it spins so long
 that one other busy process slows the training of small networks down sixteenfold; so, less than twofold (LAB.md)."""
 
-TO_SPARE_MEMORY = "see what else uses it, or add --device cpu"
+TO_SPARE_MEMORY = "see what else uses it, or, on a GPU, add --device cpu"
 
 
 def main() -> NoReturn:
@@ -45,17 +45,13 @@ def run_command(words: list[str]) -> int:
         return OK
     except OSError as error:
         return _complain(f"{error.filename or 'a file'}: {error.strerror or error}", FAULT)
-    except RuntimeError as error:
-        if not _is_out_of_memory(error):
+    except (RuntimeError, MemoryError) as error:
+        from equipoise.engine.memory import is_out_of_memory
+
+        if not is_out_of_memory(error):
             raise
         return _complain(f"the memory of the device was not enough, {TO_SPARE_MEMORY}: {error}", FAULT)
     return code if isinstance(code, int) else OK
-
-
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether torch says so, which a verb that gets there has imported."""
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(error, torch.OutOfMemoryError)
 
 
 def _in_words(error: CycloptsError) -> str:

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import ctypes
 import platform
+import re
+from typing import Final
+
+import torch
 
 from equipoise.engine.plan import Plan
 from equipoise.errors import Fault
@@ -17,6 +21,11 @@ TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 NEVER = 2**31 - 1
 LARGEST_KEPT = 2**30
 """Blocks up to this many bytes come from memory that the process has already."""
+
+
+_SAYS_SO: Final = re.compile(r"out of memory|(can't|cannot) allocate memory|not enough memory|_ALLOC_FAILED")
+"""What torch and the libraries below it have in a plain RuntimeError: that of a CPU (on Windows in other words than on
+other systems), of Apple's devices, and of cuBLAS and cuDNN when they want room for themselves."""
 
 
 class OutOfMemory(Fault):
@@ -29,6 +38,13 @@ class OutOfMemory(Fault):
             "uses it, or lower batch or the networks' widths"
         )
         super().__init__(f"step {step + 1}: {self.why}")
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether memory was not enough, by whatever name it is told: only on CUDA torch has a type of its own for it."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and _SAYS_SO.search(str(error)) is not None
 
 
 def keep_freed_memory() -> bool:

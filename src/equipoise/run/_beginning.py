@@ -9,8 +9,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from equipoise.advising import adviser
 from equipoise.doctor.lint import lint
 from equipoise.edit import diff
@@ -19,7 +17,7 @@ from equipoise.engine.anatomy import anatomy
 from equipoise.engine.beginning import begun
 from equipoise.engine.export import Sampler
 from equipoise.engine.finite import NonFinite
-from equipoise.engine.memory import OutOfMemory
+from equipoise.engine.memory import OutOfMemory, is_out_of_memory
 from equipoise.engine.plan import Plan
 from equipoise.engine.state import State
 from equipoise.errors import RequestError, Unsound
@@ -115,7 +113,9 @@ def start(
         session = Session(folder, plan, state, corpus, Goal.of(plan.recipe, budget, {}), listeners)
         machine = machine_of(plan, measured.seconds)
         _open(session, _started(session, absolute(where.data), machine, origin, said))
-    except torch.OutOfMemoryError as error:
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
         raise RequestError(f"no run was begun: {OutOfMemory(0, plan).why}") from error
     return session
 

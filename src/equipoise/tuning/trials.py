@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import torch
-
 from equipoise.doctor.examining import examine
 from equipoise.doctor.readers.runs import read_run
 from equipoise.edit import Edit
+from equipoise.engine.memory import is_out_of_memory
 from equipoise.errors import Fault, RequestError
 from equipoise.folder import RunFolder
 from equipoise.interrupt import StopRequest
@@ -113,7 +112,9 @@ def carry_out(
         if isinstance(error, RequestError):
             refuse_other_data(question, place.where)
         watcher.verdict = ("failed", str(error))
-    except torch.OutOfMemoryError:
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
         watcher.verdict = ("failed", f"the memory of {place.where.device} was not enough")
     if person.asked and watcher.verdict is None:
         shutil.rmtree(folder, ignore_errors=True)
