@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from equipoise.doctor.diagnosing import diagnose
     from equipoise.edit import Edit
     from equipoise.errors import Fault, RequestError
-    from equipoise.piloting import resume, train
     from equipoise.recipe import Recipe
     from equipoise.spec import SpecError
+    from equipoise.training import resume, train
     from equipoise.watch import Watch
 
 __version__ = "0.1.0"
@@ -31,8 +31,8 @@ _HOMES = {
     "SpecError": "equipoise.spec",
     "Watch": "equipoise.watch",
     "diagnose": "equipoise.doctor.diagnosing",
-    "resume": "equipoise.piloting",
-    "train": "equipoise.piloting",
+    "resume": "equipoise.training",
+    "train": "equipoise.training",
 }
 
 

@@ -61,7 +61,7 @@ def train(
     begin_from: Path | str | None = None,
     why: str = "",
 ) -> Path:
-    """Train a recipe as `equipoise.piloting.train` does, without an autopilot that acts."""
+    """Train a recipe as `equipoise.train` does, without an autopilot that acts."""
     session = begin(recipe, data, out, budget, device, listeners, begin_from, why)
     carry_out(session)
     return session.folder.path
