@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
@@ -27,10 +28,18 @@ BLIND = well(auc=rows(0.5, noise=0.02), distance=scores(20.0, *[9.0] * 10))
 
 def at_a_kernel_of(share: float) -> Trace:
     """Blind, on points whose kernel distance is this share of the untrained generator's; recall is low."""
-    far = well(
-        auc=rows(0.5, noise=0.02), distance=scores(20.0, *[9.0] * 10), recall=LUCKY, kernel=scores(*[share] * 11)
-    )
-    return replace(far, of_points=True, untrained={"kernel": 1.0})
+    far = well(auc=rows(0.5, noise=0.02), distance=scores(20.0, *[9.0] * 10), recall=LUCKY)
+    return points(far, *[share] * 11)
+
+
+def points(trace: Trace, *kernel: float) -> Trace:
+    """The same of points, with the kernel distances of its scores; the untrained generator's is 1."""
+    seen = {**trace.signals, "kernel": scores(*kernel)}
+    return replace(trace, signals=seen, of_points=True, untrained={"kernel": 1.0})
+
+
+TURNING: Final = (20.0, 3.0, 3.0, 12.0, 3.0, 14.0)
+WORSE_AGAIN: Final = (200.0, 80.0, 40.0, 30.0, 30.0, 30.0, 40.0, 60.0, 70.0)
 
 
 MEASURED_ONCE = Trace(
@@ -179,12 +188,16 @@ SICK: Mapping[str, list[Trace]] = {
         samples(recall=(0.01,) * 11),
     ],
     "comes-and-goes": [
-        samples(distance=(20.0, 3.0, 3.0, 12.0, 3.0, 14.0)),
+        samples(distance=TURNING),
+        points(samples(distance=TURNING), 0.5, 0.02, 0.02, 0.2, 0.02, 0.2),
+        replace(points(samples(distance=TURNING), *[0.02] * 6), of_points=False),
         samples(diversity=(0.1, 0.9, 0.1, 0.9, 0.1, 0.9)),
     ],
     "late-collapse": [
-        samples(distance=(20.0, 8.0, 4.0, 3.0, 3.0, 3.0, 4.0, 6.0, 7.0)),
+        samples(distance=WORSE_AGAIN),
         samples(fid=(200.0, *ending(20.0, 27.0, 3))),
+        points(samples(distance=WORSE_AGAIN), 0.5, 0.1, 0.02, 0.02, 0.02, 0.02, 0.02, 0.04, 0.04),
+        replace(points(samples(distance=WORSE_AGAIN), *[0.02] * 9), of_points=False),
     ],
     "overfitting": [
         well(overfitting=rows((0.2, 0.9, 0.95))),
@@ -340,10 +353,12 @@ NEAR: Mapping[str, list[Trace]] = {
     ],
     "comes-and-goes": [
         samples(distance=(20.0, 3.0, 3.0, 12.0, 3.0, 3.0)),
+        points(samples(distance=TURNING), 0.5, 0.02, 0.02, 0.02, 0.02, 0.02),
         samples(distance=(20.0, 3.0, 5.0, 3.0, 5.0)),
     ],
     "late-collapse": [
         replace(samples(distance=(20.0, *ending(1.5, 9.5, 3))), of_points=True),
+        points(samples(distance=WORSE_AGAIN), *[0.2] * 6, 0.04, 0.02, 0.02),
         samples(fid=(200.0, *ending(20.0, 23.0, 3))),
         samples(fid=(200.0, *ending(20.0, 40.0))),
         samples(distance=(20.0, *ending(1.5, 3.5, 3))),

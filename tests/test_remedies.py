@@ -126,6 +126,14 @@ def test_remedies_by_hand(recipe: str, remedy: Change, edits: list[str]) -> None
     assert bool(made) == bool(edits)
 
 
+def test_no_remedy_shifts_points_whoever_made_them() -> None:
+    own = {"source": "mine.Spiral", "augment": None}
+    for of_points in (True, False):
+        trace = replace(well(), settings=own, of_points=of_points)
+        edits = [edit for symptom in SYMPTOMS for remedy in symptom.remedies(trace) for edit in remedy.edits]
+        assert any("Adaptive" in str(edit) for edit in edits) != of_points
+
+
 def test_a_critic_that_nothing_bounds_gets_r1_and_keeps_its_weights() -> None:
     recipe = edited(recipes.load("ring"), [Edit(f"phases.main.terms.{name}", "drop") for name in ("r1", "r2")])
     remedy = remedies.bound_the_slope(flatten(recipe))

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
 from equipoise.doctor.limits import WARM_UP
 from equipoise.doctor.trace import Series, Trace
@@ -31,6 +32,8 @@ CLOSE_FID: Final = 45.0
 """A log that begins below it begins with a trained generator (to be tuned)."""
 KEPT: Final = 1.1
 """Times the best distance (to be tuned)."""
+ARRIVED: Final = 0.03
+"""Of the untrained generator's kernel distance, on points: healthy ones are below 0.02, blind critics' above 0.2."""
 
 
 def best_so_far(series: Series, higher: bool) -> float:
@@ -108,6 +111,26 @@ def at_first(trace: Trace, name: str) -> float | None:
     is_late = series.steps[0] > EARLY * trace.last_step
     first = trace.untrained.get(name) if is_late else float(series.values[0])
     return first if first is not None and first > 0 else None
+
+
+def points_have_arrived(trace: Trace) -> bool:
+    """Whether points are where the data are, by the last evaluations; clusters that got too tight lose recall alone."""
+    kernel, near = _kernel_of_points(trace)
+    return kernel is not None and latest(kernel) < near
+
+
+def points_are_there(trace: Trace, steps: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """At each of these steps, whether points were where the data are; never of pictures, or where nobody knows."""
+    kernel, near = _kernel_of_points(trace)
+    if kernel is None:
+        return np.zeros(len(steps), dtype=bool)
+    return np.interp(steps, kernel.steps, kernel.values) < near
+
+
+def _kernel_of_points(trace: Trace) -> tuple[Series | None, float]:
+    """The distance that sees clusters, where it is known, and below what it is small."""
+    kernel, untrained = trace.get("kernel"), trace.untrained.get("kernel")
+    return (kernel, ARRIVED * untrained) if trace.of_points and untrained is not None else (None, 0.0)
 
 
 def latest(series: Series) -> float:

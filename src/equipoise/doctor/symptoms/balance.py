@@ -74,7 +74,7 @@ class CriticWins(Symptom):
             *_of_cross_entropy(trace, remedies.smooth_labels(settings)),
             remedies.instance_noise(settings),
             remedies.fewer_critic_updates(settings),
-            remedies.adapt_augmentation(settings),
+            remedies.adapt_augmentation(settings, of_points=trace.of_points),
             remedies.bigger_generator(settings),
         )
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from equipoise.doctor import remedies
 from equipoise.doctor.limits import MODERATE, WARM_UP, Limit
-from equipoise.doctor.quality import best_so_far, samples_improve
+from equipoise.doctor.quality import ARRIVED, best_so_far, points_are_there, samples_improve
 from equipoise.doctor.symptom import PROOF, Evidence, Remedy, Symptom, agreeing
 from equipoise.doctor.trace import Series, Trace
 
@@ -79,7 +79,7 @@ class TotalCollapse(Symptom):
             remedies.see_batches(settings),
             remedies.slower_both(settings),
             remedies.less_momentum(settings),
-            remedies.adapt_augmentation(settings),
+            remedies.adapt_augmentation(settings, of_points=trace.of_points),
             remedies.more_latents(settings),
             remedies.larger_batch(settings),
         )
@@ -122,7 +122,7 @@ class PartialCollapse(Symptom):
         return (
             remedies.see_batches(settings),
             remedies.bound_the_slope(settings),
-            remedies.adapt_augmentation(settings),
+            remedies.adapt_augmentation(settings, of_points=trace.of_points),
             remedies.slower_both(settings),
             remedies.larger_batch(settings),
             remedies.more_latents(settings),
@@ -147,6 +147,7 @@ class ComesAndGoes(Symptom):
         f"good (a distance up to {GOOD:g} times the lower quartile of all of them, a diversity from "
         f"{LESS_DIVERSE.bound:g}) to bad (above {BAD:g} times that quartile; below {ALIKE.bound:g}), "
         f"{FEWEST_TURNS} changes",
+        f"of points no distance is bad where their `kernel` is below {ARRIVED:g} of the untrained generator's",
     )
     sources: ClassVar[tuple[str, ...]] = (
         "notes on terrain, attempt 11: normal after epoch 0, collapsed after 1, normal after 2, collapsed for 3",
@@ -224,7 +225,7 @@ def _turns(trace: Trace, name: str) -> Evidence | None:
     series = trace.get(name)
     if series is None or len(series) <= FEWEST_TURNS:
         return None
-    states = _states(series, name)
+    states = _states(trace, series, name)
     goods = [at for at, state in enumerate(states) if state > 0]
     known = [state for state in states[goods[0] :][-LAST_EVALUATIONS:] if state != 0] if goods else []
     changes = sum(later != earlier for earlier, later in pairwise(known))
@@ -235,11 +236,12 @@ def _turns(trace: Trace, name: str) -> Evidence | None:
     return Evidence("samples", f"{name}: {numbers}", name, float(series.steps[first_bad]), PROOF)
 
 
-def _states(series: Series, name: str) -> list[int]:
+def _states(trace: Trace, series: Series, name: str) -> list[int]:
     """1 good, -1 bad, 0 in between."""
     if name == "diversity":
         good, bad = series.values >= LESS_DIVERSE.bound, series.values < ALIKE.bound
     else:
         best = float(np.quantile(series.values, 0.25))
         good, bad = (series.values > 0) & (series.values <= GOOD * best), series.values > BAD * max(best, 0.0)
+        bad &= ~points_are_there(trace, series.steps)
     return [int(one) - int(other) for one, other in zip(good, bad, strict=True)]

@@ -10,7 +10,7 @@ import numpy as np
 
 from equipoise.doctor import remedies
 from equipoise.doctor.limits import MODERATE, WARM_UP
-from equipoise.doctor.quality import latest, samples_are_well, samples_improve
+from equipoise.doctor.quality import ARRIVED, points_have_arrived, samples_are_well, samples_improve
 from equipoise.doctor.symptom import PROOF, Evidence, Remedy, Symptom, agreeing
 from equipoise.doctor.trace import Series, Trace
 
@@ -23,8 +23,6 @@ FAR: Final = 4.0
 from seed to seed, and healthy runs end at up to 2.8 (the clinic)."""
 APART: Final = 0.5
 """Of what real samples have of precision or recall: a floor of distance is one draw, and may be low by chance."""
-ARRIVED: Final = 0.03
-"""Of the untrained generator's kernel distance, on points: healthy ones are below 0.02, blind critics' above 0.2."""
 WORSE_THAN_CHANCE: Final = 1.5
 """Of the critic's loss where it cannot tell (to be tuned)."""
 LOST_LEAD: Final = 0.5
@@ -172,7 +170,7 @@ def _far(trace: Trace) -> Evidence | None:
     series, floor = trace.get("distance"), trace.floors.get("distance")
     if series is None or floor is None or not 0 < FAR * floor < series.values[-1]:
         return None
-    if not _are_apart(trace) or _have_arrived(trace):
+    if not _are_apart(trace) or points_have_arrived(trace):
         return None
     said = f"distance is {series.values[-1]:.3g}; that of real samples is {floor:.3g}, and {FAR:g} times it can be told"
     return Evidence("samples", said, "distance", None)
@@ -183,14 +181,6 @@ def _are_apart(trace: Trace) -> bool:
     known = {name: series for name in ("precision", "recall") if (series := trace.get(name)) is not None}
     shares = [series.values[-1] / trace.floors[name] for name, series in known.items() if trace.floors.get(name)]
     return not shares or min(shares) < APART
-
-
-def _have_arrived(trace: Trace) -> bool:
-    """Whether points are where the data are, by the last evaluations; clusters that got too tight lose recall alone."""
-    kernel, untrained = trace.get("kernel"), trace.untrained.get("kernel")
-    if not trace.of_points or kernel is None or untrained is None:
-        return False
-    return latest(kernel) < ARRIVED * untrained
 
 
 def _worse_than_chance(trace: Trace) -> Evidence | None:

@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 
 from equipoise.doctor import remedies
 from equipoise.doctor.limits import MODERATE, WARM_UP
-from equipoise.doctor.quality import CLOSE_FID, EARLY, NEARER, at_first, best_so_far, samples_improve
+from equipoise.doctor.quality import (
+    ARRIVED,
+    CLOSE_FID,
+    EARLY,
+    NEARER,
+    at_first,
+    best_so_far,
+    points_have_arrived,
+    samples_improve,
+)
 from equipoise.doctor.symptom import PROOF, Evidence, Remedy, Symptom, agreeing
 from equipoise.doctor.trace import Series, Trace
 
@@ -69,6 +78,7 @@ class LateCollapse(Symptom):
         f"{WORSE:g} times a proof, unless `recall` is higher by {GAINED:g} than it was before; "
         f"above {FAR_WORSE:g} times always",
         f"a best below {NOISE:g} times its floor, of points {NOISE_OF_POINTS:g} times, counts as that",
+        f"of points, whose `kernel` sees clusters, nothing below {ARRIVED:g} of the untrained generator's",
     )
     explained_by: ClassVar[tuple[str, ...]] = (
         *("total-collapse", "partial-collapse", "comes-and-goes", "overfitting", "not-finite", "exploding"),
@@ -80,7 +90,7 @@ class LateCollapse(Symptom):
     )
 
     def seen(self, trace: Trace) -> tuple[Evidence, ...]:
-        return agreeing(_back(trace, name) for name in ("distance", "fid"))
+        return () if points_have_arrived(trace) else agreeing(_back(trace, name) for name in ("distance", "fid"))
 
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
         settings = trace.settings
@@ -88,7 +98,7 @@ class LateCollapse(Symptom):
             remedies.keep_the_best(),
             remedies.slower_both(settings, 0.3),
             remedies.bound_the_slope(settings),
-            remedies.adapt_augmentation(settings),
+            remedies.adapt_augmentation(settings, of_points=trace.of_points),
         )
 
 

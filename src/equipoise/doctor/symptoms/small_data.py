@@ -67,7 +67,7 @@ class Overfitting(Symptom):
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
         settings = trace.settings
         return (
-            remedies.adapt_augmentation(settings),
+            remedies.adapt_augmentation(settings, of_points=trace.of_points),
             remedies.bound_the_slope(settings),
             remedies.smaller_critic(settings),
             remedies.instance_noise(settings),
@@ -95,7 +95,7 @@ class Memorisation(Symptom):
     def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
         settings = trace.settings
         return (
-            remedies.adapt_augmentation(settings),
+            remedies.adapt_augmentation(settings, of_points=trace.of_points),
             remedies.keep_the_best(),
             remedies.smaller_critic(settings),
             remedies.bound_the_slope(settings),
