@@ -308,6 +308,64 @@ def test_what_was_taken_back_ends_there_and_the_run_goes_on_in_the_attempt_befor
     assert third["then"] == "kept by the autopilot at step 150: wild is gone"
 
 
+def changed_at_50_and_taken_back(origin: int, *, anew: bool = False) -> list[Event]:
+    """A person's change at step 50, then a repair from `origin`, or with new networks, that is taken back."""
+    small, slower = ("batch=16",), "g_optim.lr=1e-4"
+    repair = repaired(3, 1, origin, 80, 0.3, slower, after=small)
+    back = taken_back(4, 1, origin, *diff(recipe(*small, slower), recipe(*small)))
+    if anew:
+        repair = [replace(it, step=0) if isinstance(it, Adopting) else it for it in repair]
+        course = [it for it in trained(4, 0.7, 0, origin) if isinstance(it, Tick | Measured)]
+        back = [replace(back[0], step=0), *course, back[-1]]
+    return [
+        *(started(1), *trained(1, 0.5, 0, 50), resumed(2, 50, *change(*small), why="smaller batch")),
+        *(*trained(2, 0.4, 50, 80)[:-1], *repair, reviewed(3, 1, 110, kept=False)),
+        *(*back, *back, replace(resumed(4, origin), checkpoint="before.pt")),
+    ]
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_a_run_that_is_back_before_a_persons_change_and_keeps_it_is_an_attempt_of_its_own(
+    tmp_path: Path, anew: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = made(tmp_path / "run", [*changed_at_50_and_taken_back(30, anew=anew), *trained(4, 0.05, 30, 100)])
+    first, small, tried, again = told(capsys, str(run))["attempts"]
+    assert [it["measure"]["value"] for it in (first, small, tried, again)] == [0.5, 0.4, 0.3, 0.05]
+    assert again["before"]["number"] == 1 and again["before"]["one_setting"] == "batch"
+    assert (again["first_step"], again["last_step"], again["seconds"]) == (30, 100, 70.0)
+    assert tried["then"] == (
+        "taken back by the autopilot at step 110: wild is still there; the run goes on as attempt 4"
+    )
+    assert again["why"] == "what was tried from there was taken back: wild is still there"
+    assert again["repair"] is None and again["chosen"] is None and again["end"] == "length reached"
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_a_run_that_is_back_after_a_persons_change_goes_on_in_that_attempt(
+    tmp_path: Path, anew: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = made(tmp_path / "run", [*changed_at_50_and_taken_back(60, anew=anew), *trained(4, 0.05, 60, 100)])
+    first, small, tried = told(capsys, str(run))["attempts"]
+    assert [it["measure"]["value"] for it in (first, small, tried)] == [0.5, 0.05, 0.3]
+    assert small["last_step"] == 100 and small["end"] == "length reached"
+    assert tried["then"].endswith("; the run is attempt 2 again")
+
+
+def test_how_often_something_is_written_down_makes_no_attempt_of_a_run_that_is_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slower, often = "g_optim.lr=1e-4", "cadence.tick_steps=7"
+    run = made(
+        tmp_path / "run",
+        [
+            *(started(1), *trained(1, 0.5, 0, 50), resumed(2, 50, *change(often)), *trained(2, 0.4, 50, 80)[:-1]),
+            *(*repaired(3, 1, 30, 80, 0.3, slower, after=(often,)), reviewed(3, 1, 110, kept=False)),
+            *taken_back(4, 1, 30, *diff(recipe(often, slower), recipe(often))),
+        ],
+    )
+    assert told(capsys, str(run))["attempts"][-1]["then"].endswith("; the run is attempt 1 again")
+
+
 @pytest.mark.parametrize(
     ("written", "came_of_it"),
     [(1, "this is being tried"), (4, "one was chosen: it is better")],

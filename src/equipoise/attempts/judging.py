@@ -282,7 +282,7 @@ def _fate(at: int, attempts: Sequence[Attempt], befores: Sequence[int | None]) -
         return ""
     if repair is not None and repair.reviewed is not None:
         verdict = "kept" if repair.reviewed.kept else "taken back"
-        again = "" if repair.reviewed.kept else f"; the run is attempt {before + 1} again"
+        again = "" if repair.reviewed.kept else _again(at, attempts, before)
         return f"{verdict} by the autopilot at step {repair.reviewed.step}: {repair.reviewed.why}{again}"
     for place in range(at + 1, len(attempts)):
         if befores[place] == at:
@@ -290,6 +290,15 @@ def _fate(at: int, attempts: Sequence[Attempt], befores: Sequence[int | None]) -
         if befores[place] == before and _is_begun_from(attempts[place], attempts[before]):
             return f"left: attempt {place + 1} went on from attempt {before + 1}"
     return repair.not_reviewed if repair is not None else ""
+
+
+def _again(at: int, attempts: Sequence[Attempt], before: int) -> str:
+    """What the run is once an attempt was taken back; the one before, until its journal says where it went on."""
+    run, repair = attempts[at].run, attempts[at].repair
+    number = repair.prescribed.number if repair is not None else 0
+    went_on = (place for place, it in enumerate(attempts) if it.run == run and number in it.takes_back)
+    place = next(went_on, before)
+    return f"; the run goes on as attempt {place + 1}" if place > at else f"; the run is attempt {place + 1} again"
 
 
 def _is_begun_from(attempt: Attempt, other: Attempt) -> bool:
