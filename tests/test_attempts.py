@@ -188,6 +188,48 @@ def test_what_was_changed_why_and_what_came_of_it(notes: Path, capsys: pytest.Ca
     assert "better or worse than attempt 4 cannot be told (chance alone makes" in shown
 
 
+def of_older_version(begun: Started, *unknown: str) -> Started:
+    """With the recipe as a version wrote it that did not know some settings."""
+    assert isinstance(begun.recipe, dict) and begun.recipe.keys() >= set(unknown)
+    return replace(begun, recipe={name: value for name, value in begun.recipe.items() if name not in unknown})
+
+
+def test_what_an_older_version_did_not_know_nobody_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old = of_older_version(started(1), "course", "on_fault", "most_skipped")
+    made(tmp_path / "old", [old, *trained(1, 0.08)])
+    made(tmp_path / "again", [started(2), *trained(2, 0.07)])
+    made(tmp_path / "faster", [started(3, "g_optim.lr=3e-3", "on_fault=train"), *trained(3, 0.07)])
+    (tmp_path / "again" / Journal.name).rename(kept := tmp_path / "kept")
+    shown = said(capsys, str(tmp_path))
+    assert "changed  against attempt 1, one setting differs: g_optim.lr: 0.001 -> 0.003\n" in shown
+    not_counted = "note     not counted against attempt 1, as only one of the two versions has it: "
+    assert f"{not_counted}most_skipped: (absent) -> 0; on_fault: (absent) -> train\n" in shown
+    kept.rename(tmp_path / "again" / Journal.name)
+    assert "changed  against attempt 1, no setting differs\n" in said(capsys, str(tmp_path))
+    second = told(capsys, str(tmp_path))["attempts"][1]["before"]
+    assert second["settings"] == [] and not second["another_seed"]
+    assert second["of_version"] == [
+        {"path": "most_skipped", "before": "(absent)", "after": 0},
+        {"path": "on_fault", "before": "(absent)", "after": "refuse"},
+    ]
+
+
+def test_a_setting_that_an_older_version_did_not_know_can_be_changed_by_a_newer_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = of_older_version(started(1), "course", "on_fault", "most_skipped")
+    more, patient = change("batch=16"), change("most_skipped=3", after=("batch=16",))
+    events = [old, *trained(1, 0.1), resumed(2, 100, *more), *trained(2, 0.1, 100, 200)]
+    run = made(tmp_path / "run", [*events, resumed(3, 200, *patient), *trained(3, 0.1, 200, 300)])
+    _, second, third = told(capsys, str(run))["attempts"]
+    assert second["before"]["one_setting"] == "batch" and second["before"]["of_version"] == []
+    assert third["before"]["settings"] == [{"path": "most_skipped", "before": 0, "after": 3}]
+    repair = repaired(2, 1, 50, 100, 0.1, "most_skipped=2")
+    run = made(tmp_path / "repaired", [old, *trained(1, 0.1), *repair])
+    _, second = told(capsys, str(run))["attempts"]
+    assert second["before"]["one_setting"] == "most_skipped"
+
+
 def test_where_several_settings_differ_an_earlier_attempt_may_tell(
     notes: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -215,6 +257,7 @@ def test_a_machine_is_told_the_same(notes: Path, capsys: pytest.CaptureFixture[s
         "one_setting": "g_optim.lr",
         "several_at_once": False,
         "another_seed": False,
+        "of_version": [],
         "one_remedy": False,
         "result": "worse",
         "remark": None,

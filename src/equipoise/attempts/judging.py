@@ -13,7 +13,7 @@ from typing import Final, Literal
 from equipoise.attempts.copies import without_copies
 from equipoise.attempts.reading import Attempt, Outcome, Unread, attempts_of, found_below
 from equipoise.attempts.studies import Study, is_study, study_of
-from equipoise.differing import CHANCE, Differing, material
+from equipoise.differing import Differing, chance_of, material
 from equipoise.doctor.symptom import Examination
 from equipoise.edit import Change, Edit
 from equipoise.errors import RequestError
@@ -241,14 +241,10 @@ def _repeats(attempts: Iterable[Attempt]) -> list[list[float]]:
         as_long = next((repeats for repeats in same if not _of_length(repeats[0], attempt)), None)
         if as_long is None:
             same.append([attempt])
-        elif _chance_of(attempt) not in map(_chance_of, as_long):
+        elif chance_of(attempt.settings) not in [chance_of(it.settings) for it in as_long]:
             as_long.append(attempt)
     found = [repeats for same in alike.values() for repeats in same if len(repeats) > 1]
     return [[it.outcome.value for it in repeats if it.outcome is not None] for repeats in found]
-
-
-def _chance_of(attempt: Attempt) -> tuple[Json, ...]:
-    return tuple(attempt.settings.get(path) or 0 for path in CHANCE)
 
 
 def _advised(examination: Examination | None, rows: Sequence[Change], settings: Mapping[str, Json]) -> str:

@@ -135,11 +135,23 @@ def _opened(event: Event, stretches: Sequence[Stretch], live: Sequence[int], liv
         case Adopting() | Resumed():
             changed = lived[-1] if isinstance(event, Adopting) and lived else came_from
             settings = stretches[changed].settings if changed is not None else {}
+            _complete(settings, event.changes, stretches)
             return Stretch(event, _changed(settings, event.changes), came_from, lived)
         case Started():
             return Stretch(event, settings_of(event.recipe))
         case Watched():
             return Stretch(event, {})
+
+
+def _complete(settings: Mapping[str, Json], changes: Iterable[Change], stretches: Iterable[Stretch]) -> None:
+    """A change tells what a setting was that the version which began the run did not know, in all stretches with that
+    part."""
+    for change in changes:
+        above = change.path.rpartition(".")[0]
+        if change.before != ABSENT and change.path not in settings:
+            for it in stretches:
+                if it.settings.get(above) == settings.get(above):
+                    it.settings.setdefault(change.path, change.before)
 
 
 def _changed(settings: Mapping[str, Json], changes: Iterable[Change]) -> dict[str, Json]:
