@@ -188,6 +188,48 @@ def test_what_was_changed_why_and_what_came_of_it(notes: Path, capsys: pytest.Ca
     assert "better or worse than attempt 4 cannot be told (chance alone makes" in shown
 
 
+def of_older_version(begun: Started, *unknown: str) -> Started:
+    """With the recipe as a version wrote it that did not know some settings."""
+    assert isinstance(begun.recipe, dict) and begun.recipe.keys() >= set(unknown)
+    return replace(begun, recipe={name: value for name, value in begun.recipe.items() if name not in unknown})
+
+
+def test_what_an_older_version_did_not_know_nobody_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old = of_older_version(started(1), "course", "on_fault", "most_skipped")
+    made(tmp_path / "old", [old, *trained(1, 0.08)])
+    made(tmp_path / "again", [started(2), *trained(2, 0.07)])
+    made(tmp_path / "faster", [started(3, "g_optim.lr=3e-3", "on_fault=train"), *trained(3, 0.07)])
+    (tmp_path / "again" / Journal.name).rename(kept := tmp_path / "kept")
+    shown = said(capsys, str(tmp_path))
+    assert "changed  against attempt 1, one setting differs: g_optim.lr: 0.001 -> 0.003\n" in shown
+    not_counted = "note     not counted against attempt 1, as only one of the two versions has it: "
+    assert f"{not_counted}most_skipped: (absent) -> 0; on_fault: (absent) -> train\n" in shown
+    kept.rename(tmp_path / "again" / Journal.name)
+    assert "changed  against attempt 1, no setting differs\n" in said(capsys, str(tmp_path))
+    second = told(capsys, str(tmp_path))["attempts"][1]["before"]
+    assert second["settings"] == [] and not second["another_seed"]
+    assert second["of_version"] == [
+        {"path": "most_skipped", "before": "(absent)", "after": 0},
+        {"path": "on_fault", "before": "(absent)", "after": "refuse"},
+    ]
+
+
+def test_a_setting_that_an_older_version_did_not_know_can_be_changed_by_a_newer_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = of_older_version(started(1), "course", "on_fault", "most_skipped")
+    more, patient = change("batch=16"), change("most_skipped=3", after=("batch=16",))
+    events = [old, *trained(1, 0.1), resumed(2, 100, *more), *trained(2, 0.1, 100, 200)]
+    run = made(tmp_path / "run", [*events, resumed(3, 200, *patient), *trained(3, 0.1, 200, 300)])
+    _, second, third = told(capsys, str(run))["attempts"]
+    assert second["before"]["one_setting"] == "batch" and second["before"]["of_version"] == []
+    assert third["before"]["settings"] == [{"path": "most_skipped", "before": 0, "after": 3}]
+    repair = repaired(2, 1, 50, 100, 0.1, "most_skipped=2")
+    run = made(tmp_path / "repaired", [old, *trained(1, 0.1), *repair])
+    _, second = told(capsys, str(run))["attempts"]
+    assert second["before"]["one_setting"] == "most_skipped"
+
+
 def test_where_several_settings_differ_an_earlier_attempt_may_tell(
     notes: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -215,6 +257,7 @@ def test_a_machine_is_told_the_same(notes: Path, capsys: pytest.CaptureFixture[s
         "one_setting": "g_optim.lr",
         "several_at_once": False,
         "another_seed": False,
+        "of_version": [],
         "one_remedy": False,
         "result": "worse",
         "remark": None,
@@ -306,6 +349,64 @@ def test_what_was_taken_back_ends_there_and_the_run_goes_on_in_the_attempt_befor
     assert second["then"] == "taken back by the autopilot at step 150: wild is still there; the run is attempt 1 again"
     assert (third["before"]["number"], third["before"]["one_setting"]) == (1, "batch")
     assert third["then"] == "kept by the autopilot at step 150: wild is gone"
+
+
+def changed_at_50_and_taken_back(origin: int, *, anew: bool = False) -> list[Event]:
+    """A person's change at step 50, then a repair from `origin`, or with new networks, that is taken back."""
+    small, slower = ("batch=16",), "g_optim.lr=1e-4"
+    repair = repaired(3, 1, origin, 80, 0.3, slower, after=small)
+    back = taken_back(4, 1, origin, *diff(recipe(*small, slower), recipe(*small)))
+    if anew:
+        repair = [replace(it, step=0) if isinstance(it, Adopting) else it for it in repair]
+        course = [it for it in trained(4, 0.7, 0, origin) if isinstance(it, Tick | Measured)]
+        back = [replace(back[0], step=0), *course, back[-1]]
+    return [
+        *(started(1), *trained(1, 0.5, 0, 50), resumed(2, 50, *change(*small), why="smaller batch")),
+        *(*trained(2, 0.4, 50, 80)[:-1], *repair, reviewed(3, 1, 110, kept=False)),
+        *(*back, *back, replace(resumed(4, origin), checkpoint="before.pt")),
+    ]
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_a_run_that_is_back_before_a_persons_change_and_keeps_it_is_an_attempt_of_its_own(
+    tmp_path: Path, anew: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = made(tmp_path / "run", [*changed_at_50_and_taken_back(30, anew=anew), *trained(4, 0.05, 30, 100)])
+    first, small, tried, again = told(capsys, str(run))["attempts"]
+    assert [it["measure"]["value"] for it in (first, small, tried, again)] == [0.5, 0.4, 0.3, 0.05]
+    assert again["before"]["number"] == 1 and again["before"]["one_setting"] == "batch"
+    assert (again["first_step"], again["last_step"], again["seconds"]) == (30, 100, 70.0)
+    assert tried["then"] == (
+        "taken back by the autopilot at step 110: wild is still there; the run goes on as attempt 4"
+    )
+    assert again["why"] == "what was tried from there was taken back: wild is still there"
+    assert again["repair"] is None and again["chosen"] is None and again["end"] == "length reached"
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_a_run_that_is_back_after_a_persons_change_goes_on_in_that_attempt(
+    tmp_path: Path, anew: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = made(tmp_path / "run", [*changed_at_50_and_taken_back(60, anew=anew), *trained(4, 0.05, 60, 100)])
+    first, small, tried = told(capsys, str(run))["attempts"]
+    assert [it["measure"]["value"] for it in (first, small, tried)] == [0.5, 0.05, 0.3]
+    assert small["last_step"] == 100 and small["end"] == "length reached"
+    assert tried["then"].endswith("; the run is attempt 2 again")
+
+
+def test_how_often_something_is_written_down_makes_no_attempt_of_a_run_that_is_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slower, often = "g_optim.lr=1e-4", "cadence.tick_steps=7"
+    run = made(
+        tmp_path / "run",
+        [
+            *(started(1), *trained(1, 0.5, 0, 50), resumed(2, 50, *change(often)), *trained(2, 0.4, 50, 80)[:-1]),
+            *(*repaired(3, 1, 30, 80, 0.3, slower, after=(often,)), reviewed(3, 1, 110, kept=False)),
+            *taken_back(4, 1, 30, *diff(recipe(often, slower), recipe(often))),
+        ],
+    )
+    assert told(capsys, str(run))["attempts"][-1]["then"].endswith("; the run is attempt 1 again")
 
 
 @pytest.mark.parametrize(

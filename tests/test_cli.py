@@ -17,12 +17,15 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 import tiny
 from equipoise import files, recipes, sampling, session
 from equipoise.cli import SHORT_SPIN, main, run_command
 from equipoise.comparing import compare
 from equipoise.engine import checkpoint
+from equipoise.engine.export import METADATA
 from equipoise.engine.plan import Plan
 from equipoise.engine.state import State
 from equipoise.evaluating import evaluate_all
@@ -572,6 +575,26 @@ def test_two_runs_are_compared_by_the_same_reals(
     assert "no setting differs\n" in shown
     assert "these runs cannot be told apart" in shown
     assert "no setting differs but the seed" in shown
+
+
+def test_a_run_of_an_older_version_is_compared_by_what_was_changed(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What its recipe does not say is as this version has it."""
+    old = Path(shutil.copytree(trained, tmp_path / "old"))
+    for path in (old / "best").glob("*.safetensors"):
+        with safe_open(path, framework="pt") as file:
+            about = json.loads(file.metadata()[METADATA])
+        for name in ("course", "on_fault", "most_skipped"):
+            del about["recipe"][name]
+        save_file(load_file(path), path, {METADATA: json.dumps(about)})
+    asked = ["compare", str(old), str(trained), "--n", "50", "--device", "cpu", "--sheet", str(tmp_path / "a.png")]
+    capsys.readouterr()
+    assert run_command(asked) == 0
+    assert "  no setting differs\n" in capsys.readouterr().out
+    assert run_command([*asked, "--json"]) == 0
+    (other,) = json.loads(capsys.readouterr().out)["others"]
+    assert other["settings"] == [] and other["of_version"] == [] and not other["another_seed"]
 
 
 def test_of_several_runs_each_difference_is_one_among_more(trained: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from equipoise.differing import Differing
 from equipoise.edit import Edit
 from equipoise.recipe import Recipe, edited
 from equipoise.recipes import load
-from equipoise.spec import flatten
+from equipoise.spec import Json, flatten
 from equipoise.terms import R1, Hinge
 
 
@@ -98,3 +98,41 @@ def test_a_part_in_anothers_place_is_one_thing_and_a_setting_that_both_have_anot
 def test_every_recipe_differs_from_itself_by_nothing() -> None:
     rows = flatten(load("auto"))
     assert str(Differing.between(rows, rows)) == "no setting differs"
+
+
+def without(recipe: Recipe, *paths: str) -> dict[str, Json]:
+    """A recipe's rows as a version wrote them that did not know some settings."""
+    below = tuple(f"{path}." for path in paths)
+    return {path: row for path, row in flatten(recipe).items() if path not in paths and not path.startswith(below)}
+
+
+def test_what_an_older_version_did_not_know_nobody_changed() -> None:
+    old = without(tiny.points(), "course", "on_fault", "most_skipped", "phases.main.terms.r1.weight")
+    new = edited(tiny.points(), [Edit.parse("batch=16")])
+    for found in (Differing.between(old, flatten(new)), Differing.between(flatten(new), old)):
+        assert found.one is not None and found.one.path == "batch"
+        assert [it.path for it in found.rows] == ["batch"] and not found.is_reseeded
+        assert {it.path for it in found.of_version} == {"on_fault", "most_skipped", "phases.main.terms.r1.weight"}
+    assert str(Differing.between(old, flatten(tiny.points()))) == "no setting differs"
+    assert Differing.between(old, flatten(replace(tiny.points(), course=2))).is_reseeded
+
+
+def test_a_part_that_an_older_version_did_not_know_is_one_thing() -> None:
+    recipe = load("sprites_small")
+    assert recipe.augment is not None and recipe.augment.operations
+    found = Differing.between(without(recipe, "augment.operations", "precision"), flatten(recipe))
+    assert not found.changes
+    assert {it.path for it in found.of_version} == {
+        "precision",
+        *(f"augment.operations.{at}" for at in range(len(recipe.augment.operations))),
+    }
+
+
+def test_what_comes_into_a_table_or_a_list_is_no_older_version() -> None:
+    recipe = load("sprites_small")
+    assert recipe.augment is not None and recipe.augment.operations
+    fewer = replace(recipe, augment=replace(recipe.augment, operations=recipe.augment.operations[:-1]))
+    renamed = replace(recipe, phases={"another": next(iter(recipe.phases.values()))})
+    for other in (fewer, renamed):
+        found = Differing.between(flatten(other), flatten(recipe))
+        assert found.changes and not found.of_version

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,13 +34,22 @@ class Differing:
     is_reseeded: bool = False
     is_one_remedy: bool = False
     """Whether they belong together: none of them was meant to do anything by itself."""
+    of_version: tuple[Change, ...] = ()
+    """What was not changed, but is there on one side only, as another version of the program wrote it."""
 
     @classmethod
     def between(cls, before: Mapping[str, Json], after: Mapping[str, Json]) -> Differing:
         """Of two recipes as `equipoise.spec.flatten` writes them."""
-        rows = diff_rows(material(before), material(after))
+        found = diff_rows(material(before), material(after))
+        of_version = [row for row in found if _is_one_sided(row) and _is_of_version(row.path, before, after)]
+        rows = [row for row in found if row not in of_version]
         changes = _schedules_as_one(folded(rows), before)
-        return cls(tuple(changes), tuple(rows), any(before.get(path) != after.get(path) for path in CHANCE))
+        return cls(
+            changes=tuple(changes),
+            rows=tuple(rows),
+            is_reseeded=chance_of(before) != chance_of(after),
+            of_version=tuple(folded(of_version)),
+        )
 
     @property
     def one(self) -> Change | None:
@@ -58,24 +67,59 @@ class Differing:
             return "no setting differs but the seed" if self.is_reseeded else "no setting differs"
         if self.one is not None:
             return f"one setting differs{seed}: {shown(self.one)}"
-        more = "; ..." if len(self.changes) > SHOWN_CHANGES else ""
-        listed = "; ".join(map(shown, self.changes[:SHOWN_CHANGES])) + more
         if self.is_one_remedy:
-            return f"one remedy{seed}: {listed}"
-        return f"{len(self.changes)} settings differ{seed}, so nothing can be laid to any one of them: {listed}"
+            return f"one remedy{seed}: {listed(self.changes)}"
+        several = f"{len(self.changes)} settings differ{seed}, so nothing can be laid to any one of them"
+        return f"{several}: {listed(self.changes)}"
 
     def to_json(self) -> dict[str, Json]:
         return {
-            "settings": [{"path": it.path, "before": it.before, "after": it.after} for it in self.changes],
+            "settings": _as_rows(self.changes),
             "one_setting": self.one.path if self.one is not None else None,
             "several_at_once": self.is_several,
             "another_seed": self.is_reseeded,
+            "of_version": _as_rows(self.of_version),
         }
+
+
+def _as_rows(changes: Iterable[Change]) -> list[Json]:
+    return [{"path": it.path, "before": it.before, "after": it.after} for it in changes]
 
 
 def material(settings: Mapping[str, Json]) -> dict[str, Json]:
     """Those that make an attempt another one."""
     return {path: value for path, value in settings.items() if path not in CHANCE and not path.startswith(UNIMPORTANT)}
+
+
+def chance_of(settings: Mapping[str, Json]) -> tuple[Json, ...]:
+    """Where its randomness starts; what a version did not write down was the first."""
+    return tuple(settings.get(path) or 0 for path in CHANCE)
+
+
+def _is_of_version(path: str, before: Mapping[str, Json], after: Mapping[str, Json]) -> bool:
+    """Whether only one side knows the setting, or one that it lies in, of a part that both have."""
+    steps = path.split(".")
+    places = ((".".join(steps[:count]), ".".join(steps[: count + 1])) for count in range(len(steps)))
+    return any(
+        _is_known(setting, before) != _is_known(setting, after)
+        for part, setting in places
+        if _is_part(part, before) and _is_part(part, after) and before.get(part) == after.get(part)
+    )
+
+
+def _is_part(path: str, settings: Mapping[str, Json]) -> bool:
+    """And no table or list; the recipe itself has no row."""
+    return isinstance(settings.get(path), str) if path else path not in settings
+
+
+def _is_known(setting: str, settings: Mapping[str, Json]) -> bool:
+    """Whether it has a row; a list of parts has none, but its first part has."""
+    return setting in settings or f"{setting}.0" in settings
+
+
+def listed(changes: Sequence[Change]) -> str:
+    """The first few in one line."""
+    return "; ".join(map(shown, changes[:SHOWN_CHANGES])) + ("; ..." if len(changes) > SHOWN_CHANGES else "")
 
 
 def shown(change: Change) -> str:

@@ -13,7 +13,7 @@ from typing import Final, Literal
 from equipoise.attempts.copies import without_copies
 from equipoise.attempts.reading import Attempt, Outcome, Unread, attempts_of, found_below
 from equipoise.attempts.studies import Study, is_study, study_of
-from equipoise.differing import CHANCE, Differing, material
+from equipoise.differing import Differing, chance_of, material
 from equipoise.doctor.symptom import Examination
 from equipoise.edit import Change, Edit
 from equipoise.errors import RequestError
@@ -241,14 +241,10 @@ def _repeats(attempts: Iterable[Attempt]) -> list[list[float]]:
         as_long = next((repeats for repeats in same if not _of_length(repeats[0], attempt)), None)
         if as_long is None:
             same.append([attempt])
-        elif _chance_of(attempt) not in map(_chance_of, as_long):
+        elif chance_of(attempt.settings) not in [chance_of(it.settings) for it in as_long]:
             as_long.append(attempt)
     found = [repeats for same in alike.values() for repeats in same if len(repeats) > 1]
     return [[it.outcome.value for it in repeats if it.outcome is not None] for repeats in found]
-
-
-def _chance_of(attempt: Attempt) -> tuple[Json, ...]:
-    return tuple(attempt.settings.get(path) or 0 for path in CHANCE)
 
 
 def _advised(examination: Examination | None, rows: Sequence[Change], settings: Mapping[str, Json]) -> str:
@@ -282,7 +278,7 @@ def _fate(at: int, attempts: Sequence[Attempt], befores: Sequence[int | None]) -
         return ""
     if repair is not None and repair.reviewed is not None:
         verdict = "kept" if repair.reviewed.kept else "taken back"
-        again = "" if repair.reviewed.kept else f"; the run is attempt {before + 1} again"
+        again = "" if repair.reviewed.kept else _again(at, attempts, before)
         return f"{verdict} by the autopilot at step {repair.reviewed.step}: {repair.reviewed.why}{again}"
     for place in range(at + 1, len(attempts)):
         if befores[place] == at:
@@ -290,6 +286,15 @@ def _fate(at: int, attempts: Sequence[Attempt], befores: Sequence[int | None]) -
         if befores[place] == before and _is_begun_from(attempts[place], attempts[before]):
             return f"left: attempt {place + 1} went on from attempt {before + 1}"
     return repair.not_reviewed if repair is not None else ""
+
+
+def _again(at: int, attempts: Sequence[Attempt], before: int) -> str:
+    """What the run is once an attempt was taken back; the one before, until its journal says where it went on."""
+    run, repair = attempts[at].run, attempts[at].repair
+    number = repair.prescribed.number if repair is not None else 0
+    went_on = (place for place, it in enumerate(attempts) if it.run == run and number in it.takes_back)
+    place = next(went_on, before)
+    return f"; the run goes on as attempt {place + 1}" if place > at else f"; the run is attempt {place + 1} again"
 
 
 def _is_begun_from(attempt: Attempt, other: Attempt) -> bool:

@@ -11,7 +11,7 @@ from typing import Final
 from equipoise import journal
 from equipoise.attempts.repairs import Repair, repairs_of
 from equipoise.attempts.soundness import is_sound
-from equipoise.attempts.stretches import Beginning, Stretch, stretches_of
+from equipoise.attempts.stretches import Beginning, Stretch, stretches_of, takes_back
 from equipoise.attempts.studies import is_study
 from equipoise.doctor.examining import examine
 from equipoise.doctor.readers.runs import is_run, read_run
@@ -38,6 +38,7 @@ from equipoise.spec import Json
 
 CHANGED: Final = "then something was changed"
 TAKEN_BACK: Final = "then it was taken back"
+BACK: Final = "what was tried from there was taken back"
 ENDINGS: Final = (Finished, Faulted, GaveUp, Started, Resumed)
 """The last of these says whether an attempt has ended, and why."""
 DEEPEST: Final = 4
@@ -88,6 +89,8 @@ class Attempt:
     """To which that remedy belongs."""
     remedied: frozenset[str] = frozenset()
     """Paths of the settings that are one remedy."""
+    takes_back: tuple[int, ...] = ()
+    """Numbers of the repairs that were taken back, after which the run went on in it."""
     tried: tuple[Repair, ...] = ()
     """What was tried or advised meanwhile, without becoming an attempt."""
     parents: tuple[Path, ...] = ()
@@ -178,6 +181,8 @@ def _tried(stretch: Stretch, stretches: Iterable[Stretch], repairs: Mapping[int,
 def _begun_by(stretch: Stretch, attempt: Attempt, repairs: Mapping[int, Repair]) -> Attempt:
     """With the remedy that it is, where it is one."""
     begun = stretch.beginning
+    if takes_back(begun):
+        return replace(attempt, why=f"{BACK}: {attempt.why}")
     repair = repairs.get(begun.number) if isinstance(begun, Adopting) else None
     if repair is None or not isinstance(begun, Adopting):
         return attempt
@@ -220,6 +225,7 @@ def _attempt(run: Path, stretch: Stretch, came_from: Attempt | None, before_s: f
         last_step=max((event.step for event in events if not isinstance(event, PILOTED)), default=first_step),
         images=max([tick.images for tick in ticks], default=0),
         seconds=max(spent_s - before_s, 0.0),
+        takes_back=tuple(stretch.takes_back),
         end=_end(events) or ("" if is_last else CHANGED),
         outcome=_outcome([event for event in events if isinstance(event, Measured)]),
         verdict=verdict,

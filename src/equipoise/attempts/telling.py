@@ -11,7 +11,7 @@ from equipoise.attempts.judging import Beside, Entry, Log
 from equipoise.attempts.reading import Attempt, Outcome
 from equipoise.attempts.repairs import Repair
 from equipoise.attempts.studies import Study
-from equipoise.differing import briefly, shown
+from equipoise.differing import briefly, listed, shown
 from equipoise.doctor.telling import VERDICTS
 from equipoise.journal import Trial
 from equipoise.spec import Json
@@ -83,6 +83,7 @@ def facts(entry: Entry) -> list[tuple[str, str]]:
         *(row for repair in attempt.tried for row in _tried(repair)),
         ("then", entry.fate),
         *(("to do", text) for text in attempt.to_do),
+        *(("note", text) for text in _not_counted(entry)),
         ("note", "; ".join(attempt.remarks)),
     ]
     return [(label, text) for label, text in told if text]
@@ -113,6 +114,14 @@ def changed(entry: Entry) -> str:
     if entry.before is None:
         return "the first on these data"
     return f"against attempt {entry.before.number}, {entry.before.differing}"
+
+
+def _not_counted(entry: Entry) -> Iterator[str]:
+    """Of settings that one version knew and another did not, nobody can say whether they were changed."""
+    for beside in (entry.before, entry.nearest):
+        if beside is not None and beside.differing.of_version:
+            why = "as only one of the two versions has it"
+            yield f"not counted against attempt {beside.number}, {why}: {listed(beside.differing.of_version)}"
 
 
 def why(entry: Entry) -> str:
