@@ -45,6 +45,7 @@ from equipoise.journal import (
     Judged,
     Measured,
     Prescribed,
+    PutBack,
     Reviewed,
     Tick,
     Trial,
@@ -56,6 +57,7 @@ from equipoise.piloting import Pilot, best_of, unless_worse
 from equipoise.recipe import Recipe
 from equipoise.record import Listener
 from equipoise.run import Where, resume, start
+from equipoise.sampling import open_run
 from equipoise.schedule import Piecewise
 from same_run import assert_same_run
 
@@ -89,6 +91,10 @@ def done(run: Path) -> list[dict[str, object]]:
 
 def all_of(run: Path, kind: type[Event]) -> list[Event]:
     return [event for event in read(run).events if isinstance(event, kind)]
+
+
+def lines_of(run: Path) -> list[str]:
+    return (run / "journal.jsonl").read_text().splitlines(keepends=True)
 
 
 def one(run: Path, kind: type[Event]) -> Event:
@@ -226,6 +232,59 @@ def test_where_nothing_helps_it_gives_up_and_says_what_was_tried(
     for attempt in attempts[1:]:
         assert attempt["end"] == "then it was taken back"
         assert attempt["then"].endswith("wild is still there; the run is attempt 1 again")
+
+
+IMPROVING = f"{piloted.__file__}:improving"
+
+
+def best_of_all(run: Path) -> float:
+    """The best score of any generator that was taken for the best of the course it was of."""
+    return min(event.value for event in all_of(run, Measured) if isinstance(event, Measured) and event.is_best)
+
+
+def test_the_best_generator_of_a_run_that_was_given_up_is_the_best_it_ever_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The doctor sees the same whatever is done, while samples get better; so the best ones are of courses left."""
+    monkeypatch.setattr(advising, "examine", piloted.doctor(bound=0.0, onset=35.0))
+    run = tmp_path / "run"
+    assert run_command(["train", IMPROVING, "--out", str(run), *CPU]) == 1
+    there, back = all_of(run, Adopting)
+    assert isinstance(there, Adopting) and isinstance(back, Adopting)
+    assert there.kept and back.kept == f"kernel {best_of_all(run):.4g} of step 60"
+    kept = open_run(run, "cpu")
+    assert kept.step == 60 > checkpoint.entries(run / "checkpoints")[-1].step
+    assert kept.score == pytest.approx(best_of_all(run))
+    restored = one(run, PutBack)
+    assert isinstance(restored, PutBack) and (restored.of_step, restored.score) == (60, kept.score)
+    words = f"best/ holds the best generator that it had: kernel {kept.score:.4g} of step 60"
+    assert words in capsys.readouterr().out
+    page = (run / "report.html").read_text()
+    assert words in page and "is kept in best/left.safetensors" in page
+    assert run_command(["resume", str(run), "--for", "15steps", "--autopilot", "off", *CPU]) == 0
+    assert open_run(run / "best" / "left.safetensors", "cpu").score == kept.score
+
+
+def test_the_best_generator_of_before_is_kept_when_advice_is_applied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(advising, "examine", piloted.doctor(bound=0.0, onset=35.0))
+    run, words = tmp_path / "run", ["--autopilot", "advise", "--set", "cadence.measuring_share=1.0"]
+    assert run_command(["train", IMPROVING, "--out", str(run), "--for", "60steps", *words, *CPU]) == 0
+    before = open_run(run, "cpu")
+    weakened = [line.replace("g_optim.lr *= 0.9", "g_optim.lr *= 1e-06") for line in lines_of(run)]
+    (run / "journal.jsonl").write_text("".join(weakened))
+    capsys.readouterr()
+    assert run_command(["apply", str(run), "1", *CPU]) == 0
+    said = capsys.readouterr().out
+    kept = f"kernel {before.score:.4g} of step {before.step}"
+    assert f"the best so far, {kept}, of a course that was left, is kept in best/left.safetensors" in said
+    after = open_run(run, "cpu")
+    assert after.score is not None and before.score is not None and after.score > before.score
+    left = run / "best" / "left.safetensors"
+    assert f"a better generator was of a course that was left: {kept}, in {left}" in said
+    found = open_run(left, "cpu")
+    assert (found.step, found.score) == (before.step, before.score)
 
 
 def test_who_resumes_a_run_that_was_given_up_trains_it(

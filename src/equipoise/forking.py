@@ -48,6 +48,7 @@ from equipoise.journal import (
     Trial,
     history,
 )
+from equipoise.keeping import keep_what_is_left
 from equipoise.losses import LossTable
 from equipoise.recipe import edited
 from equipoise.record import columns
@@ -153,13 +154,14 @@ class Turn:
 
 
 def adopt(run: RunFolder, was: RunFolder, fork: RunFolder, turn: Turn) -> tuple[Event, ...]:
-    """Make the run what the fork is: recipe, checkpoints, best generator, sheets, rows.
+    """Make the run what the fork is: recipe, checkpoints, best generator, sheets, rows.  A better generator is kept.
 
     `was` is another fork, whose recipe the run had so far.
 
     Returns the events to be written into the run's journal, after which it can be resumed.  Cut short, all of it can be
     done again.
     """
+    kept = keep_what_is_left(run, fork)
     _take_checkpoints(run, fork, turn.since)
     _take_files(fork.path / "samples", run.samples, "step-*.png", "plane-*.png")
     _take_files(fork.best_generator.parent, run.best_generator.parent, "*")
@@ -170,7 +172,7 @@ def adopt(run: RunFolder, was: RunFolder, fork: RunFolder, turn: Turn) -> tuple[
     course = [*turn.before, *(event for event in _course(fork) if event.step > turn.since)]
     _take_rows(run, fork, [event for event in course if isinstance(event, Tick)])
     return (
-        Adopting(step=turn.since, number=turn.number, name=name, why=turn.why, changes=changes),
+        Adopting(step=turn.since, number=turn.number, name=name, why=turn.why, changes=changes, kept=kept),
         *course,
         Adopted(step=end, number=turn.number, name=name, lost_steps=turn.lost_steps),
     )

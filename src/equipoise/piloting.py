@@ -57,6 +57,7 @@ from equipoise.journal import (
     Trial,
     history,
 )
+from equipoise.keeping import better_left, put_back
 from equipoise.recipe import edited
 from equipoise.record import Listener
 from equipoise.run import Where, carry_out, num_processes, processes_of, refuse_half_applied
@@ -103,6 +104,16 @@ class Pilot:
             with self.run.held():
                 flight = self._go_on()
         self._tidy()
+        return self._ended(flight)
+
+    def _ended(self, flight: Flight) -> Flight:
+        """Of a run that was given up the best that it ever had is put back, whichever course it was of."""
+        if flight.reason != GAVE_UP:
+            return flight
+        with self.run.held():
+            restored = put_back(self.run, flight.step)
+            if restored is not None:
+                self._tell(restored)
         return flight
 
     def _watched(self, session: Session) -> Flight:
@@ -132,13 +143,19 @@ class Pilot:
         if edited(self.run.read_recipe(), edits).autopilot.mode != ACT:
             return None
         with self.run.held():
-            return self._settle(edits)
+            ended = self._settle(edits)
+        return self._ended(ended) if ended is not None else None
 
     def account(self, step: int) -> Iterator[str]:
-        """Steps that the run has, beside those that were spent; nothing where that is the same."""
-        lost = self._past.lost_steps
+        """Steps that the run has, beside those that were spent; nothing where that is the same.
+
+        And where a better generator is than the run's best, if one was left.
+        """
+        lost, better = self._past.lost_steps, better_left(self.run)
         if lost:
             yield f"{step} useful steps, {step + lost} spent: {lost} in forks and courses that were given up"
+        if better:
+            yield f"a better generator was of a course that was left: {better}, in {self.run.best_left}"
 
     def apply(self, number: int) -> Session:
         """Go back to the checkpoint that an advised prescription names, and begin again with its first remedy.
