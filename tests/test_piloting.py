@@ -21,7 +21,7 @@ import pytest
 import torch
 
 import piloted
-from equipoise import advising, files, piloting, session
+from equipoise import advising, files, forking, piloting, session
 from equipoise.attempts.reading import attempts_of
 from equipoise.cli import run_command
 from equipoise.doctor import autopilot as decisions
@@ -773,6 +773,84 @@ def test_crashes_at_random_writes_leave_no_trace(
     assert crashes >= 2
     assert_same_run(run, rescued)
     assert done(run) == done(rescued)
+
+
+def cut_short(monkeypatch: pytest.MonkeyPatch, where: str, words: list[str], turn: int = 1) -> None:
+    """Train, or go on, until a fork's files take the place of the run's for the n-th time, and end there."""
+    place, name = (piloting.Pilot, "_take") if where == "_take" else (forking, where)
+    real, seen = getattr(place, name), 0
+
+    def ending(*arguments: Any) -> Any:
+        nonlocal seen
+        seen += 1
+        if seen == turn:
+            raise Crash
+        return real(*arguments)
+
+    with monkeypatch.context() as patched, pytest.raises(Crash):
+        patched.setattr(place, name, ending)
+        run_command(words)
+
+
+PLACES = ["_take_checkpoints", "_take_rows", "_take"]
+"""Before the first file, before the last, and before a word of it is in the journal."""
+
+
+@pytest.mark.parametrize(("where", "mode"), [*zip(PLACES, ["off", "advise", "off"], strict=True)])
+def test_a_fork_that_was_being_taken_over_is_taken_over_wholly_though_nobody_acts_any_more(
+    rescued: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, mode: str
+) -> None:
+    run = tmp_path / "run"
+    cut_short(monkeypatch, where, ["train", DOOMED, "--out", str(run), *CPU])
+    assert all_of(run, Judged) and not all_of(run, Adopting)
+    assert run_command(["resume", str(run), "--autopilot", mode, *CPU]) == 0
+    recipe = RunFolder(run).read_recipe()
+    assert (recipe.g_optim.lr, recipe.autopilot.mode) == (pytest.approx(piloted.SOUND), mode)
+    steps = [event.step for event in history(read(run).events) if isinstance(event, Measured)]
+    assert steps[0] == 5 and steps[-1] == 30, "one course"
+    assert read_losses(run)["loss_d"] == read_losses(rescued)["loss_d"]
+    assert len(all_of(run, Adopted)) == 1 and not all_of(run, Reviewed), "nobody looks at it again"
+
+
+@pytest.mark.parametrize("where", PLACES)
+def test_a_fork_that_was_being_taken_back_is_taken_back_wholly_though_nobody_acts_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    monkeypatch.setattr(advising, "examine", piloted.doctor(bound=0.0, onset=8.0))
+    run, alone = tmp_path / "run", tmp_path / "alone"
+    cut_short(monkeypatch, where, ["train", DOOMED, "--out", str(run), *CPU], turn=2)
+    assert all_of(run, Reviewed) and len(all_of(run, Adopted)) == 1
+    assert run_command(["resume", str(run), "--autopilot", "off", *CPU]) == 0
+    assert [event.name for event in all_of(run, Adopted)][1:] == ["001-before"]  # type: ignore[attr-defined]
+    assert not all_of(run, GaveUp), "nobody acts any more"
+    assert run_command(["train", DOOMED, "--out", str(alone), "--autopilot", "off", *CPU]) == 0
+    assert RunFolder(run).read_recipe().g_optim.lr == piloted.WILD
+    assert read_losses(run)["loss_d"] == read_losses(alone)["loss_d"]
+
+
+def test_advice_is_applied_to_a_run_that_is_wholly_what_it_was_becoming(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    words = ["--for", "20steps", *CPU]
+    assert run_command(["train", DOOMED, "--out", str(run), "--autopilot", "advise", *words]) == 0
+    cut_short(monkeypatch, "_take_rows", ["resume", str(run), "--autopilot", "act", *words])
+    assert run_command(["apply", str(run), "1", *CPU]) == 0
+    assert [event.name[:3] for event in all_of(run, Adopted)] == ["002", "001"]  # type: ignore[attr-defined]
+    steps = [event.step for event in history(read(run).events) if isinstance(event, Measured)]
+    assert steps == sorted(set(steps)) and steps[-1] == 40
+
+
+def test_several_processes_take_over_no_fork(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    cut_short(monkeypatch, "_take_rows", ["train", DOOMED, "--out", str(run), *CPU])
+    events = read(run).events
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert run_command(["resume", str(run), "--autopilot", "off", "--accept-changes", *CPU]) == 2
+    assert "go on with it by one process" in capsys.readouterr().err
+    assert read(run).events == events
 
 
 def test_kill_9_in_the_middle_of_a_fork_leaves_no_trace(rescued: Path, tmp_path: Path) -> None:

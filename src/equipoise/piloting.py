@@ -21,7 +21,7 @@ from typing import Final
 
 from equipoise.advising import Prescriber, adviser, as_named, begin_of_course, law_of, look
 from equipoise.doctor.autopilot import Wait, decide, go_on
-from equipoise.doctor.interventions import ACT, Intervention, Past, before, past
+from equipoise.doctor.interventions import ACT, TURNS, Intervention, Past, before, past
 from equipoise.doctor.trying import as_typed
 from equipoise.edit import Edit
 from equipoise.engine import checkpoint
@@ -138,13 +138,25 @@ class Pilot:
     def finish_first(self, edits: Sequence[Edit] = ()) -> Flight | None:
         """Of a run that was ended while it was being repaired: go on with that, before it is resumed with edits.
 
-        Not where one of them ends the repair.
+        Where one of them ends the repair, only a fork that was being taken over, or back, is so wholly.
         """
         if edited(self.run.read_recipe(), edits).autopilot.mode != ACT:
+            self._finish_turn()
             return None
         with self.run.held():
             ended = self._settle(edits)
         return self._ended(ended) if ended is not None else None
+
+    def _finish_turn(self) -> None:
+        """Of the run's files some may be those of a fork already, of which its journal knows nothing."""
+        current = self._past.current
+        if current is None or current.stage not in TURNS:
+            return
+        refuse_half_applied(self.run)
+        if num_processes() > 1:
+            raise RequestError(f"{self.run.path} was ended while it became a fork; go on with it by one process first")
+        with self.run.held():
+            self._turn(current)
 
     def account(self, step: int) -> Iterator[str]:
         """Steps that the run has, beside those that were spent; nothing where that is the same.
@@ -177,6 +189,8 @@ class Pilot:
                 f"advice is applied by one process, and this run has {processes}; with torchrun: {words}"
             )
         with self.run.held():
+            if self._past.applying is None:
+                self._finish_turn()
             self._apply(what, trial)
             return resumed(self.run.path, where=self.where, listeners=self.listeners)
 
@@ -275,10 +289,8 @@ class Pilot:
             if current is not None and current.stage == "trial":
                 if not self._try(current):
                     return Flight(STOPPED, current.prescribed.step)
-            elif current is not None and current.stage == "adopt":
-                self._adopt(current)
-            elif current is not None and current.stage == "revert":
-                self._go_back(current)
+            elif current is not None and current.stage in TURNS:
+                self._turn(current)
             elif so_far.failed is not None:
                 recipe = edited(self.run.read_recipe(), edits)
                 law = law_of(recipe, so_far.failed.prescribed.length_steps, acts=True)
@@ -334,6 +346,12 @@ class Pilot:
             why=why,
             lost_steps=sum(spent for name, spent in steps.items() if name != chosen),
         )
+
+    def _turn(self, one: Intervention) -> None:
+        if one.stage == "adopt":
+            self._adopt(one)
+        else:
+            self._go_back(one)
 
     def _adopt(self, one: Intervention) -> None:
         assert one.judged is not None
