@@ -388,6 +388,92 @@ def test_a_recipe_under_somebodys_hands_ends_no_run_and_gets_into_no_fork(
     assert '"beta1": 0.1' in out.joinpath("recipe.json").read_text(), "nothing is lost"
 
 
+def assert_an_edit_is_refused_until_it_is_undone(run: Path, capsys: pytest.CaptureFixture[str], ends: int = 0) -> None:
+    """Nobody said so by a resume, and what is said to work does; `--accept-changes` does not."""
+    file = run / "recipe.json"
+    before = file.read_text()
+    edited = before.replace('"beta1": 0.0', '"beta1": 0.1', 1)
+    assert edited != before
+    file.write_text(edited)
+    forks, adopted = (len(all_of(run, kind)) for kind in (Forked, Adopted))
+    for words in ([], ["--accept-changes"]):
+        capsys.readouterr()
+        assert run_command(["resume", str(run), *words, *CPU]) == 2
+        said = capsys.readouterr().err
+        assert "recipe.json differs from what the checkpoint was made with (" in said and "beta1" in said
+        assert f"equipoise resume {run} --set" in said and "--accept-changes" not in said
+        assert file.read_text() == edited, "nothing is lost"
+    assert [len(all_of(run, kind)) for kind in (Forked, Adopted)] == [forks, adopted]
+    file.write_text(before)
+    assert run_command(["resume", str(run), "--set", "d_optim.beta1=0.1", *CPU]) == ends
+    assert RunFolder(run).read_recipe().d_optim.beta1 == (0.1 if ends == 0 else 0.0)
+
+
+def test_a_recipe_that_is_edited_while_forks_train_is_refused_and_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ending(plan: Plan, state: State, *more: Any) -> None:
+        if plan.recipe.g_optim.lr == pytest.approx(piloted.SOUND):
+            raise Crash
+        step(plan, state, *more)
+
+    run = tmp_path / "run"
+    with monkeypatch.context() as patched, pytest.raises(Crash):
+        patched.setattr(session, "step", ending)
+        run_command(["train", DOOMED, "--out", str(run), *CPU])
+    assert_an_edit_is_refused_until_it_is_undone(run, capsys)
+
+
+def test_a_recipe_that_is_edited_while_the_last_fork_trains_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def editing(plan: Plan, state: State, *more: Any) -> None:
+        if plan.recipe.g_optim.lr == pytest.approx(piloted.SOUND):
+            file = run / "recipe.json"
+            file.write_text(file.read_text().replace('"beta1": 0.0', '"beta1": 0.1', 1))
+        step(plan, state, *more)
+
+    run = tmp_path / "run"
+    with monkeypatch.context() as patched:
+        patched.setattr(session, "step", editing)
+        assert run_command(["train", DOOMED, "--out", str(run), *CPU]) == 2
+    assert "recipe.json differs from what the checkpoint was made with (" in capsys.readouterr().err
+    assert all_of(run, Judged) and not all_of(run, Adopting)
+    assert '"beta1": 0.1' in (run / "recipe.json").read_text()
+
+
+@pytest.mark.parametrize("where", ["_take_checkpoints", "_take_rows"])
+@pytest.mark.parametrize("turn", [1, 2], ids=["over", "back"])
+def test_a_recipe_that_is_edited_when_a_fork_is_half_taken_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], where: str, turn: int
+) -> None:
+    if turn == 2:
+        monkeypatch.setattr(advising, "examine", piloted.doctor(bound=0.0, onset=8.0))
+    run = tmp_path / "run"
+    cut_short(monkeypatch, where, ["train", DOOMED, "--out", str(run), *CPU], turn)
+    assert_an_edit_is_refused_until_it_is_undone(run, capsys, ends=turn - 1)
+
+
+def test_a_recipe_that_is_edited_before_advice_is_applied_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    file = run / "recipe.json"
+    assert run_command(["train", DOOMED, "--out", str(run), "--autopilot", "advise", *CPU]) == 0
+    for is_cut_short in (False, True):
+        if is_cut_short:
+            cut_short(monkeypatch, "_take_checkpoints", ["apply", str(run), "1", *CPU])
+        before = file.read_text()
+        file.write_text(before.replace('"beta1": 0.0', '"beta1": 0.1', 1))
+        capsys.readouterr()
+        assert run_command(["apply", str(run), "1", *CPU]) == 2
+        said = capsys.readouterr().err
+        assert "recipe.json differs from what the checkpoint was made with (" in said
+        assert "--accept-changes" not in said and '"beta1": 0.1' in file.read_text()
+        file.write_text(before)
+    assert run_command(["apply", str(run), "1", *CPU]) == 0
+
+
 def test_a_run_that_breaks_off_and_has_no_remedy_is_given_up_with_a_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

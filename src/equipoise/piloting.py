@@ -60,7 +60,7 @@ from equipoise.journal import (
 from equipoise.keeping import better_left, put_back
 from equipoise.recipe import edited
 from equipoise.record import Listener
-from equipoise.run import Where, carry_out, num_processes, processes_of, refuse_half_applied
+from equipoise.run import Where, carry_out, num_processes, processes_of, refuse_half_applied, refuse_unannounced
 from equipoise.run import resume as resumed
 from equipoise.session import PAUSED, STOPPED, Session
 
@@ -215,6 +215,7 @@ class Pilot:
 
     def _begin_to_apply(self, what: Prescribed, trial: Trial) -> Applying:
         """Keep the run apart, and write down what is to be done once it is known that it can be."""
+        refuse_unannounced(self.run)
         origin, came_to = self._nearest(what.origin), checkpoint.entries(self.run.checkpoints)[-1].step
         shutil.rmtree(fork_of(self.run, before(what.number)).path, ignore_errors=True)  # of an earlier try
         kept = keep_apart(self.run, before(what.number), origin, self.where)
@@ -313,6 +314,7 @@ class Pilot:
         """Train all forks and judge them; whether nobody stopped it."""
         what = one.prescribed
         refuse_missing_data(self.run, self.where)
+        refuse_unannounced(self.run)
         kept = keep_apart(self.run, one.before, what.origin, self.where)
         told = {event.name for event in self.run.read_journal().events if isinstance(event, Forked)}
         for trial in what.trials:
