@@ -118,6 +118,12 @@ def doomed() -> Recipe:
     return recipe()
 
 
+def improving() -> Recipe:
+    """A run whose samples get better and better."""
+    base = recipe(rate=3e-3, steps=150)
+    return replace(base, d_optim=Adam(lr=1e-2), cadence=replace(base.cadence, sheet_steps=15))
+
+
 def suspected() -> Recipe:
     return recipe(steps=60)
 

@@ -25,6 +25,7 @@ from equipoise.journal import (
     Measured,
     Pictured,
     Prescribed,
+    PutBack,
     Resumed,
     Reviewed,
     SelfTested,
@@ -111,6 +112,7 @@ ONE_OF_EACH: list[Event] = [
     Adopted(step=9, number=1, name="001-0-no-change", lost_steps=6),
     Reviewed(step=20, number=1, kept=False, why="still there", score=0.5, score_before=0.25),
     GaveUp(step=5, symptom="total-collapse", why="every remedy has been tried", left=("look",)),
+    PutBack(step=5, of_step=9, measure="kernel", score=0.5),
     Faulted(step=12, message='line one\nline two \u2028 "quoted"'),
     Finished(step=12, reason="asked", seconds=3.0),
 ]

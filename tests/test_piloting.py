@@ -21,7 +21,7 @@ import pytest
 import torch
 
 import piloted
-from equipoise import advising, files, piloting, session
+from equipoise import advising, files, forking, piloting, session
 from equipoise.attempts.reading import attempts_of
 from equipoise.cli import run_command
 from equipoise.doctor import autopilot as decisions
@@ -45,6 +45,7 @@ from equipoise.journal import (
     Judged,
     Measured,
     Prescribed,
+    PutBack,
     Reviewed,
     Tick,
     Trial,
@@ -56,6 +57,7 @@ from equipoise.piloting import Pilot, best_of, unless_worse
 from equipoise.recipe import Recipe
 from equipoise.record import Listener
 from equipoise.run import Where, resume, start
+from equipoise.sampling import open_run
 from equipoise.schedule import Piecewise
 from same_run import assert_same_run
 
@@ -89,6 +91,10 @@ def done(run: Path) -> list[dict[str, object]]:
 
 def all_of(run: Path, kind: type[Event]) -> list[Event]:
     return [event for event in read(run).events if isinstance(event, kind)]
+
+
+def lines_of(run: Path) -> list[str]:
+    return (run / "journal.jsonl").read_text().splitlines(keepends=True)
 
 
 def one(run: Path, kind: type[Event]) -> Event:
@@ -228,6 +234,59 @@ def test_where_nothing_helps_it_gives_up_and_says_what_was_tried(
         assert attempt["then"].endswith("wild is still there; the run is attempt 1 again")
 
 
+IMPROVING = f"{piloted.__file__}:improving"
+
+
+def best_of_all(run: Path) -> float:
+    """The best score of any generator that was taken for the best of the course it was of."""
+    return min(event.value for event in all_of(run, Measured) if isinstance(event, Measured) and event.is_best)
+
+
+def test_the_best_generator_of_a_run_that_was_given_up_is_the_best_it_ever_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The doctor sees the same whatever is done, while samples get better; so the best ones are of courses left."""
+    monkeypatch.setattr(advising, "examine", piloted.doctor(bound=0.0, onset=35.0))
+    run = tmp_path / "run"
+    assert run_command(["train", IMPROVING, "--out", str(run), *CPU]) == 1
+    there, back = all_of(run, Adopting)
+    assert isinstance(there, Adopting) and isinstance(back, Adopting)
+    assert there.kept and back.kept == f"kernel {best_of_all(run):.4g} of step 60"
+    kept = open_run(run, "cpu")
+    assert kept.step == 60 > checkpoint.entries(run / "checkpoints")[-1].step
+    assert kept.score == pytest.approx(best_of_all(run))
+    restored = one(run, PutBack)
+    assert isinstance(restored, PutBack) and (restored.of_step, restored.score) == (60, kept.score)
+    words = f"best/ holds the best generator that it had: kernel {kept.score:.4g} of step 60"
+    assert words in capsys.readouterr().out
+    page = (run / "report.html").read_text()
+    assert words in page and "is kept in best/left.safetensors" in page
+    assert run_command(["resume", str(run), "--for", "15steps", "--autopilot", "off", *CPU]) == 0
+    assert open_run(run / "best" / "left.safetensors", "cpu").score == kept.score
+
+
+def test_the_best_generator_of_before_is_kept_when_advice_is_applied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(advising, "examine", piloted.doctor(bound=0.0, onset=35.0))
+    run, words = tmp_path / "run", ["--autopilot", "advise", "--set", "cadence.measuring_share=1.0"]
+    assert run_command(["train", IMPROVING, "--out", str(run), "--for", "60steps", *words, *CPU]) == 0
+    before = open_run(run, "cpu")
+    weakened = [line.replace("g_optim.lr *= 0.9", "g_optim.lr *= 1e-06") for line in lines_of(run)]
+    (run / "journal.jsonl").write_text("".join(weakened))
+    capsys.readouterr()
+    assert run_command(["apply", str(run), "1", *CPU]) == 0
+    said = capsys.readouterr().out
+    kept = f"kernel {before.score:.4g} of step {before.step}"
+    assert f"the best so far, {kept}, of a course that was left, is kept in best/left.safetensors" in said
+    after = open_run(run, "cpu")
+    assert after.score is not None and before.score is not None and after.score > before.score
+    left = run / "best" / "left.safetensors"
+    assert f"a better generator was of a course that was left: {kept}, in {left}" in said
+    found = open_run(left, "cpu")
+    assert (found.step, found.score) == (before.step, before.score)
+
+
 def test_who_resumes_a_run_that_was_given_up_trains_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -327,6 +386,92 @@ def test_a_recipe_under_somebodys_hands_ends_no_run_and_gets_into_no_fork(
     assert run_command(["train", DOOMED, "--out", str(out), *CPU]) == 2
     assert "recipe.json differs from what the checkpoint was made with (" in capsys.readouterr().err
     assert '"beta1": 0.1' in out.joinpath("recipe.json").read_text(), "nothing is lost"
+
+
+def assert_an_edit_is_refused_until_it_is_undone(run: Path, capsys: pytest.CaptureFixture[str], ends: int = 0) -> None:
+    """Nobody said so by a resume, and what is said to work does; `--accept-changes` does not."""
+    file = run / "recipe.json"
+    before = file.read_text()
+    edited = before.replace('"beta1": 0.0', '"beta1": 0.1', 1)
+    assert edited != before
+    file.write_text(edited)
+    forks, adopted = (len(all_of(run, kind)) for kind in (Forked, Adopted))
+    for words in ([], ["--accept-changes"]):
+        capsys.readouterr()
+        assert run_command(["resume", str(run), *words, *CPU]) == 2
+        said = capsys.readouterr().err
+        assert "recipe.json differs from what the checkpoint was made with (" in said and "beta1" in said
+        assert f"equipoise resume {run} --set" in said and "--accept-changes" not in said
+        assert file.read_text() == edited, "nothing is lost"
+    assert [len(all_of(run, kind)) for kind in (Forked, Adopted)] == [forks, adopted]
+    file.write_text(before)
+    assert run_command(["resume", str(run), "--set", "d_optim.beta1=0.1", *CPU]) == ends
+    assert RunFolder(run).read_recipe().d_optim.beta1 == (0.1 if ends == 0 else 0.0)
+
+
+def test_a_recipe_that_is_edited_while_forks_train_is_refused_and_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ending(plan: Plan, state: State, *more: Any) -> None:
+        if plan.recipe.g_optim.lr == pytest.approx(piloted.SOUND):
+            raise Crash
+        step(plan, state, *more)
+
+    run = tmp_path / "run"
+    with monkeypatch.context() as patched, pytest.raises(Crash):
+        patched.setattr(session, "step", ending)
+        run_command(["train", DOOMED, "--out", str(run), *CPU])
+    assert_an_edit_is_refused_until_it_is_undone(run, capsys)
+
+
+def test_a_recipe_that_is_edited_while_the_last_fork_trains_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def editing(plan: Plan, state: State, *more: Any) -> None:
+        if plan.recipe.g_optim.lr == pytest.approx(piloted.SOUND):
+            file = run / "recipe.json"
+            file.write_text(file.read_text().replace('"beta1": 0.0', '"beta1": 0.1', 1))
+        step(plan, state, *more)
+
+    run = tmp_path / "run"
+    with monkeypatch.context() as patched:
+        patched.setattr(session, "step", editing)
+        assert run_command(["train", DOOMED, "--out", str(run), *CPU]) == 2
+    assert "recipe.json differs from what the checkpoint was made with (" in capsys.readouterr().err
+    assert all_of(run, Judged) and not all_of(run, Adopting)
+    assert '"beta1": 0.1' in (run / "recipe.json").read_text()
+
+
+@pytest.mark.parametrize("where", ["_take_checkpoints", "_take_rows"])
+@pytest.mark.parametrize("turn", [1, 2], ids=["over", "back"])
+def test_a_recipe_that_is_edited_when_a_fork_is_half_taken_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], where: str, turn: int
+) -> None:
+    if turn == 2:
+        monkeypatch.setattr(advising, "examine", piloted.doctor(bound=0.0, onset=8.0))
+    run = tmp_path / "run"
+    cut_short(monkeypatch, where, ["train", DOOMED, "--out", str(run), *CPU], turn)
+    assert_an_edit_is_refused_until_it_is_undone(run, capsys, ends=turn - 1)
+
+
+def test_a_recipe_that_is_edited_before_advice_is_applied_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    file = run / "recipe.json"
+    assert run_command(["train", DOOMED, "--out", str(run), "--autopilot", "advise", *CPU]) == 0
+    for is_cut_short in (False, True):
+        if is_cut_short:
+            cut_short(monkeypatch, "_take_checkpoints", ["apply", str(run), "1", *CPU])
+        before = file.read_text()
+        file.write_text(before.replace('"beta1": 0.0', '"beta1": 0.1', 1))
+        capsys.readouterr()
+        assert run_command(["apply", str(run), "1", *CPU]) == 2
+        said = capsys.readouterr().err
+        assert "recipe.json differs from what the checkpoint was made with (" in said
+        assert "--accept-changes" not in said and '"beta1": 0.1' in file.read_text()
+        file.write_text(before)
+    assert run_command(["apply", str(run), "1", *CPU]) == 0
 
 
 def test_a_run_that_breaks_off_and_has_no_remedy_is_given_up_with_a_page(
@@ -714,6 +859,84 @@ def test_crashes_at_random_writes_leave_no_trace(
     assert crashes >= 2
     assert_same_run(run, rescued)
     assert done(run) == done(rescued)
+
+
+def cut_short(monkeypatch: pytest.MonkeyPatch, where: str, words: list[str], turn: int = 1) -> None:
+    """Train, or go on, until a fork's files take the place of the run's for the n-th time, and end there."""
+    place, name = (piloting.Pilot, "_take") if where == "_take" else (forking, where)
+    real, seen = getattr(place, name), 0
+
+    def ending(*arguments: Any) -> Any:
+        nonlocal seen
+        seen += 1
+        if seen == turn:
+            raise Crash
+        return real(*arguments)
+
+    with monkeypatch.context() as patched, pytest.raises(Crash):
+        patched.setattr(place, name, ending)
+        run_command(words)
+
+
+PLACES = ["_take_checkpoints", "_take_rows", "_take"]
+"""Before the first file, before the last, and before a word of it is in the journal."""
+
+
+@pytest.mark.parametrize(("where", "mode"), [*zip(PLACES, ["off", "advise", "off"], strict=True)])
+def test_a_fork_that_was_being_taken_over_is_taken_over_wholly_though_nobody_acts_any_more(
+    rescued: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, mode: str
+) -> None:
+    run = tmp_path / "run"
+    cut_short(monkeypatch, where, ["train", DOOMED, "--out", str(run), *CPU])
+    assert all_of(run, Judged) and not all_of(run, Adopting)
+    assert run_command(["resume", str(run), "--autopilot", mode, *CPU]) == 0
+    recipe = RunFolder(run).read_recipe()
+    assert (recipe.g_optim.lr, recipe.autopilot.mode) == (pytest.approx(piloted.SOUND), mode)
+    steps = [event.step for event in history(read(run).events) if isinstance(event, Measured)]
+    assert steps[0] == 5 and steps[-1] == 30, "one course"
+    assert read_losses(run)["loss_d"] == read_losses(rescued)["loss_d"]
+    assert len(all_of(run, Adopted)) == 1 and not all_of(run, Reviewed), "nobody looks at it again"
+
+
+@pytest.mark.parametrize("where", PLACES)
+def test_a_fork_that_was_being_taken_back_is_taken_back_wholly_though_nobody_acts_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    monkeypatch.setattr(advising, "examine", piloted.doctor(bound=0.0, onset=8.0))
+    run, alone = tmp_path / "run", tmp_path / "alone"
+    cut_short(monkeypatch, where, ["train", DOOMED, "--out", str(run), *CPU], turn=2)
+    assert all_of(run, Reviewed) and len(all_of(run, Adopted)) == 1
+    assert run_command(["resume", str(run), "--autopilot", "off", *CPU]) == 0
+    assert [event.name for event in all_of(run, Adopted)][1:] == ["001-before"]  # type: ignore[attr-defined]
+    assert not all_of(run, GaveUp), "nobody acts any more"
+    assert run_command(["train", DOOMED, "--out", str(alone), "--autopilot", "off", *CPU]) == 0
+    assert RunFolder(run).read_recipe().g_optim.lr == piloted.WILD
+    assert read_losses(run)["loss_d"] == read_losses(alone)["loss_d"]
+
+
+def test_advice_is_applied_to_a_run_that_is_wholly_what_it_was_becoming(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    words = ["--for", "20steps", *CPU]
+    assert run_command(["train", DOOMED, "--out", str(run), "--autopilot", "advise", *words]) == 0
+    cut_short(monkeypatch, "_take_rows", ["resume", str(run), "--autopilot", "act", *words])
+    assert run_command(["apply", str(run), "1", *CPU]) == 0
+    assert [event.name[:3] for event in all_of(run, Adopted)] == ["002", "001"]  # type: ignore[attr-defined]
+    steps = [event.step for event in history(read(run).events) if isinstance(event, Measured)]
+    assert steps == sorted(set(steps)) and steps[-1] == 40
+
+
+def test_several_processes_take_over_no_fork(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    cut_short(monkeypatch, "_take_rows", ["train", DOOMED, "--out", str(run), *CPU])
+    events = read(run).events
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert run_command(["resume", str(run), "--autopilot", "off", "--accept-changes", *CPU]) == 2
+    assert "go on with it by one process" in capsys.readouterr().err
+    assert read(run).events == events
 
 
 def test_kill_9_in_the_middle_of_a_fork_leaves_no_trace(rescued: Path, tmp_path: Path) -> None:

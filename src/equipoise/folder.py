@@ -39,6 +39,11 @@ class RunFolder:
     def best_generator(self) -> Path:
         return self.path / "best" / "generator.safetensors"
 
+    @property
+    def best_left(self) -> Path:
+        """The best generator of the courses that were left, where it was better than what took its place."""
+        return self.best_generator.with_name("left.safetensors")
+
     def generator_of(self, phase: str, which: Literal["best", "last"]) -> Path:
         """A finished phase's generator; the last phase's best is the run's."""
         return self.best_generator.with_name(f"{phase}-{which}.safetensors")

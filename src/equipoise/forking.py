@@ -48,6 +48,7 @@ from equipoise.journal import (
     Trial,
     history,
 )
+from equipoise.keeping import keep_what_is_left
 from equipoise.losses import LossTable
 from equipoise.recipe import edited
 from equipoise.record import columns
@@ -78,14 +79,13 @@ def refuse_missing_data(run: RunFolder, where: Where) -> None:
 def keep_apart(run: RunFolder, name: str, origin: int, where: Where) -> RunFolder:
     """The run as it was at the checkpoint of step `origin`, in a folder of its own.
 
-    Raises `RequestError` where there is no such checkpoint, or somebody has edited the run's recipe meanwhile.
+    Raises `RequestError` where there is no such checkpoint.
     """
     kept = fork_of(run, name)
     if not checkpoint.entries(kept.checkpoints):
         entry = next((one for one in checkpoint.entries(run.checkpoints) if one.step == origin), None)
         if entry is None:
             raise RequestError(f"{run.path} has no checkpoint of step {origin} any more")
-        refuse_unannounced(run)
         _begun(run, run, kept, entry, Trial(name, (), ""), Goal("steps", origin), where).close()
     return kept
 
@@ -153,24 +153,28 @@ class Turn:
 
 
 def adopt(run: RunFolder, was: RunFolder, fork: RunFolder, turn: Turn) -> tuple[Event, ...]:
-    """Make the run what the fork is: recipe, checkpoints, best generator, sheets, rows.
+    """Make the run what the fork is: recipe, checkpoints, best generator, sheets, rows.  A better generator is kept.
 
     `was` is another fork, whose recipe the run had so far.
 
     Returns the events to be written into the run's journal, after which it can be resumed.  Cut short, all of it can be
-    done again.
+    done again: the recipe is written first, so that an edit of it is known for one.
+    Raises `RequestError` where somebody has edited it, which would be lost.
     """
+    recipe = fork.read_recipe()
+    if run.read_recipe() != recipe:
+        refuse_unannounced(run)
+        run.write_recipe(recipe)
+    kept = keep_what_is_left(run, fork)
     _take_checkpoints(run, fork, turn.since)
     _take_files(fork.path / "samples", run.samples, "step-*.png", "plane-*.png")
     _take_files(fork.best_generator.parent, run.best_generator.parent, "*")
-    recipe = fork.read_recipe()
     changes = tuple(diff(was.read_recipe(), recipe))
-    run.write_recipe(recipe)
     name, end = fork.path.name, checkpoint.entries(fork.checkpoints)[-1].step
     course = [*turn.before, *(event for event in _course(fork) if event.step > turn.since)]
     _take_rows(run, fork, [event for event in course if isinstance(event, Tick)])
     return (
-        Adopting(step=turn.since, number=turn.number, name=name, why=turn.why, changes=changes),
+        Adopting(step=turn.since, number=turn.number, name=name, why=turn.why, changes=changes, kept=kept),
         *course,
         Adopted(step=end, number=turn.number, name=name, lost_steps=turn.lost_steps),
     )

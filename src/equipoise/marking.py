@@ -38,6 +38,11 @@ class Marker:
         """What comes now is not compared with what was."""
         self._choice = Choice(self.score.ruler(best_by))
 
+    @property
+    def ruler(self) -> str:
+        """The same for two marks that may be compared."""
+        return self._choice.ruler
+
     def snapshot(self) -> dict[str, Any] | None:
         return self._choice.snapshot()
 

@@ -21,7 +21,7 @@ from typing import Final
 
 from equipoise.advising import Prescriber, adviser, as_named, begin_of_course, law_of, look
 from equipoise.doctor.autopilot import Wait, decide, go_on
-from equipoise.doctor.interventions import ACT, Intervention, Past, before, past
+from equipoise.doctor.interventions import ACT, TURNS, Intervention, Past, before, past
 from equipoise.doctor.trying import as_typed
 from equipoise.edit import Edit
 from equipoise.engine import checkpoint
@@ -57,9 +57,10 @@ from equipoise.journal import (
     Trial,
     history,
 )
+from equipoise.keeping import better_left, put_back
 from equipoise.recipe import edited
 from equipoise.record import Listener
-from equipoise.run import Where, carry_out, num_processes, processes_of, refuse_half_applied
+from equipoise.run import Where, carry_out, num_processes, processes_of, refuse_half_applied, refuse_unannounced
 from equipoise.run import resume as resumed
 from equipoise.session import PAUSED, STOPPED, Session
 
@@ -103,6 +104,16 @@ class Pilot:
             with self.run.held():
                 flight = self._go_on()
         self._tidy()
+        return self._ended(flight)
+
+    def _ended(self, flight: Flight) -> Flight:
+        """Of a run that was given up the best that it ever had is put back, whichever course it was of."""
+        if flight.reason != GAVE_UP:
+            return flight
+        with self.run.held():
+            restored = put_back(self.run, flight.step)
+            if restored is not None:
+                self._tell(restored)
         return flight
 
     def _watched(self, session: Session) -> Flight:
@@ -127,18 +138,36 @@ class Pilot:
     def finish_first(self, edits: Sequence[Edit] = ()) -> Flight | None:
         """Of a run that was ended while it was being repaired: go on with that, before it is resumed with edits.
 
-        Not where one of them ends the repair.
+        Where one of them ends the repair, only a fork that was being taken over, or back, is so wholly.
         """
         if edited(self.run.read_recipe(), edits).autopilot.mode != ACT:
+            self._finish_turn()
             return None
         with self.run.held():
-            return self._settle(edits)
+            ended = self._settle(edits)
+        return self._ended(ended) if ended is not None else None
+
+    def _finish_turn(self) -> None:
+        """Of the run's files some may be those of a fork already, of which its journal knows nothing."""
+        current = self._past.current
+        if current is None or current.stage not in TURNS:
+            return
+        refuse_half_applied(self.run)
+        if num_processes() > 1:
+            raise RequestError(f"{self.run.path} was ended while it became a fork; go on with it by one process first")
+        with self.run.held():
+            self._turn(current)
 
     def account(self, step: int) -> Iterator[str]:
-        """Steps that the run has, beside those that were spent; nothing where that is the same."""
-        lost = self._past.lost_steps
+        """Steps that the run has, beside those that were spent; nothing where that is the same.
+
+        And where a better generator is than the run's best, if one was left.
+        """
+        lost, better = self._past.lost_steps, better_left(self.run)
         if lost:
             yield f"{step} useful steps, {step + lost} spent: {lost} in forks and courses that were given up"
+        if better:
+            yield f"a better generator was of a course that was left: {better}, in {self.run.best_left}"
 
     def apply(self, number: int) -> Session:
         """Go back to the checkpoint that an advised prescription names, and begin again with its first remedy.
@@ -160,6 +189,8 @@ class Pilot:
                 f"advice is applied by one process, and this run has {processes}; with torchrun: {words}"
             )
         with self.run.held():
+            if self._past.applying is None:
+                self._finish_turn()
             self._apply(what, trial)
             return resumed(self.run.path, where=self.where, listeners=self.listeners)
 
@@ -184,6 +215,7 @@ class Pilot:
 
     def _begin_to_apply(self, what: Prescribed, trial: Trial) -> Applying:
         """Keep the run apart, and write down what is to be done once it is known that it can be."""
+        refuse_unannounced(self.run)
         origin, came_to = self._nearest(what.origin), checkpoint.entries(self.run.checkpoints)[-1].step
         shutil.rmtree(fork_of(self.run, before(what.number)).path, ignore_errors=True)  # of an earlier try
         kept = keep_apart(self.run, before(what.number), origin, self.where)
@@ -258,10 +290,8 @@ class Pilot:
             if current is not None and current.stage == "trial":
                 if not self._try(current):
                     return Flight(STOPPED, current.prescribed.step)
-            elif current is not None and current.stage == "adopt":
-                self._adopt(current)
-            elif current is not None and current.stage == "revert":
-                self._go_back(current)
+            elif current is not None and current.stage in TURNS:
+                self._turn(current)
             elif so_far.failed is not None:
                 recipe = edited(self.run.read_recipe(), edits)
                 law = law_of(recipe, so_far.failed.prescribed.length_steps, acts=True)
@@ -284,6 +314,7 @@ class Pilot:
         """Train all forks and judge them; whether nobody stopped it."""
         what = one.prescribed
         refuse_missing_data(self.run, self.where)
+        refuse_unannounced(self.run)
         kept = keep_apart(self.run, one.before, what.origin, self.where)
         told = {event.name for event in self.run.read_journal().events if isinstance(event, Forked)}
         for trial in what.trials:
@@ -317,6 +348,12 @@ class Pilot:
             why=why,
             lost_steps=sum(spent for name, spent in steps.items() if name != chosen),
         )
+
+    def _turn(self, one: Intervention) -> None:
+        if one.stage == "adopt":
+            self._adopt(one)
+        else:
+            self._go_back(one)
 
     def _adopt(self, one: Intervention) -> None:
         assert one.judged is not None

@@ -251,6 +251,8 @@ class Session:
         encoder = state.encoder.module if state.encoder is not None else None
         typical = self._sheets.beside.conditions  # for fakes that are asked for as such samples occur
         kept = Sampler(state.average, plan.recipe, plan.space, self.step, score, typical, encoder, self._corpus.digest)
+        if score is not None:
+            kept = replace(kept, measure=self._marker.score.measure(self._best_by), ruler=self._marker.ruler)
         save_generator(path, kept)
 
     def _reason_to_end(self, stop: StopRequest) -> str | None:

@@ -25,6 +25,7 @@ from equipoise.journal import (
     Measured,
     Pictured,
     Prescribed,
+    PutBack,
     Resumed,
     Reviewed,
     SelfTested,
@@ -78,7 +79,7 @@ class View:
                     self._say(f"step {event.step}: {in_words(event)}")
             case Skipped():
                 self._say(f"step {event.step}: {event.culprit}; this update was left out")
-            case Prescribed() | Forked() | Judged() | Adopting() | Reviewed() | GaveUp():
+            case Prescribed() | Forked() | Judged() | Adopting() | Reviewed() | GaveUp() | PutBack():
                 for words in piloted(event):
                     self._say(words)
             case Pictured() if self._live is None:
@@ -151,12 +152,17 @@ def piloted(event: Event) -> Iterator[str]:
             yield f"  goes on: {event.chosen or 'the run as it was'}; {event.why}"
         case Adopting():
             yield f"back to step {event.step}, on with {event.name}: {event.why}"
+            if event.kept:
+                yield f"the best so far, {event.kept}, of a course that was left, is kept in best/left.safetensors"
         case Reviewed():
             verdict = "kept" if event.kept else "taken back"
             yield f"step {event.step}: prescription {event.number} {verdict}: {event.why}"
         case GaveUp():
             left = "; ".join(event.left) or "nothing"
             yield f"step {event.step}: the autopilot gives up on {event.symptom}: {event.why}; left: {left}"
+        case PutBack():
+            was = f"{event.measure} {event.score:.4g} of step {event.of_step}"
+            yield f"best/ holds the best generator that it had: {was}, of a course that was left"
 
 
 def _lines(found: object) -> list[str]:

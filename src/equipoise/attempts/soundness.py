@@ -42,7 +42,7 @@ def is_sound(event: Event) -> bool:
             return _are(dict, event.data) and _are(str, event.why, event.checkpoint, *paths)
         case Adopting():
             paths = [change.path for change in event.changes]
-            return _are(int, event.number) and _are(str, event.name, event.why, *paths)
+            return _are(int, event.number) and _are(str, event.name, event.why, event.kept, *paths)
         case Tick():
             return _are_numbers(event.seconds) and _are(int, event.images)
         case Measured():

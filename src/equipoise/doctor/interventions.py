@@ -19,6 +19,8 @@ from equipoise.edit import Edit
 from equipoise.journal import PILOTED, Adopted, Applying, Event, GaveUp, Judged, Prescribed, Resumed, Reviewed, Trial
 
 Stage = Literal["trial", "adopt", "review", "revert", "done"]
+TURNS: Final[tuple[Stage, ...]] = ("adopt", "revert")
+"""Those in which the run becomes what a fork is."""
 ACT, ADVISE = "act", "advise"
 MODE: Final = "autopilot.mode"
 TELLING: Final = (*PILOTED, Resumed)

@@ -23,7 +23,7 @@ class Choice:
     """
 
     def __init__(self, ruler: str) -> None:
-        self._ruler = ruler
+        self.ruler = ruler
         self._best: Scored | None = None
 
     def takes(self, found: Scored) -> bool:
@@ -37,10 +37,10 @@ class Choice:
         best = self._best
         if best is None:
             return None
-        return {"ruler": self._ruler, "name": best.name, "value": best.value, "shares": best.shares}
+        return {"ruler": self.ruler, "name": best.name, "value": best.value, "shares": best.shares}
 
     def restore(self, snapshot: dict[str, Any] | None) -> None:
-        if snapshot is None or snapshot["ruler"] != self._ruler:
+        if snapshot is None or snapshot["ruler"] != self.ruler:
             self._best = None
         else:
             self._best = Scored(snapshot["name"], snapshot["value"], shares=snapshot["shares"])

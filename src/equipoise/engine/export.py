@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from equipoise.engine.score import OF_PAIRS
 from equipoise.errors import RequestError
 from equipoise.files import write_whole
 from equipoise.recipe import Recipe
@@ -40,6 +42,24 @@ class Sampler:
     """As it was at that step, where the recipe has one."""
     data: str = ""
     """Digest of the corpus that it was trained on."""
+    measure: str = ""
+    """Of the score."""
+    ruler: str = ""
+    """The same for two scores that may be compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How good a generator was when it was kept."""
+
+    step: int
+    score: float | None
+    measure: str = ""
+    ruler: str = ""
+
+    @property
+    def higher_is_better(self) -> bool:
+        return self.measure in OF_PAIRS
 
 
 def save_generator(path: Path, sampler: Sampler) -> None:
@@ -53,6 +73,8 @@ def save_generator(path: Path, sampler: Sampler) -> None:
         "space": asdict(sampler.space),
         "step": sampler.step,
         "score": sampler.score,
+        "measure": sampler.measure,
+        "ruler": sampler.ruler,
         "data": sampler.data,
         "conditions": sampler.conditions.tolist() if sampler.conditions is not None else None,
     }
@@ -60,17 +82,17 @@ def save_generator(path: Path, sampler: Sampler) -> None:
     write_whole(path, save(whole, {METADATA: json.dumps(about)}))
 
 
+def read_mark(path: Path) -> Mark | None:
+    """What a generator's file says of how good it is; None where there is no file.  Raises `RequestError`."""
+    if not path.is_file():
+        return None
+    about, _ = _read(path, with_tensors=False)
+    return Mark(about["step"], about["score"], about.get("measure", ""), about.get("ruler", ""))
+
+
 def load_generator(path: Path, device: torch.device) -> Sampler:
     """Build the generator that a file describes.  Raises `RequestError`."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-    except (SafetensorError, OSError) as error:
-        raise RequestError(f"{path} cannot be read as a generator: {error}") from error
-    about = json.loads(metadata.get(METADATA, "{}"))
-    if about.get("format") != FORMAT:
-        raise RequestError(f"{path} is not a generator saved by this version (format {FORMAT})")
+    about, tensors = _read(path)
     recipe, space = decode(about["recipe"], Recipe), Space.from_json(about["space"])
     of_encoder = {name.removeprefix(ENCODER): tensors.pop(name) for name in list(tensors) if name.startswith(ENCODER)}
     encoder = None
@@ -78,7 +100,33 @@ def load_generator(path: Path, device: torch.device) -> Sampler:
         encoder = _ready(recipe.encoder.build(space, recipe.generator.latent), of_encoder, device)
     module = _ready(recipe.generator.build(space), tensors, device)
     conditions = torch.tensor(rows) if (rows := about.get("conditions")) is not None else None
-    return Sampler(module, recipe, space, about["step"], about["score"], conditions, encoder, about.get("data", ""))
+    return Sampler(
+        module,
+        recipe,
+        space,
+        about["step"],
+        about["score"],
+        conditions,
+        encoder,
+        about.get("data", ""),
+        about.get("measure", ""),
+        about.get("ruler", ""),
+    )
+
+
+def _read(path: Path, *, with_tensors: bool = True) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """What a file says of its generator, and the weights."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            names = file.keys() if with_tensors else ()
+            tensors = {name: file.get_tensor(name) for name in names}
+    except (SafetensorError, OSError) as error:
+        raise RequestError(f"{path} cannot be read as a generator: {error}") from error
+    about = json.loads(metadata.get(METADATA, "{}"))
+    if about.get("format") != FORMAT:
+        raise RequestError(f"{path} is not a generator saved by this version (format {FORMAT})")
+    return about, tensors
 
 
 def _ready(module: nn.Module, tensors: dict[str, Tensor], device: torch.device) -> nn.Module:

@@ -243,6 +243,8 @@ class Adopting(Event):
     why: str
     changes: tuple[Change, ...] = ()
     """Of the run's recipe."""
+    kept: str = ""
+    """In words: the best generator of a course that was left, where the fork has none that is as good."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,6 +278,15 @@ class GaveUp(Event):
     why: str
     left: tuple[str, ...] = ()
     """What a person could do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutBack(Event):
+    """Of a run that was given up: its best generator is again the best that it had, which was of a course it left."""
+
+    of_step: int
+    measure: str
+    score: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,19 @@ from equipoise.doctor.trying import OWN_COURSE
 from equipoise.errors import RequestError
 from equipoise.files import write_whole
 from equipoise.folder import RunFolder
-from equipoise.journal import PILOTED, Event, Faulted, Forked, GaveUp, Measured, Pictured, Resumed, Skipped, Started
+from equipoise.journal import (
+    PILOTED,
+    Event,
+    Faulted,
+    Forked,
+    GaveUp,
+    Measured,
+    Pictured,
+    PutBack,
+    Resumed,
+    Skipped,
+    Started,
+)
 from equipoise.report.page import Dossier, Sheet, page
 from equipoise.spec import Json
 from equipoise.terminal import piloted
@@ -107,9 +119,14 @@ def _machine(started: Started | None) -> Mapping[str, Json]:
 
 
 def _best(events: Iterable[Event]) -> dict[str, float]:
-    """What the last measuring said that found a best generator."""
-    found = [event for event in events if isinstance(event, Measured) and event.is_best]
-    return {"step": found[-1].step, found[-1].name: found[-1].value, **found[-1].beside} if found else {}
+    """What the last measuring said that found a best generator; of one that was put back only its score is known."""
+    best: dict[str, float] = {}
+    for event in events:
+        if isinstance(event, Measured) and event.is_best:
+            best = {"step": event.step, event.name: event.value, **event.beside}
+        elif isinstance(event, PutBack):
+            best = {"step": event.of_step, event.measure: event.score}
+    return best
 
 
 def _remarks(events: Sequence[Event]) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from equipoise.data.corpus import Corpus
 from equipoise.describing import describe_data
@@ -27,6 +27,8 @@ from equipoise.record import Listener
 from equipoise.run._preparing import Where, absolute, leads, machine_of, prepare
 from equipoise.session import Session
 from equipoise.spec import SpecError, decode
+
+UNDO: Final = "undo that, or add --accept-changes, or use --set for a change that is meant"
 
 
 def resume(
@@ -110,10 +112,14 @@ def refuse_half_applied(folder: RunFolder) -> None:
 
 
 def refuse_unannounced(folder: RunFolder) -> None:
-    """Raises `RequestError` where the recipe on disk is not the one that is trained, and nobody said so by a resume."""
+    """Raises `RequestError` where the recipe on disk is not the one that is trained, and nobody said so by a resume.
+
+    A repair would overwrite it, whoever accepts that.
+    """
     entry, snapshot, _ = checkpoint.load_newest(folder.checkpoints)
     changes = diff(_recorded_recipe(entry.path, snapshot), folder.read_recipe())
-    _refuse_changes(_unexplained(changes, _origin(folder), entry.path.name), folder.recipe_file)
+    instead = f"undo that; a change that is meant is made by: equipoise resume {folder.path} --set PATH=VALUE"
+    _refuse_changes(_unexplained(changes, _origin(folder), entry.path.name), folder.recipe_file, instead)
 
 
 def data_of(folder: RunFolder) -> Path | None:
@@ -165,13 +171,10 @@ def _unexplained(changes: Sequence[Change], origin: Started | Resumed, checkpoin
     return [change for change in changes if str(change) not in announced]
 
 
-def _refuse_changes(changes: Sequence[Change], where: Path) -> None:
+def _refuse_changes(changes: Sequence[Change], where: Path, instead: str = UNDO) -> None:
     if changes:
         shown = "; ".join(map(str, changes[:8])) + ("; ..." if len(changes) > 8 else "")
-        raise RequestError(
-            f"{where} differs from what the checkpoint was made with ({shown}); "
-            "undo that, or add --accept-changes, or use --set for a change that is meant"
-        )
+        raise RequestError(f"{where} differs from what the checkpoint was made with ({shown}); {instead}")
 
 
 def _refuse_more_held_out(recorded: Recipe, recipe: Recipe) -> None:
