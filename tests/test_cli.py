@@ -359,6 +359,40 @@ def test_what_is_no_run_is_not_overwritten_either(tmp_path: Path, capsys: pytest
     assert (tmp_path / "out.png").read_text() == "a picture"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["check", "{data}", "--sheet"],
+        ["report", "{run}", "--out"],
+        ["doctor", "{run}", "--page"],
+        ["compare", "{run}", "{run}", "--sheet"],
+        ["journal", "{run}", "--out"],
+        ["train", "{tiny}:points", "--for", "5steps", "--out"],
+        ["sample", "{run}", "--out"],
+        ["project", "{run}", "{data}/0/000.png", "--out"],
+    ],
+)
+def test_names_that_no_file_can_have_are_refused_before_the_work(
+    words: list[str], trained: Path, tmp_path: Path, digits_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "folder.md").mkdir()
+    (tmp_path / "file.txt").touch()
+    before = sorted(tmp_path.iterdir())
+    asked = [word.format(run=trained, data=digits_folder, tiny=TINY) for word in words]
+    wants_folder = words[0] in ("train", "sample", "project")
+    for name in ("file.txt/a.md", *(["file.txt"] if wants_folder else [".", "folder.md"])):
+        message = refused([*asked, str(tmp_path / name) if name != "." else name], capsys)
+        assert re.search(r"is a folder; give|file.txt is a file|is a file; choose|cannot be made|ends in .md", message)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_file_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file.txt").touch()
+    for words in (["report"], ["apply"], ["resume"], ["sample"]):
+        more = ["1"] if words == ["apply"] else []
+        assert "is not a run folder" in refused([*words, str(tmp_path / "file.txt"), *more], capsys)
+
+
 def test_a_folder_that_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for verb in ("resume", "sample", "evaluate"):
         assert "not a run folder" in refused([verb, str(tmp_path)], capsys)
@@ -656,7 +690,7 @@ def test_what_cannot_be_compared_is_refused(trained: Path, tmp_path: Path, capsy
         rows, title, columns = 3, 18, 8
         assert picture.size == (columns * 66 + 2, 3 * (title + rows * 66 + 2))
     nowhere = str(sheet / "both.png")
-    assert "cannot write" in refused(["compare", *runs, "--data", str(data), "--sheet", nowhere], capsys)
+    assert "cannot be written" in refused(["compare", *runs, "--data", str(data), "--sheet", nowhere], capsys)
 
 
 def test_all_numbers_are_had_for_the_asking(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -94,7 +94,7 @@ class RunFolder:
     def read_journal(self) -> journal.Reading:
         try:
             return journal.read(self.path)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise RequestError(f"{self.path} is not a run folder: it has no {journal.Journal.name}") from None
 
 
