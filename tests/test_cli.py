@@ -359,6 +359,32 @@ def test_what_is_no_run_is_not_overwritten_either(tmp_path: Path, capsys: pytest
     assert (tmp_path / "out.png").read_text() == "a picture"
 
 
+def test_a_run_without_checkpoints_says_what_is_left_of_it(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    fork = run / "forks" / "001-before"
+    shutil.copytree(trained, run)
+    shutil.copytree(trained, fork)
+    for room in (run / "checkpoints", fork / "checkpoints", fork / "best"):
+        shutil.rmtree(room)
+    message = refused(["resume", str(run)], capsys)
+    assert "its checkpoints are gone" in message
+    assert f"in best/, to begin with: equipoise train {run} --from {run}\n" in message
+    again = ["--from", str(run), "--out", str(tmp_path / "again"), "--for", "5steps"]
+    assert train(str(run), *again) == 0
+    capsys.readouterr()
+    for verb in ("resume", "sample"):
+        message = refused([verb, str(fork)], capsys)
+        assert "the autopilot keeps none of a fork's" in message
+        assert message.endswith(f"equipoise resume {run.resolve()}\n")
+    shutil.rmtree(run / "best")
+    for verb in ("resume", "sample"):
+        assert "there is nothing to go on from" in refused([verb, str(run)], capsys)
+    shutil.copytree(trained / "checkpoints", run / "checkpoints")
+    assert f"train on: equipoise resume {run}" in refused(["sample", str(run)], capsys)
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -73,6 +73,8 @@ def open_run(path: Path, device: str = "auto") -> Sampler:
     folder = RunFolder(path)
     folder.read_recipe()
     if not folder.best_generator.is_file():
+        if not folder.has_checkpoints:
+            raise RequestError(folder.without_checkpoints())
         raise RequestError(
             f"{path} has made no sheet yet, so there is no best generator; train on: equipoise resume {path}"
         )

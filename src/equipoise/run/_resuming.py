@@ -61,7 +61,7 @@ def _resumed(
     asked = folder.read_recipe()
     refuse_half_applied(folder)
     origin = _origin(folder)
-    entry, snapshot, notices = checkpoint.load_newest(folder.checkpoints)
+    entry, snapshot, notices = _newest(folder)
     recorded = _recorded_recipe(entry.path, snapshot)
     if not accept_changes:
         _refuse_changes(_unexplained(diff(recorded, asked), origin, entry.path.name), folder.recipe_file)
@@ -101,6 +101,12 @@ def _resumed(
     return session
 
 
+def _newest(folder: RunFolder) -> tuple[checkpoint.Entry, dict[str, Any], list[str]]:
+    if not folder.has_checkpoints:
+        raise RequestError(folder.without_checkpoints())
+    return checkpoint.load_newest(folder.checkpoints)
+
+
 def refuse_half_applied(folder: RunFolder) -> None:
     """Raises `RequestError`: its checkpoints may be those of the change already, of which its journal knows nothing."""
     cut_short = past(folder.read_journal().events).applying
@@ -111,7 +117,7 @@ def refuse_half_applied(folder: RunFolder) -> None:
 
 def refuse_unannounced(folder: RunFolder) -> None:
     """Raises `RequestError` where the recipe on disk is not the one that is trained, and nobody said so by a resume."""
-    entry, snapshot, _ = checkpoint.load_newest(folder.checkpoints)
+    entry, snapshot, _ = _newest(folder)
     changes = diff(_recorded_recipe(entry.path, snapshot), folder.read_recipe())
     _refuse_changes(_unexplained(changes, _origin(folder), entry.path.name), folder.recipe_file)
 
