@@ -719,6 +719,17 @@ def test_what_cannot_be_compared_is_refused(trained: Path, tmp_path: Path, capsy
     assert "cannot be written" in refused(["compare", *runs, "--data", str(data), "--sheet", nowhere], capsys)
 
 
+def test_of_too_few_samples_nothing_is_compared(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["compare", str(trained), str(trained), "--n", "5", "--sheet", str(tmp_path / "c.png")]
+    assert run_command(words) == 0
+    told = capsys.readouterr().out
+    assert "not valid here: 5 real samples and 5 fakes are too few; 24 of each are needed (" in told
+    assert "nothing could be measured" in told
+    assert "cannot be told apart" not in told
+
+
 def test_all_numbers_are_had_for_the_asking(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = str(tmp_path / "run")
     data = tiny.coloured(tmp_path / "data", 60)
