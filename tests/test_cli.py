@@ -180,6 +180,17 @@ def test_dry_run_shows_everything_and_makes_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_part_is_added_by_the_name_that_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    added = 'phases.main.terms.more+={"part": "terms.penalties.R2", "weight": 1}'
+    assert train(f"{TINY}:points", "--dry-run", "--set", added) == 0
+    assert re.search(r"phases.main.terms.more = terms.penalties.R2\n", capsys.readouterr().out)
+    for wrong in ("terms.penalties.R7", "os.path.R1", "spec.tags.resolve"):
+        message = refused(
+            ["train", f"{TINY}:points", "--dry-run", "--set", added.replace("terms.penalties.R2", wrong)], capsys
+        )
+        assert f"'{wrong}' is not from a trusted package" in message
+
+
 def test_a_rehearsal_says_how_long_and_makes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
