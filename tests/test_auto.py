@@ -79,6 +79,12 @@ def test_any_length_is_understood(budget: str | None, steps: int) -> None:
     assert fit(recipe, budget=budget).phases["main"].length.amount == steps
 
 
+def test_of_a_run_that_never_ends_the_average_is_the_slowest_there_is() -> None:
+    recipe = fit(budget="1e9h")
+    assert recipe.average.decay == 0.999999
+    assert recipe.reasons["average.decay"].endswith("the slowest there is")
+
+
 def test_what_a_person_set_stays_and_the_rest_is_fitted_to_it() -> None:
     recipe = as_set(recipes.load("auto"), ["generator.width=48", "batch=16", "g_optim.lr=0.0002"])
     chosen = fit(recipe)

@@ -180,6 +180,17 @@ def test_dry_run_shows_everything_and_makes_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_part_is_added_by_the_name_that_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    added = 'phases.main.terms.more+={"part": "terms.penalties.R2", "weight": 1}'
+    assert train(f"{TINY}:points", "--dry-run", "--set", added) == 0
+    assert re.search(r"phases.main.terms.more = terms.penalties.R2\n", capsys.readouterr().out)
+    for wrong in ("terms.penalties.R7", "os.path.R1", "spec.tags.resolve"):
+        message = refused(
+            ["train", f"{TINY}:points", "--dry-run", "--set", added.replace("terms.penalties.R2", wrong)], capsys
+        )
+        assert f"'{wrong}' is not from a trusted package" in message
+
+
 def test_a_rehearsal_says_how_long_and_makes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -357,6 +368,66 @@ def test_what_is_no_run_is_not_overwritten_either(tmp_path: Path, capsys: pytest
         message = refused(["train", f"{TINY}:points", "--out", str(out)], capsys)
         assert f"exists already and is {kind}; choose another --out" in message
     assert (tmp_path / "out.png").read_text() == "a picture"
+
+
+def test_a_run_without_checkpoints_says_what_is_left_of_it(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    fork = run / "forks" / "001-before"
+    shutil.copytree(trained, run)
+    shutil.copytree(trained, fork)
+    for room in (run / "checkpoints", fork / "checkpoints", fork / "best"):
+        shutil.rmtree(room)
+    message = refused(["resume", str(run)], capsys)
+    assert "its checkpoints are gone" in message
+    assert f"in best/, to begin with: equipoise train {run} --from {run}\n" in message
+    again = ["--from", str(run), "--out", str(tmp_path / "again"), "--for", "5steps"]
+    assert train(str(run), *again) == 0
+    capsys.readouterr()
+    for verb in ("resume", "sample"):
+        message = refused([verb, str(fork)], capsys)
+        assert "the autopilot keeps none of a fork's" in message
+        assert message.endswith(f"equipoise resume {run.resolve()}\n")
+    shutil.rmtree(run / "best")
+    for verb in ("resume", "sample"):
+        assert "there is nothing to go on from" in refused([verb, str(run)], capsys)
+    shutil.copytree(trained / "checkpoints", run / "checkpoints")
+    assert f"train on: equipoise resume {run}" in refused(["sample", str(run)], capsys)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["check", "{data}", "--sheet"],
+        ["report", "{run}", "--out"],
+        ["doctor", "{run}", "--page"],
+        ["compare", "{run}", "{run}", "--sheet"],
+        ["journal", "{run}", "--out"],
+        ["train", "{tiny}:points", "--for", "5steps", "--out"],
+        ["sample", "{run}", "--out"],
+        ["project", "{run}", "{data}/0/000.png", "--out"],
+    ],
+)
+def test_names_that_no_file_can_have_are_refused_before_the_work(
+    words: list[str], trained: Path, tmp_path: Path, digits_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "folder.md").mkdir()
+    (tmp_path / "file.txt").touch()
+    before = sorted(tmp_path.iterdir())
+    asked = [word.format(run=trained, data=digits_folder, tiny=TINY) for word in words]
+    wants_folder = words[0] in ("train", "sample", "project")
+    for name in ("file.txt/a.md", *(["file.txt"] if wants_folder else [".", "folder.md"])):
+        message = refused([*asked, str(tmp_path / name) if name != "." else name], capsys)
+        assert re.search(r"is a folder; give|file.txt is a file|is a file; choose|cannot be made|ends in .md", message)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_file_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file.txt").touch()
+    for words in (["report"], ["apply"], ["resume"], ["sample"]):
+        more = ["1"] if words == ["apply"] else []
+        assert "is not a run folder" in refused([*words, str(tmp_path / "file.txt"), *more], capsys)
 
 
 def test_a_folder_that_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -656,7 +727,18 @@ def test_what_cannot_be_compared_is_refused(trained: Path, tmp_path: Path, capsy
         rows, title, columns = 3, 18, 8
         assert picture.size == (columns * 66 + 2, 3 * (title + rows * 66 + 2))
     nowhere = str(sheet / "both.png")
-    assert "cannot write" in refused(["compare", *runs, "--data", str(data), "--sheet", nowhere], capsys)
+    assert "cannot be written" in refused(["compare", *runs, "--data", str(data), "--sheet", nowhere], capsys)
+
+
+def test_of_too_few_samples_nothing_is_compared(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["compare", str(trained), str(trained), "--n", "5", "--sheet", str(tmp_path / "c.png")]
+    assert run_command(words) == 0
+    told = capsys.readouterr().out
+    assert "not valid here: 5 real samples and 5 fakes are too few; 24 of each are needed (" in told
+    assert "nothing could be measured" in told
+    assert "cannot be told apart" not in told
 
 
 def test_all_numbers_are_had_for_the_asking(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

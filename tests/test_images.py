@@ -368,6 +368,16 @@ def test_a_single_picture(tmp_path: Path) -> None:
     assert "only one picture" in refused(put(tmp_path / "a", {"x.png": colour()}), tmp_path)
 
 
+def test_packed_pictures_are_to_be_unpacked(tmp_path: Path) -> None:
+    folder = put(tmp_path / "a", {"x.png": colour()})
+    for name in ("a.zip", "b.zip", "LICENSE"):
+        (folder / name).touch()
+    assert "; 2 .zip files lie there: unpack first" in refused(folder, tmp_path)
+    (folder / "x.png").unlink()
+    (folder / "b.zip").unlink()
+    assert "; 1 .zip file lies there: unpack first" in refused(folder, tmp_path)
+
+
 def test_only_duplicates(tmp_path: Path) -> None:
     message = refused(put(tmp_path / "a", {"x.png": colour(), "y.png": colour()}), tmp_path)
     assert "duplicate of x.png" in message

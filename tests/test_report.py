@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from equipoise.cli import run_command
 from equipoise.doctor.examining import examine
 from equipoise.doctor.game import GAMES
 from equipoise.doctor.trace import Series, Trace
+from equipoise.report import writing
 from equipoise.report.html import tag
 from equipoise.report.page import Dossier, Sheet, page
 from equipoise.report.plots import MOST_POINTS, plot, thinned
@@ -91,11 +93,16 @@ def test_a_page_is_written_of_any_log(tmp_path: Path) -> None:
 
 
 def test_a_page_that_cannot_be_written_is_told_after_the_diagnosis(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     log = tmp_path / "log.csv"
     log.write_text("step,d_loss\n" + "".join(f"{step},1.0{step % 7}\n" for step in STEPS))
-    assert run_command(["doctor", str(log), "--page", str(log / "page.html")]) == 2
+
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(writing, "write_whole", full)
+    assert run_command(["doctor", str(log), "--page", str(tmp_path / "page.html")]) == 2
     said = capsys.readouterr()
     assert "read: log.csv" in said.out
     assert "page.html cannot be written" in said.err and said.err.count("\n") == 1

@@ -212,6 +212,25 @@ def test_a_schedule_is_multiplied() -> None:
     assert with_settings(recipe, [knob], {"g_optim.lr": 2.0}).g_optim.lr == recipe.g_optim.lr.scaled(2.0)  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize(
+    ("words", "values"),
+    [
+        (["lr_d=x0.5,x2"], (5e-5, 2e-4)),
+        (["lr_d=x0.5..x4"], (5e-5, 2e-4, 4e-4)),
+        (["n_critic=x2", "3"], (10, 3)),
+        (["lr_d=0.001"], (0.001,)),
+    ],
+)
+def test_a_plain_number_is_multiplied_too(words: list[str], values: tuple[float, ...]) -> None:
+    (knob,) = tuned(recipes.load("sprites_small"), words)
+    assert knob.values == values
+
+
+def test_what_is_no_number_cannot_be_multiplied() -> None:
+    with pytest.raises(RequestError, match=r"critic.norm=x2"):
+        tuned(recipes.load("sprites_small"), ["critic.norm=x2"])
+
+
 def test_a_range_is_tried_from_end_to_end() -> None:
     (knob,) = tuned(tiny.points(), ["g_optim.lr=1e-5..1e-2"])
     assert knob.values == (1e-5, 1e-4, 1e-2), "in ratios, and without the recipe's own 1e-3"

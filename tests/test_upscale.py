@@ -157,7 +157,9 @@ def test_numbers_are_rounded_cut_and_told_from_nodata() -> None:
 
 def test_what_cannot_be_enlarged_is_refused_in_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     network, scene = enlarger(tmp_path), picture(tmp_path, 20, 20)
+    (tmp_path / "folder.png").mkdir()
     for there, out, message in (
+        (scene, tmp_path / "folder.png", "is a folder; give the name of a file to write"),
         (tmp_path / "none.png", tmp_path / "large.png", "no such file"),
         (scene, scene, "is the scene itself"),
         (scene, tmp_path / "large.xyz", "has no suffix of a picture; use .png or .tif"),

@@ -17,6 +17,7 @@ from equipoise.doctor.lint import lint
 from equipoise.edit import Edit, apply
 from equipoise.engine.anatomy import anatomy_of
 from equipoise.errors import RequestError
+from equipoise.files import refuse_folder
 from equipoise.finding import Finding, worst_first
 from equipoise.recipe import Recipe, Source, home_of, source_fitted
 from equipoise.spec import Json, flatten
@@ -62,6 +63,7 @@ def check(
     data: Path, recipe: str | None, changes: list[str], sheet: Path, progress: Callable[[int, int], None] | None
 ) -> Checked:
     """Check a folder, as plain images or as a recipe reads it.  Raises `equipoise.errors.RequestError`."""
+    refuse_folder(sheet)
     chosen = as_set(find_recipe(recipe), changes) if recipe else None
     if chosen is not None and chosen.source.needs_path:
         chosen = source_fitted(chosen, data)

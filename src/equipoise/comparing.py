@@ -92,7 +92,10 @@ class Compared:
             yield f"  {comparison.settings}"
             if uneven := _of_length(comparison.times_as_long):
                 yield f"  {uneven}"
-            width = max((len(difference.name) for difference in comparison.differences), default=0) + 1
+            if not comparison.differences:
+                yield from (f"  {line}" for line in _unmeasured(first, other))
+                continue
+            width = max(len(difference.name) for difference in comparison.differences) + 1
             yield f"  {'':<{width}}{'first':>10}{'other':>10}{'real':>10}   the other is"
             for difference in comparison.differences:
                 real = "" if difference.floor is None else f"{difference.floor:.3g}"
@@ -219,6 +222,15 @@ def _of_length(times_as_long: float) -> str:
     times = times_as_long if times_as_long > 1 else 1 / times_as_long if times_as_long else float("inf")
     which = "other" if times_as_long > 1 else "first"
     return f"the {which} has trained {times:.3g} times as long, which may be all that a difference comes from"
+
+
+def _unmeasured(*of_runs: Evaluation) -> Iterator[str]:
+    """Of runs that have no number in common: what could not be had of either, and why."""
+    results = [result for of_run in of_runs for result in of_run.results if isinstance(result, Invalid)]
+    for reason in dict.fromkeys(result.reason for result in results):
+        names = dict.fromkeys(result.name for result in results if result.reason == reason)
+        yield f"not valid here: {reason} ({', '.join(names)})"
+    yield "nothing could be measured, so nothing is said of which is better"
 
 
 def _in_words(comparison: Comparison, other: str) -> str:

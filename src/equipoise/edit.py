@@ -13,7 +13,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar, cast, get_args
 
-from equipoise.spec import Json, Part, Problem, Quantity, SpecError, Table, did_you_mean, encode, flatten, hints, join
+from equipoise.spec import (
+    TAG,
+    Json,
+    Part,
+    Problem,
+    Quantity,
+    SpecError,
+    Table,
+    did_you_mean,
+    encode,
+    flatten,
+    hints,
+    in_full,
+    join,
+)
 
 P = TypeVar("P", bound=Part)
 Operation = Literal["set", "scale", "add", "drop"]
@@ -123,9 +137,19 @@ def _literal(text: str) -> Json:
     if text.lower() in _WORDS:
         return _WORDS[text.lower()]
     try:
-        return cast(Json, json.loads(text))
+        return _with_full_tags(json.loads(text))
     except json.JSONDecodeError:
         return text
+
+
+def _with_full_tags(value: Json) -> Json:
+    """Parts may be named as they are shown."""
+    if isinstance(value, dict):
+        return {
+            name: in_full(item) if name == TAG and isinstance(item, str) else _with_full_tags(item)
+            for name, item in value.items()
+        }
+    return [_with_full_tags(item) for item in value] if isinstance(value, list) else value
 
 
 def _applied(part: P, edit: Edit) -> P:

@@ -16,6 +16,9 @@ from equipoise.holding import held
 from equipoise.recipe import Recipe
 from equipoise.spec import SpecError, decode, encode
 
+FORKS = "forks"
+"""Folder of a run with what the autopilot tried."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
@@ -47,6 +50,10 @@ class RunFolder:
     def generator_of(self, phase: str, which: Literal["best", "last"]) -> Path:
         """A finished phase's generator; the last phase's best is the run's."""
         return self.best_generator.with_name(f"{phase}-{which}.safetensors")
+
+    @property
+    def has_checkpoints(self) -> bool:
+        return any(self.checkpoints.glob("step-*.pt"))
 
     @property
     def tracking(self) -> Path:
@@ -96,10 +103,26 @@ class RunFolder:
                 raise RequestError(f"{self.path} is being trained by another process; wait for its end, or stop it")
             yield
 
+    def without_checkpoints(self) -> str:
+        """Of a run that has none: why that is so, and what can be done."""
+        run = RunFolder(self.path.resolve().parent.parent)
+        if self.path.resolve().parent.name == FORKS and run.recipe_file.is_file():
+            beside = f"the autopilot keeps none of a fork's; the run it belongs to: equipoise resume {run.path}"
+            return f"{self.path} is a fork whose checkpoints are gone: {beside}"
+        if self.best_generator.is_file():
+            data = " --data DATA" if self.read_recipe().source.needs_path else ""
+            return (
+                f"{self.path}: its checkpoints are gone (the tuner keeps none but those of its best trial); its best "
+                f"generator is in best/, to begin with: equipoise train {self.path}{data} --from {self.path}"
+            )
+        if any(isinstance(event, journal.Checkpointed) for event in self.read_journal().events):
+            return f"{self.path}: its checkpoints and its best generator are gone; there is nothing to go on from"
+        return f"{self.path} was ended before its first checkpoint; delete it and train again"
+
     def read_journal(self) -> journal.Reading:
         try:
             return journal.read(self.path)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise RequestError(f"{self.path} is not a run folder: it has no {journal.Journal.name}") from None
 
 

@@ -28,6 +28,7 @@ from equipoise.engine.export import Sampler
 from equipoise.engine.look import fixed_latents
 from equipoise.engine.machine import choose_device
 from equipoise.errors import RequestError
+from equipoise.files import refuse_file
 from equipoise.sampling import open_run, refuse_unknown
 from equipoise.view import Batch, Conditions, Latents, Samples
 
@@ -77,6 +78,7 @@ def project(
     sheet with the conditions from one end to the other.  Raises `RequestError`.
     """
     sampler, place = open_run(run, device), choose_device(device)
+    refuse_file(out)
     known = dict(condition or {})
     refuse_unknown(known, sampler)
     _refuse_edit(edit, sampler)
@@ -142,8 +144,6 @@ def _made(sampler: Sampler, latents: Latents, conditions: Conditions) -> Samples
 
 
 def _write(sampler: Sampler, out: Path, wanted: Samples, made: Samples, edited: Samples, latents: Latents) -> Path:
-    if out.exists() and not out.is_dir():
-        raise RequestError(f"--out {out} is a file; give a folder")
     out.mkdir(parents=True, exist_ok=True)
     space = sampler.space
 

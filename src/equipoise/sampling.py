@@ -24,7 +24,7 @@ from equipoise.engine.export import Sampler, load_generator
 from equipoise.engine.look import draw, fixed_latents
 from equipoise.engine.machine import choose_device
 from equipoise.errors import RequestError
-from equipoise.files import write_whole_unsynced
+from equipoise.files import refuse_file, write_whole_unsynced
 from equipoise.folder import RunFolder
 from equipoise.randomness import mix
 from equipoise.space import Space
@@ -73,6 +73,8 @@ def open_run(path: Path, device: str = "auto") -> Sampler:
     folder = RunFolder(path)
     folder.read_recipe()
     if not folder.best_generator.is_file():
+        if not folder.has_checkpoints:
+            raise RequestError(folder.without_checkpoints())
         raise RequestError(
             f"{path} has made no sheet yet, so there is no best generator; train on: equipoise resume {path}"
         )
@@ -103,10 +105,9 @@ def sample(
     sheet shows what they do; it changes nothing for a run without conditions.  What was asked for lies beside the
     arrays as `conditions`, in units of the data.  Raises `RequestError`.
     """
-    if out.exists() and not out.is_dir():
-        raise RequestError(f"--out {out} is a file; give a folder")
-    replaced = _written_before(out)
     sampler = open_run(run, device)
+    refuse_file(out)
+    replaced = _written_before(out)
     if "given" in sampler.recipe.generator.takes:
         raise RequestError(f"{run} makes pictures from smaller ones: equipoise upscale {run} PICTURE OUT")
     if tiles is not None:

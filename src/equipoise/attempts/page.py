@@ -13,7 +13,7 @@ from equipoise.attempts.judging import Entry, Log
 from equipoise.attempts.studies import Study
 from equipoise.doctor.trace import Series
 from equipoise.errors import RequestError
-from equipoise.files import write_whole
+from equipoise.files import refuse_folder, write_whole
 from equipoise.report.html import Html, tag
 from equipoise.report.page import document, pictured
 from equipoise.report.plots import plot
@@ -28,8 +28,7 @@ FEWEST_DRAWN: Final = 3
 
 def write(log: Log, out: Path) -> Path:
     """Write a log, whole or not at all, as Markdown or HTML by the ending of `out`.  Raises `RequestError`."""
-    if out.suffix not in (".md", ".html"):
-        raise RequestError(f"--out {out}: the name of a page ends in .md or .html")
+    refuse(out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         text = page(log) if out.suffix == ".html" else telling.markdown(log, _beside(log, out))
@@ -37,6 +36,13 @@ def write(log: Log, out: Path) -> Path:
     except OSError as error:
         raise RequestError(f"{out} cannot be written: {error.strerror or error}") from error
     return out
+
+
+def refuse(out: Path) -> None:
+    """Raises `RequestError` where no page can have that name."""
+    if out.suffix not in (".md", ".html"):
+        raise RequestError(f"--out {out}: the name of a page ends in .md or .html")
+    refuse_folder(out)
 
 
 def _beside(log: Log, out: Path) -> dict[int, str]:

@@ -33,7 +33,10 @@ def doctor(
     from equipoise.doctor import telling
     from equipoise.doctor.diagnosing import examined
     from equipoise.doctor.examining import examine
+    from equipoise.files import refuse_folder
 
+    if page is not None:
+        refuse_folder(page)
     if (samples is None) != (real is None):
         raise RequestError("--samples and --real go together: samples are judged beside real pictures")
     if not paths and samples is None:
@@ -87,8 +90,10 @@ def journal(
     """The attempt log of one run or of a folder of runs: what was changed, why, what came of it, kept or reverted."""
     from equipoise.attempts import telling
     from equipoise.attempts.judging import log_of
-    from equipoise.attempts.page import write
+    from equipoise.attempts.page import refuse, write
 
+    for page in out or []:
+        refuse(page)
     log = log_of(folder)
     written = [write(log, page) for page in out or []]
     if json_:
@@ -141,7 +146,9 @@ def compare(
 ) -> int:
     """Say which of several runs is better, by which numbers, and what differs in their settings."""
     from equipoise import comparing, evaluating, showing
+    from equipoise.files import refuse_folder
 
+    refuse_folder(sheet)
     if n is not None and n < 1:
         raise RequestError(f"--n {n}: at least one sample is needed")
     with reading_bar() as progress:

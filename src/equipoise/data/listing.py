@@ -21,6 +21,7 @@ SETTLED_S = 2.0
 """The coarsest clock of a file system in use (FAT).  A file may have changed unseen within one tick of its clock, so a
 listing with a younger file is not trusted the next time."""
 SHOWN_SUFFIXES = 5
+PACKED = frozenset((".zip", ".tar", ".tgz", ".gz", ".7z", ".rar"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,10 @@ class Listing:
             modified_ns=tuple(self.modified_ns[at] for at in kept),
             changed_ns=tuple(self.changed_ns[at] for at in kept),
         )
+
+    @property
+    def to_unpack(self) -> str:
+        return _to_unpack(self.others)
 
     def other_kinds(self) -> str:
         return in_words(self.others)
@@ -159,7 +164,17 @@ def _nothing_found(root: Path, walk: _Walk) -> str:
         return f"no pictures in {root} can be reached; {first.name}: {first.reason}"
     if not walk.others:
         return f"{root} is empty; give a folder with pictures in it ({kinds})"
-    return f"no pictures in {root}, only other files ({in_words(walk.others.most_common())}); pictures are {kinds}"
+    others = walk.others.most_common()
+    return f"no pictures in {root}, only other files ({in_words(others)}); pictures are {kinds}{_to_unpack(others)}"
+
+
+def _to_unpack(others: Sequence[tuple[str, int]]) -> str:
+    """A clause about packed files, in which pictures may be."""
+    packed = [(suffix, count) for suffix, count in others if suffix in PACKED]
+    if not packed:
+        return ""
+    is_one = sum(count for _, count in packed) == 1
+    return f"; {in_words(packed)} {'file lies' if is_one else 'files lie'} there: unpack first"
 
 
 def in_words(kinds: Sequence[tuple[str, int]]) -> str:

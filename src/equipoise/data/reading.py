@@ -109,7 +109,8 @@ def _refuse_too_few(kept: int, left_out: Sequence[LeftOut], listing: Listing) ->
         return
     where, count = listing.root, len(listing.names)
     if not left_out:
-        raise DataError(f"only one picture in {where}; training needs at least {FEWEST}, better some hundreds")
+        needed = f"training needs at least {FEWEST}, better some hundreds"
+        raise DataError(f"only one picture in {where}; {needed}{listing.to_unpack}")
     first = f"the first: {left_out[0].name}, {left_out[0].reason}"
     if all(item.reason.startswith("unreadable") for item in left_out) and kept == 0:
         raise DataError(f"none of the {count} pictures in {where} can be read; {first}; check the files")
@@ -138,7 +139,7 @@ def _notes(used: Sequence[Read], names: Sequence[str], listing: Listing, rules: 
     if animated:
         yield f"{animated} of {count} files hold several pictures; the first of each was taken"
     if listing.others:
-        yield f"files of other kinds were ignored: {listing.other_kinds()}"
+        yield f"files of other kinds were ignored: {listing.other_kinds()}{listing.to_unpack}"
 
 
 def _size_notes(used: Sequence[Read], names: Sequence[str], plan: Plan) -> Iterator[str]:

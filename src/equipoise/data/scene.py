@@ -17,6 +17,7 @@ from PIL import Image
 from equipoise.data.band import CACHE_MIB
 from equipoise.data.corpus import DataError
 from equipoise.data.decode import DAMAGE
+from equipoise.files import refuse_folder
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader, DatasetWriter
@@ -172,6 +173,7 @@ def created(path: Path, scene: Scene, num_bands: int, scale: int) -> Iterator[Ca
 
 
 def _refuse_unfit(path: Path, form: Form, num_bands: int) -> None:
+    refuse_folder(path)
     if not path.parent.is_dir():
         raise DataError(f"no such folder: {path.parent}")
     suffix = path.suffix.lower()

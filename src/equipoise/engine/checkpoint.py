@@ -88,9 +88,7 @@ def load_newest(folder: Path) -> tuple[Entry, dict[str, Any], list[str]]:
             return entry, load(entry.path), faults
         except Damaged as error:
             faults.append(str(error))
-    raise RequestError(
-        faults[0] if faults else f"{folder.parent} was ended before its first checkpoint; delete it and train again"
-    )
+    raise RequestError(faults[0] if faults else f"{folder} holds no checkpoint")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from equipoise.doctor.examining import examine
 from equipoise.doctor.readers.runs import read_run
 from equipoise.doctor.trying import OWN_COURSE
 from equipoise.errors import RequestError
-from equipoise.files import write_whole
+from equipoise.files import refuse_folder, write_whole
 from equipoise.folder import RunFolder
 from equipoise.journal import (
     PILOTED,
@@ -40,8 +40,9 @@ def write_report(run: Path, out: Path | None = None) -> Path:
 
     Raises `RequestError` when this is no run folder, and where the page cannot be written.
     """
-    folder = RunFolder(run)
+    folder, page_file = RunFolder(run), out or run / NAME
     events = journal.history(folder.read_journal().events)
+    refuse_folder(page_file)
     started = next((event for event in events if isinstance(event, Started)), None)
     trace = read_run(run)
     dossier = Dossier(
@@ -58,7 +59,7 @@ def write_report(run: Path, out: Path | None = None) -> Path:
         forks=_forks(folder, events),
         remarks=_remarks(events),
     )
-    return write_page(dossier, out or run / NAME)
+    return write_page(dossier, page_file)
 
 
 def write_page(dossier: Dossier, out: Path) -> Path:

@@ -63,7 +63,7 @@ def _resumed(
     asked = folder.read_recipe()
     refuse_half_applied(folder)
     origin = _origin(folder)
-    entry, snapshot, notices = checkpoint.load_newest(folder.checkpoints)
+    entry, snapshot, notices = _newest(folder)
     recorded = _recorded_recipe(entry.path, snapshot)
     if not accept_changes:
         _refuse_changes(_unexplained(diff(recorded, asked), origin, entry.path.name), folder.recipe_file)
@@ -103,6 +103,12 @@ def _resumed(
     return session
 
 
+def _newest(folder: RunFolder) -> tuple[checkpoint.Entry, dict[str, Any], list[str]]:
+    if not folder.has_checkpoints:
+        raise RequestError(folder.without_checkpoints())
+    return checkpoint.load_newest(folder.checkpoints)
+
+
 def refuse_half_applied(folder: RunFolder) -> None:
     """Raises `RequestError`: its checkpoints may be those of the change already, of which its journal knows nothing."""
     cut_short = past(folder.read_journal().events).applying
@@ -116,7 +122,7 @@ def refuse_unannounced(folder: RunFolder) -> None:
 
     A repair would overwrite it, whoever accepts that.
     """
-    entry, snapshot, _ = checkpoint.load_newest(folder.checkpoints)
+    entry, snapshot, _ = _newest(folder)
     changes = diff(_recorded_recipe(entry.path, snapshot), folder.read_recipe())
     instead = f"undo that; a change that is meant is made by: equipoise resume {folder.path} --set PATH=VALUE"
     _refuse_changes(_unexplained(changes, _origin(folder), entry.path.name), folder.recipe_file, instead)

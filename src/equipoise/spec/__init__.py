@@ -19,7 +19,7 @@ package, and of packages that declare an ``equipoise.parts`` entry point, are ev
 from equipoise.spec.knob import Knob, Problem, Prose, SpecError, did_you_mean, is_prose, join, knob_of
 from equipoise.spec.part import Part, Quantity, decode, hints
 from equipoise.spec.table import Table
-from equipoise.spec.tags import TAG
+from equipoise.spec.tags import TAG, in_full
 from equipoise.spec.writing import Json, digest, encode, flatten
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "encode",
     "flatten",
     "hints",
+    "in_full",
     "is_prose",
     "join",
     "knob_of",

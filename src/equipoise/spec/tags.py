@@ -40,6 +40,18 @@ def resolve(tag: str, base: type[B]) -> type[B]:
     return known[name]
 
 
+def in_full(tag: str) -> str:
+    """A tag as it is shown, without this package's name, in full; any other as it is."""
+    full = f"{OWN_PACKAGE}.{tag}"
+    if tag.partition(".")[0] in trusted_packages():
+        return tag
+    try:
+        resolve(full, object)
+    except LookupError:
+        return tag
+    return full
+
+
 @cache
 def trusted_packages() -> frozenset[str]:
     """The packages whose modules a tag may import."""

@@ -217,6 +217,7 @@ def _tuned(recipe: Recipe, setting: _Setting, texts: list[str]) -> Tuned:
     is_factor = isinstance(setting.value, Quantity)
     own: Json = 1.0 if is_factor else setting.value
     knob = Tuned(setting.path, own, (), is_factor=is_factor, whole=_is_whole(setting))
+    texts = [_multiplied(setting, text) for text in texts]
     if texts and (match := _RANGE.fullmatch(texts[0])):
         if len(texts) > 1:
             raise RequestError(f"--knobs {setting.path}: either a range or choices, not both")
@@ -231,6 +232,18 @@ def _tuned(recipe: Recipe, setting: _Setting, texts: list[str]) -> Tuned:
     for value in knob.values:
         _admitted(recipe, knob, value)
     return knob
+
+
+def _multiplied(setting: _Setting, text: str) -> str:
+    """Factors of a plain number as what they come to; a schedule is multiplied at all its places, later."""
+    own, match = setting.value, _FACTOR.fullmatch(text) or _RANGE.fullmatch(text)
+    if match is None or isinstance(own, bool) or not isinstance(own, int | float):
+        return text
+    found = match.groupdict()
+    if not found.get("x", "x"):
+        return text
+    factors = [float(found[name]) for name in ("factor", "low", "high") if name in found]
+    return "..".join(str(round(own * it)) if _is_whole(setting) else f"{own * it:.6g}" for it in factors)
 
 
 def _admitted(recipe: Recipe, knob: Tuned, value: Json) -> None:
