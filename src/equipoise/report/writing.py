@@ -13,7 +13,19 @@ from equipoise.doctor.trying import OWN_COURSE
 from equipoise.errors import RequestError
 from equipoise.files import write_whole
 from equipoise.folder import RunFolder
-from equipoise.journal import PILOTED, Event, Faulted, Forked, GaveUp, Measured, Pictured, Resumed, Skipped, Started
+from equipoise.journal import (
+    PILOTED,
+    Applying,
+    Event,
+    Faulted,
+    Forked,
+    GaveUp,
+    Measured,
+    Pictured,
+    Resumed,
+    Skipped,
+    Started,
+)
 from equipoise.report.page import Dossier, Sheet, page
 from equipoise.spec import Json
 from equipoise.terminal import piloted
@@ -29,7 +41,8 @@ def write_report(run: Path, out: Path | None = None) -> Path:
     Raises `RequestError` when this is no run folder, and where the page cannot be written.
     """
     folder = RunFolder(run)
-    events = journal.history(folder.read_journal().events)
+    written = folder.read_journal().events
+    events, applied = journal.history(written), [one.number for one in written if isinstance(one, Applying)]
     started = next((event for event in events if isinstance(event, Started)), None)
     trace = read_run(run)
     dossier = Dossier(
@@ -42,7 +55,7 @@ def write_report(run: Path, out: Path | None = None) -> Path:
         machine=_machine(started),
         measures=_best(events),
         gave_up=_gave_up(events),
-        repairs=[line for event in events for line in piloted(event)],
+        repairs=[line for event in events for line in piloted(event, run, applied)],
         forks=_forks(folder, events),
         remarks=_remarks(events),
     )
