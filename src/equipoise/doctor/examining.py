@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from equipoise.doctor.doubts import doubts, too_fast
-from equipoise.doctor.quality import NEAR, still_as_far
+from equipoise.doctor.quality import NEAR, far_shares, samples_improve, still_as_far
 from equipoise.doctor.suspects import NETWORKS, OF_ANYTHING, UNSETTLED, first_remedies, raised
 from equipoise.doctor.symptom import Diagnosis, Doubt, Evidence, Examination, Remedy, Symptom, Verdict
 from equipoise.doctor.symptoms import SYMPTOMS
@@ -80,7 +80,16 @@ def _where_nothing_is_wrong(trace: Trace) -> tuple[Verdict, str]:
             "nothing that the doctor has a name for is there, but samples are as far from the data as ever: "
             f"{name} {now:.3g}, at first {first:.3g}"
         )
-    return "healthy", "nothing of what the doctor knows is there"
+    return "healthy", f"nothing of what the doctor knows is there{_how_far(trace)}"
+
+
+def _how_far(trace: Trace) -> str:
+    """What a healthy run has still to learn, where that is much."""
+    shares = [f"{name} {now:.2f}, {floor:.2f} of other real samples" for name, now, floor in far_shares(trace)]
+    if not shares:
+        return ""
+    improves = "samples still improve, and are" if samples_improve(trace) else "samples are"
+    return f"; {improves} far from the data: {'; '.join(shares)}"
 
 
 def _of_a_snapshot(trace: Trace) -> tuple[Verdict, str]:
