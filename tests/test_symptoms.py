@@ -196,6 +196,12 @@ def test_healthy_says_how_far_samples_still_are_from_the_data() -> None:
     assert quiet(replace(well(), floors={"recall": 0.84, "precision": 0.9})).why == nothing
 
 
+def test_a_plateau_begins_at_a_step_that_was_measured() -> None:
+    flat = Series.of(np.arange(1, 17) * 323.0, [40.0, 14.0, 12.0, 11.0, *[10.0] * 12])
+    (found,) = [one for one in diagnoses(well(distance=flat)) if one.symptom.key == "stagnation"]
+    assert found.onset == 12 * 323.0 and "since step 3876" in found.evidence[0].said
+
+
 def bursts(epochs: list[float], d: list[float], g: list[float], real: list[float], fake: list[float]) -> Trace:
     """The columns of the notes, 14 batches an epoch."""
     steps = [14 * epoch for epoch in epochs]
