@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -22,6 +23,7 @@ from equipoise.doctor.trying import as_typed
 from equipoise.edit import Change, Edit
 from equipoise.journal import Adopted, Applying, Event, GaveUp, Judged, Measured, Prescribed, Resumed, Reviewed, Trial
 from equipoise.spec import Json
+from equipoise.terminal import piloted
 from traces import played, rows, scores, well
 
 LAW = Law(
@@ -297,6 +299,10 @@ def test_where_no_fork_fits_a_run_of_which_nothing_was_tried_is_advised_once_and
     law = replace(LAW, extra=0.02)
     advice = prescribed(decide(now(), Past(), law, admits))
     assert advice.mode == "advise" and edits(advice)[0] == "a *= 0.5"
+    assert advice.unfit.startswith("a fork takes 250 steps at least")
+    assert f"the autopilot only advises here: {advice.unfit}" in piloted(advice, Path("runs/a"))
+    again = prescribed(decide(now(), Past(advised=(replace(advice, unfit=""),)), law, admits))
+    assert (again.number, again.unfit) == (2, advice.unfit), "what was said when advice was all that was asked for"
     waiting = decide(now(), Past(advised=(advice,)), law, admits)
     assert isinstance(waiting, Wait)
     assert (
@@ -307,6 +313,21 @@ def test_where_no_fork_fits_a_run_of_which_nothing_was_tried_is_advised_once_and
     ended = decide(now(), tried, LAW, admits)
     assert isinstance(ended, GaveUp) and "and 100 are left of those" in ended.why
     assert isinstance(decide(replace(now(), is_over=True), Past(), law, admits), GaveUp)
+
+
+def test_advice_says_from_where_and_how_it_is_followed() -> None:
+    new = replace(ill(), diagnoses=(replace(ill().diagnoses[0], remedies=(remedy("a", anew=True),)),))
+    run, law = Path("my runs/a"), replace(LAW, mode="advise")
+    told, anew = (prescribed(decide(now(seen, seen), Past(), law, admits)) for seen in (ill(), new))
+    assert list(piloted(told, run))[1:] == [
+        "advice 1: from step 2000 with a *= 0.5: it falls",
+        "to do that: equipoise apply 'my runs/a' 1",
+    ]
+    begun = "advice 1: anew from step 0, as networks change their shapes, with a *= 0.5: it falls"
+    assert begun in piloted(anew, run)
+    assert not [line for line in piloted(told, run, applied=[1]) if "equipoise apply" in line]
+    (tried,) = list(piloted(replace(anew, mode="act"), run))[1:]
+    assert tried.endswith("from step 2000 no change, and a *= 0.5 (anew from step 0, as networks change their shapes)")
 
 
 def test_a_symptom_for_which_no_fork_fits_bars_no_other() -> None:

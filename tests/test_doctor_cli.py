@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -22,11 +24,12 @@ from equipoise.doctor import telling
 from equipoise.doctor.game import GAMES, cross_entropy
 from equipoise.doctor.readers import read, read_all
 from equipoise.doctor.readers.runs import read_run
-from equipoise.doctor.symptom import Diagnosis, Evidence, Examination, Remedy
+from equipoise.doctor.symptom import Diagnosis, Doubt, Evidence, Examination, Remedy
 from equipoise.doctor.symptoms.balance import CriticWins
 from equipoise.doctor.trace import Trace
 from equipoise.edit import Edit
 from equipoise.recipe import Phase, Span
+from equipoise.report.page import Dossier, page
 from equipoise.terms import BCE
 
 STEPS = range(0, 4000, 10)
@@ -152,6 +155,29 @@ def test_the_edits_of_a_remedy_can_be_typed_as_they_stand() -> None:
     words = next(line for line in told if "--set" in line)
     typed = re.findall(r"--set '([^']*)'", words)
     assert tuple(map(Edit.parse, typed)) == edits
+
+
+@pytest.mark.parametrize(("recipe", "edit"), [("points", "critic.width *= 2"), ("images", "generator.width *= 2")])
+def test_a_change_with_which_no_run_can_go_on_is_told_as_a_new_run(
+    tmp_path: Path, recipe: str, edit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "a run"
+    data = ["--data", str(tiny.coloured(tmp_path / "pictures", 12))] if recipe == "images" else []
+    words = ["train", f"{Path(tiny.__file__)}:{recipe}", *data, "--out", str(run), "--for", "8steps", "--device", "cpu"]
+    assert run_command(words) == 0
+    remedy = Remedy("wider", "it learns", edits=(Edit.parse(edit),), anew=True)
+    found = Diagnosis(CriticWins(), (Evidence("losses", "low"),), (remedy,))
+    examination = Examination("suspect", "why", (found,), doubts=(Doubt("narrow", ("flat",), remedy),))
+    trace = read_run(run)
+    first, doubted = (line.strip() for line in telling.lines(examination, trace) if "--set" in line)
+    assert first == doubted and first.startswith("needs a new run: equipoise train ")
+    (told,) = telling.to_json(examination, trace)["diagnoses"][0]["remedies"]
+    command = first.removeprefix("needs a new run: ")
+    assert (told["anew"], told["new_run"]) == (True, command)
+    assert html.escape(command) in page(Dossier("a", trace, examination))
+    monkeypatch.chdir(tmp_path)
+    assert run_command(["resume", str(run), "--set", edit, "--device", "cpu"]) == 2
+    assert run_command([*shlex.split(command)[1:], "--for", "8steps", "--device", "cpu"]) == 0
 
 
 def test_what_to_try_first_is_told_and_the_rest_when_asked_for() -> None:

@@ -56,6 +56,7 @@ from equipoise.losses import read as read_losses
 from equipoise.piloting import Pilot, best_of, unless_worse
 from equipoise.recipe import Recipe
 from equipoise.record import Listener
+from equipoise.report.writing import write_report
 from equipoise.run import Where, resume, start
 from equipoise.sampling import open_run
 from equipoise.schedule import Piecewise
@@ -186,7 +187,7 @@ def test_what_happens_is_said_as_it_happens(tmp_path: Path, capsys: pytest.Captu
     assert run_command(["train", DOOMED, "--out", str(tmp_path / "run"), "--autopilot", "advise", *CPU]) == 0
     said = capsys.readouterr().out
     assert "the generator runs wild since step 3: the rate is 0.5" in said
-    assert "equipoise apply RUN 1" in said
+    assert f"to do that: equipoise apply {tmp_path / 'run'} 1" in said
 
 
 def test_a_healthy_run_is_left_alone(tmp_path: Path) -> None:
@@ -526,7 +527,31 @@ def test_a_run_that_has_no_steps_for_forks_is_advised_and_goes_on(
     assert run_command(["train", DOOMED, "--out", str(run), *words, *CPU]) == 0
     assert [event["mode"] for event in done(run)] == ["advise"]
     said = capsys.readouterr().out
-    assert "equipoise apply RUN 1" in said and "length reached at step 30" in said
+    assert f"equipoise apply {run} 1" in said and "length reached at step 30" in said
+    why = "a fork takes 5 steps at least, and 0 are left of those that forks may cost (autopilot.extra)"
+    assert f"the autopilot only advises here: {why}" in said
+    assert run_command(["journal", str(run)]) == 0
+    assert f"only advised, as {why}" in capsys.readouterr().out
+
+
+def test_advice_that_needs_new_networks_says_so_and_is_not_told_once_it_was_applied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(advising, "examine", piloted.doctor_of_narrow_networks())
+    run = tmp_path / "run"
+    words = ["--autopilot", "advise", "--set", "cadence.keep_recent=1", "--set", "cadence.keep_best=1"]
+    assert run_command(["train", DOOMED, "--out", str(run), *words, *CPU]) == 0
+    begun = "anew from step 0, as networks change their shapes, with generator.width *= 2"
+    assert begun in capsys.readouterr().out
+    assert run_command(["journal", str(run)]) == 0
+    assert f"to try: {begun} (equipoise apply {run} 1)" in capsys.readouterr().out
+    assert f"equipoise apply {run} 1" in write_report(run).read_text()
+    monkeypatch.setattr(advising, "examine", piloted.doctor(bound=1.0))
+    assert run_command(["apply", str(run), "1", *CPU]) == 0
+    back = one(run, Adopting)
+    assert isinstance(back, Adopting) and back.step == 0
+    assert back.why.endswith("; networks change their shapes, so the run begins anew from step 0")
+    assert "equipoise apply" not in write_report(run).read_text()
 
 
 def test_applied_advice_is_an_attempt_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

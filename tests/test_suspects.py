@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from equipoise.doctor import suspects
+from equipoise.doctor.doubts import too_fast
 from equipoise.doctor.examining import examine
 from equipoise.doctor.suspects import RAISED, STEADY, STEADY_ROWS, UNSETTLED, Raise, first_remedies
 from equipoise.doctor.symptom import Diagnosis, Examination
@@ -74,6 +75,33 @@ def test_rates_that_one_schedule_raised_are_held_together() -> None:
     both = {**SETTINGS, "d_optim.lr": "equipoise.schedule.Piecewise"}
     found = late_collapse(examine(worse(both, lr_g=rate(3000.0), lr_d=rate(3000.0, 0.002, 0.2))))
     assert first_edits(found) == ["d_optim.lr = 0.002", "g_optim.lr = 0.001"]
+
+
+FLAT = scores(40.0, 14.0, 12.0, 11.0, *[10.0] * 12)
+FIXED: dict[str, Json] = {**SETTINGS, "d_optim.lr": 0.001, "g_optim.lr": 0.001}
+
+
+@pytest.mark.parametrize(
+    ("settings", "rates", "is_raised"),
+    [
+        (FIXED, {"lr_d": rate(9e9), "lr_g": rate(9e9)}, True),
+        (SETTINGS, {"lr_d": rate(600.0, 1e-4, 1e-2)}, False),
+        (FIXED, {"lr_g": rate(9e9, 0.05)}, False),
+        (FIXED | {"d_optim.lr": 1e-5}, {"lr_d": rate(9e9, 1e-5)}, False),
+    ],
+    ids=["usual", "raised", "high", "far apart"],
+)
+def test_no_rate_is_raised_while_one_is_suspected_of_being_too_high(
+    settings: dict[str, Json], rates: dict[str, Series], is_raised: bool
+) -> None:
+    trace = well(settings=settings, distance=FLAT, recall=scores(*[0.3] * 16), **rates)
+    (found,) = [one for one in examine(trace).diagnoses if one.symptom.key == "stagnation"]
+    assert any(remedy.faster for remedy in found.remedies) == is_raised
+
+
+def test_the_slower_one_of_two_rates_far_apart_may_be_raised() -> None:
+    trace = well(settings=FIXED | {"d_optim.lr": 1e-5})
+    assert too_fast(trace) == {"g"}
 
 
 def test_a_warm_up_is_not_suspected() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -180,6 +181,25 @@ def test_samples_that_never_came_nearer_are_not_called_healthy() -> None:
     learned = replace(flat, floors={"distance": 0.001}, untrained={"distance": 0.5})
     late = replace(learned, signals={**losses, "distance": Series.of([2500, 4000, 5000], [0.02, 0.019, 0.018])})
     assert examine(late).verdict == "healthy", "much was learned before the first measuring"
+
+
+def test_healthy_says_how_far_samples_still_are_from_the_data() -> None:
+    nothing = "nothing of what the doctor knows is there"
+    distance = scores(20.0, *[10.0] * 10)
+    trace = replace(well(distance=distance, recall=scores(*[0.0] * 11)), floors={"distance": 0.2, "recall": 0.84})
+    improving = replace(trace, signals={**trace.signals, "distance": scores(*np.linspace(20.0, 10.0, 11))})
+    far = "far from the data: recall 0.00, 0.84 of other real samples"
+    quiet = partial(examine, symptoms=())
+    assert (quiet(trace).verdict, quiet(trace).why) == ("healthy", f"{nothing}; samples are {far}")
+    assert quiet(improving).why == f"{nothing}; samples still improve, and are {far}"
+    assert quiet(well()).why == nothing, "a floor that is not known says nothing"
+    assert quiet(replace(well(), floors={"recall": 0.84, "precision": 0.9})).why == nothing
+
+
+def test_a_plateau_begins_at_a_step_that_was_measured() -> None:
+    flat = Series.of(np.arange(1, 17) * 323.0, [40.0, 14.0, 12.0, 11.0, *[10.0] * 12])
+    (found,) = [one for one in diagnoses(well(distance=flat)) if one.symptom.key == "stagnation"]
+    assert found.onset == 12 * 323.0 and "since step 3876" in found.evidence[0].said
 
 
 def bursts(epochs: list[float], d: list[float], g: list[float], real: list[float], fake: list[float]) -> Trace:

@@ -184,7 +184,7 @@ class Pilot:
         trial = replace(what.trials[1], name=f"{number:03d}-applied")
         processes = max(processes_of(self.run), num_processes())
         if processes > 1:
-            words = f"resume {self.run.path} {as_typed(trial)}"
+            words = as_typed(trial) if trial.anew else f"resume {self.run.path} {as_typed(trial)}"
             raise RequestError(
                 f"advice is applied by one process, and this run has {processes}; with torchrun: {words}"
             )
@@ -207,7 +207,10 @@ class Pilot:
         kept = fork_of(self.run, before(number))
         begin_fork(self.run, kept, trial, begun.step, self.where).close()
         asked = f"a person applied advice {number}: {' '.join(trial.edits)}"
-        asked += f"; the checkpoint of step {what.origin} is gone" if begun.step != what.origin else ""
+        if trial.anew:
+            asked += "; networks change their shapes, so the run begins anew from step 0"
+        elif begun.step != what.origin:
+            asked += f"; the checkpoint of step {what.origin} is gone"
         since = 0 if trial.anew else begun.step
         turn = Turn(number, since, begun.came_to - since, asked)
         self._take(adopt(self.run, kept, fork_of(self.run, trial.name), turn))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Collection, Iterator
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -32,14 +34,19 @@ from equipoise.journal import (
     Skipped,
     Started,
     Tick,
+    Trial,
 )
+
+ANEW: Final = "anew from step 0, as networks change their shapes"
 
 
 class View:
     """Listens to a run and shows it.  Use as a context manager."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, run: Path) -> None:
+        """`run` is the folder that commands about it name."""
         self._console = console
+        self._run = run
         self._goal: dict[str, float] = {}
         self._epoch_images = 1
         self._score: Measured | None = None
@@ -80,7 +87,7 @@ class View:
             case Skipped():
                 self._say(f"step {event.step}: {event.culprit}; this update was left out")
             case Prescribed() | Forked() | Judged() | Adopting() | Reviewed() | GaveUp() | PutBack():
-                for words in piloted(event):
+                for words in piloted(event, self._run):
                     self._say(words)
             case Pictured() if self._live is None:
                 self._console.print(f"sheet {event.path}", highlight=False)
@@ -132,18 +139,26 @@ class View:
         return min(shares[0], 1.0) if shares else 0.0
 
 
-def piloted(event: Event) -> Iterator[str]:
-    """What the autopilot does or advises, in a line or two."""
+def piloted(event: Event, run: Path, applied: Collection[int] = ()) -> Iterator[str]:
+    """What the autopilot does or advises about a run, in a line or a few.
+
+    How advice is followed is not told of that which has been `applied`, by number.
+    """
     match event:
         case Prescribed():
             yield f"step {event.step}: {event.evidence}"
-            remedies = [" ".join(trial.edits) for trial in event.trials[1:]]
+            remedies = event.trials[1:]
             if event.mode == "act":
                 beside = "beside what it did," if event.trials[0].is_own_course else "no change, and"
-                yield f"autopilot {event.number}: from step {event.origin} {beside} {'; '.join(remedies)}"
-            elif remedies:
-                yield f"advice {event.number}: from step {event.origin} with {remedies[0]}: {event.trials[1].effect}"
-                yield f"to do that: equipoise apply RUN {event.number}"
+                words = "; ".join(" ".join(trial.edits) + (f" ({ANEW})" if trial.anew else "") for trial in remedies)
+                yield f"autopilot {event.number}: from step {event.origin} {beside} {words}"
+                return
+            if event.unfit:
+                yield f"the autopilot only advises here: {event.unfit}"
+            if remedies:
+                yield f"advice {event.number}: {advised(event.origin, remedies[0])}: {remedies[0].effect}"
+                if event.number not in applied:
+                    yield f"to do that: {to_apply(run, event.number)}"
             else:
                 yield f"advice {event.number}: no setting cures it; {'; '.join(event.by_hand)}"
         case Forked():
@@ -163,6 +178,16 @@ def piloted(event: Event) -> Iterator[str]:
         case PutBack():
             was = f"{event.measure} {event.score:.4g} of step {event.of_step}"
             yield f"best/ holds the best generator that it had: {was}, of a course that was left"
+
+
+def advised(origin: int, trial: Trial) -> str:
+    """From where, and with what."""
+    return f"{f'{ANEW},' if trial.anew else f'from step {origin}'} with {' '.join(trial.edits)}"
+
+
+def to_apply(run: Path, number: int) -> str:
+    """The command that follows advice."""
+    return shlex.join(["equipoise", "apply", str(run), str(number)])
 
 
 def _lines(found: object) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 from equipoise.attempts.judging import Beside, Entry, Log
@@ -15,7 +16,7 @@ from equipoise.differing import briefly, listed, shown
 from equipoise.doctor.telling import VERDICTS
 from equipoise.journal import Trial
 from equipoise.spec import Json
-from equipoise.terminal import clock
+from equipoise.terminal import advised, clock, to_apply
 
 SHOWN_DIGEST: Final = 8
 NO_END: Final = "no end was written down: it is running, or was killed"
@@ -80,7 +81,7 @@ def facts(entry: Entry) -> list[tuple[str, str]]:
         ("trained", trained(attempt)),
         ("result", result(entry)),
         ("doctor", doctor(attempt)),
-        *(row for repair in attempt.tried for row in _tried(repair)),
+        *(row for repair in attempt.tried for row in _tried(repair, attempt.run)),
         ("then", entry.fate),
         *(("to do", text) for text in attempt.to_do),
         *(("note", text) for text in _not_counted(entry)),
@@ -174,13 +175,16 @@ def _words(repair: Repair, trial: Trial) -> str:
     return briefly(" ".join(trial.edits))
 
 
-def _tried(repair: Repair) -> Iterator[tuple[str, str]]:
+def _tried(repair: Repair, run: Path) -> Iterator[tuple[str, str]]:
     """Of what led to no attempt: advice that nobody took, and remedies that were no better."""
     what = repair.prescribed
     seen = f"at step {what.step}: {repair.evidence}"
     if repair.is_advice:
-        to_try = [f"{_words(repair, trial)} (equipoise apply RUN {what.number})" for trial in what.trials[1:2]]
-        yield "advised", f"{seen}; to try: {'; '.join(to_try or what.by_hand)}"
+        to_try = [
+            f"{briefly(advised(what.origin, trial))} ({to_apply(run, what.number)})" for trial in what.trials[1:2]
+        ]
+        only = f"; only advised, as {what.unfit}" if what.unfit else ""
+        yield "advised", f"{seen}{only}; to try: {'; '.join(to_try or what.by_hand)}"
         return
     yield "tried", f"{seen}; {_came_of(repair)}"
     yield from (("tried", text) for text in _lost(repair))
@@ -297,6 +301,7 @@ def _repair_as_json(repair: Repair | None) -> dict[str, Json] | None:
         "evidence": repair.evidence,
         "step": what.step,
         "origin": what.origin,
+        "unfit": what.unfit or None,
         "judged": judged.why if judged is not None else None,
         "kept": reviewed.kept if reviewed is not None else None,
         "reviewed": reviewed.why if reviewed is not None else None,
@@ -309,6 +314,7 @@ def _fork_as_json(repair: Repair, trial: Trial) -> dict[str, Json]:
     return {
         "name": trial.name,
         "edits": list(trial.edits),
+        "anew": trial.anew,
         "score": ended.score if ended is not None else None,
         "fault": ended.fault or None if ended is not None else None,
         "goes_on": repair.judged is not None and repair.judged.chosen == trial.name,

@@ -130,7 +130,7 @@ def train(
         if rehearse:
             showing.rehearsal(rehearsed := rehearsal.rehearse(settings, where, budget, begin_from))
             return NOT_WELL if rehearsed.faults else OK
-        view = _view()
+        view = _view(folder)
         listeners = _listeners(view, track, folder)
         said = run.Said(why, asked=_as_asked(recipe))
         session = run.start(settings, where, folder, budget, listeners, begin_from, said)
@@ -160,7 +160,7 @@ def resume(
 
     budget = Budget.parse(length) if length is not None else None
     edits = [Edit.parse(change) for change in (*(changes or []), *_piloted(autopilot))]
-    view = _view()
+    view = _view(run_folder)
     listeners = _listeners(view, track, run_folder)
     where = run.Where(data, device=device, readers=_readers(workers))
     pilot = Pilot(RunFolder(run_folder), where, listeners)
@@ -195,7 +195,7 @@ def apply(
     from equipoise.folder import RunFolder
     from equipoise.piloting import Pilot
 
-    view = _view()
+    view = _view(run_folder)
     where = run.Where(data, device=device, readers=_readers(workers))
     pilot = Pilot(RunFolder(run_folder), where, _listeners(view, track, run_folder))
     return _fly(pilot, pilot.apply(number), view)
@@ -273,7 +273,7 @@ def demo(*, out: Annotated[Path | None, Parameter(name="--out", help="default ru
 
     folder = out if out is not None else next_free(Path("runs"), "demo")
     showing.lines(tour.PLOT)
-    with _view() as view:
+    with _view(folder) as view:
         toured = tour.tour(folder, _listeners(view, None, folder))
     write_report(folder)
     showing.lines(toured.lines())
@@ -319,12 +319,12 @@ def _piloted(mode: str | None) -> list[str]:
     return [f"autopilot.mode={mode}"] if mode is not None else []
 
 
-def _view() -> View:
+def _view(run_folder: Path) -> View:
     from rich.console import Console
 
     from equipoise.terminal import View
 
-    return View(Console())
+    return View(Console(), run_folder)
 
 
 def _listeners(

@@ -115,8 +115,11 @@ def _acted(now: Now, curable: Sequence[tuple[Diagnosis, tuple[Trial, ...]]], pas
     diagnosis, cures = curable[0]
     if past.count(diagnosis.symptom.key) or now.is_over:
         return refused[0]
-    advice = _advised(now, diagnosis, cures, past, law)
-    return Wait(refused[0].why) if isinstance(advice, Wait) else advice
+    why = refused[0].why
+    if any(one.symptom == diagnosis.symptom.key and one.unfit for one in past.advised):
+        return Wait(why)
+    advice = _prescribed(now, diagnosis, cures, past, replace(law, mode=ADVISE))
+    return replace(advice, unfit=why) if isinstance(advice, Prescribed) else advice
 
 
 def _unless_mended(decision: GaveUp, scores: Sequence[Measured], past: Past) -> GaveUp | Wait:

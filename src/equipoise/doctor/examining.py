@@ -11,9 +11,9 @@ from typing import Final
 
 import numpy as np
 
-from equipoise.doctor.doubts import doubts
-from equipoise.doctor.quality import NEAR, still_as_far
-from equipoise.doctor.suspects import OF_ANYTHING, UNSETTLED, first_remedies, raised
+from equipoise.doctor.doubts import doubts, too_fast
+from equipoise.doctor.quality import NEAR, far_shares, samples_improve, still_as_far
+from equipoise.doctor.suspects import NETWORKS, OF_ANYTHING, UNSETTLED, first_remedies, raised
 from equipoise.doctor.symptom import Diagnosis, Doubt, Evidence, Examination, Remedy, Symptom, Verdict
 from equipoise.doctor.symptoms import SYMPTOMS
 from equipoise.doctor.trace import Series, Trace
@@ -80,7 +80,16 @@ def _where_nothing_is_wrong(trace: Trace) -> tuple[Verdict, str]:
             "nothing that the doctor has a name for is there, but samples are as far from the data as ever: "
             f"{name} {now:.3g}, at first {first:.3g}"
         )
-    return "healthy", "nothing of what the doctor knows is there"
+    return "healthy", f"nothing of what the doctor knows is there{_how_far(trace)}"
+
+
+def _how_far(trace: Trace) -> str:
+    """What a healthy run has still to learn, where that is much."""
+    shares = [f"{name} {now:.2f}, {floor:.2f} of other real samples" for name, now, floor in far_shares(trace)]
+    if not shares:
+        return ""
+    improves = "samples still improve, and are" if samples_improve(trace) else "samples are"
+    return f"; {improves} far from the data: {'; '.join(shares)}"
 
 
 def _of_a_snapshot(trace: Trace) -> tuple[Verdict, str]:
@@ -105,6 +114,7 @@ def diagnoses(trace: Trace, symptoms: Sequence[Symptom] = SYMPTOMS, blinds: Blin
     """
     seen = [(symptom, symptom.seen(trace.without(blinds.get(symptom.key, ())))) for symptom in symptoms]
     found = [_diagnosis(symptom, _undated(evidence, trace), trace) for symptom, evidence in seen if evidence]
+    found = _none_faster(found, trace)
     ordered = sorted(
         found, key=lambda one: (_is_explained(one, found), not one.is_certain, -one.confidence, _begin(one))
     )
@@ -122,6 +132,14 @@ def _diagnosis(symptom: Symptom, evidence: tuple[Evidence, ...], trace: Trace) -
     first = first_remedies(symptom.key, trace, raises) or tuple(islice(_suspected(symptom.key, trace), 1))
     offered = (*first, *found.remedies)
     return Diagnosis(symptom, evidence, _without_twins(offered), min((one.step for one in raises), default=None))
+
+
+def _none_faster(found: Sequence[Diagnosis], trace: Trace) -> list[Diagnosis]:
+    """Without remedies that raise a rate, where a rate is what is suspected."""
+    is_raised = any(diagnosis.raised_at is not None for diagnosis in found)
+    fast = frozenset(NETWORKS) if is_raised else too_fast(trace)
+    kept = [tuple(remedy for remedy in one.remedies if fast.isdisjoint(remedy.faster)) for one in found]
+    return [replace(one, remedies=remedies) for one, remedies in zip(found, kept, strict=True)]
 
 
 def _suspected(key: str, trace: Trace) -> Iterator[Remedy]:

@@ -30,6 +30,8 @@ NEARER: Final = 0.8
 """Of the first distance: below it something was learned (to be tuned)."""
 CLOSE_FID: Final = 45.0
 """A log that begins below it begins with a trained generator (to be tuned)."""
+FAR_SHARE: Final = 0.5
+"""Of the floor of precision or recall: below it samples are far from the data, whatever else is well."""
 KEPT: Final = 1.1
 """Times the best distance (to be tuned)."""
 ARRIVED: Final = 0.03
@@ -92,6 +94,21 @@ def still_as_far(trace: Trace) -> tuple[str, float, float] | None:
             return None
         stays = (name, first, latest(series))
     return stays
+
+
+def far_shares(trace: Trace) -> list[tuple[str, float, float]]:
+    """Precision and recall that are far below those of other real samples, each with its last value and its floor.
+
+    Points that have arrived are near, whatever their clusters are like.
+    """
+    if points_have_arrived(trace):
+        return []
+    known = [(name, series, trace.floors.get(name)) for name in SHARES if (series := trace.get(name)) is not None]
+    return [
+        (name, latest(series), floor)
+        for name, series, floor in known
+        if floor is not None and name not in trace.at_once and latest(series) < FAR_SHARE * floor
+    ]
 
 
 def near_enough(trace: Trace, name: str) -> float | None:

@@ -46,6 +46,8 @@ class Remedy:
     """That make it in this run's recipe; none where the recipe has no such setting, or is unknown."""
     anew: bool = False
     """Whether a run has to begin anew with it, because a network changes its shape."""
+    faster: tuple[str, ...] = ()
+    """Networks, ``d`` and ``g``, whose rates it raises: not to be tried while one is suspected of being too high."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ SURENESS: Final = ((0.95, "certain"), (0.8, "very likely"), (0.6, "likely"), (0.
 """Words for a confidence from there on."""
 FIRST_REMEDIES: Final = 3
 """That are told unasked: they are to be tried one at a time anyway."""
+NEW_RUN: Final = "needs a new run"
 DOUBTED: Final = "settings that often do harm, whether or not it shows"
 VERDICTS: Final[Mapping[str, str]] = {
     "ill": "ILL",
@@ -34,7 +35,7 @@ def lines(examination: Examination, trace: Trace, *, everything: bool = False) -
         yield ""
         yield from _known(number, diagnosis)
         if number == 1 or everything:
-            yield from _to_do(diagnosis, len(diagnosis.remedies) if everything else FIRST_REMEDIES)
+            yield from _to_do(diagnosis, trace, len(diagnosis.remedies) if everything else FIRST_REMEDIES)
     if len(examination.diagnoses) > 1 and not everything:
         yield "   what to do about these: --all"
     if examination.doubts:
@@ -44,7 +45,7 @@ def lines(examination: Examination, trace: Trace, *, everything: bool = False) -
         yield f" - {doubt.said}"
         yield f"   may bring {' or '.join(doubt.brings)}; try: {doubt.remedy.words}"
         if doubt.remedy.edits:
-            yield f"   {' '.join(map(as_words, doubt.remedy.edits))}"
+            yield f"   {_typed(doubt.remedy, trace)}"
     yield ""
     game = f"; loss: {trace.game.title}" if trace.game is not None else ""
     until = "" if trace.is_snapshot else f", up to step {trace.last_step:g}"
@@ -61,8 +62,8 @@ def to_json(examination: Examination, trace: Trace) -> dict[str, Any]:
     return {
         "verdict": examination.verdict,
         "why": examination.why,
-        "diagnoses": [_as_json(diagnosis) for diagnosis in examination.diagnoses],
-        "doubts": [_doubt_as_json(doubt) for doubt in examination.doubts],
+        "diagnoses": [_as_json(diagnosis, trace) for diagnosis in examination.diagnoses],
+        "doubts": [_doubt_as_json(doubt, trace) for doubt in examination.doubts],
         "source": trace.source,
         "loss": trace.game.key if trace.game is not None else None,
         "last_step": None if trace.is_snapshot else trace.last_step,
@@ -85,13 +86,13 @@ def _known(number: int, diagnosis: Diagnosis) -> Iterator[str]:
         yield f"   seen: {seen(item)} [{item.kind}]"
 
 
-def _to_do(diagnosis: Diagnosis, count: int) -> Iterator[str]:
+def _to_do(diagnosis: Diagnosis, trace: Trace, count: int) -> Iterator[str]:
     symptom = diagnosis.symptom
     yield f"   means: {symptom.means}"
     if symptom.confused_with:
         yield "   not to be confused with " + "; ".join(f"{key}: {how}" for key, how in symptom.confused_with.items())
     for place, remedy in enumerate(diagnosis.remedies[:count], 1):
-        yield from _remedy(place, remedy)
+        yield from _remedy(place, remedy, trace)
     if count < len(diagnosis.remedies):
         yield f"   then: {len(diagnosis.remedies) - count} more, by --all"
 
@@ -102,11 +103,21 @@ def seen(item: Evidence) -> str:
     return item.said + (f"{since} {item.onset:g}" if item.onset is not None else "")
 
 
-def _remedy(place: int, remedy: Remedy) -> Iterator[str]:
+def _remedy(place: int, remedy: Remedy, trace: Trace) -> Iterator[str]:
     yield f"   {'try' if place == 1 else 'then'}: {remedy.words}"
     yield f"        expect: {remedy.effect}; look again after {remedy.look_again:g} steps"
     if remedy.edits:
-        yield f"        {' '.join(map(as_words, remedy.edits))}"
+        yield f"        {_typed(remedy, trace)}"
+
+
+def _typed(remedy: Remedy, trace: Trace) -> str:
+    """Its edits as words for ``resume``; where networks change their shapes no run can go on with them."""
+    return f"{NEW_RUN}: {new_run(remedy, trace)}" if remedy.anew else " ".join(map(as_words, remedy.edits))
+
+
+def new_run(remedy: Remedy, trace: Trace) -> str:
+    """How a run that needs new networks is begun, as it is typed."""
+    return " ".join((trace.again or "equipoise train RUN", *map(as_words, remedy.edits)))
 
 
 def as_words(edit: Edit) -> str:
@@ -114,7 +125,7 @@ def as_words(edit: Edit) -> str:
     return f"--set '{edit}'" if edit.op == "drop" else f"--set '{str(edit).replace(' ', '', 2)}'"
 
 
-def _as_json(diagnosis: Diagnosis) -> dict[str, Any]:
+def _as_json(diagnosis: Diagnosis, trace: Trace) -> dict[str, Any]:
     return {
         "key": diagnosis.symptom.key,
         "title": diagnosis.symptom.title,
@@ -126,18 +137,20 @@ def _as_json(diagnosis: Diagnosis) -> dict[str, Any]:
             for item in diagnosis.evidence
         ],
         "confused_with": dict(diagnosis.symptom.confused_with),
-        "remedies": [_remedy_as_json(remedy) for remedy in diagnosis.remedies],
+        "remedies": [_remedy_as_json(remedy, trace) for remedy in diagnosis.remedies],
     }
 
 
-def _remedy_as_json(remedy: Remedy) -> dict[str, Any]:
+def _remedy_as_json(remedy: Remedy, trace: Trace) -> dict[str, Any]:
     return {
         "words": remedy.words,
         "effect": remedy.effect,
         "look_again_steps": remedy.look_again,
         "set": [str(edit) for edit in remedy.edits],
+        "anew": remedy.anew,
+        "new_run": new_run(remedy, trace) if remedy.anew and remedy.edits else None,
     }
 
 
-def _doubt_as_json(doubt: Doubt) -> dict[str, Any]:
-    return {"said": doubt.said, "brings": list(doubt.brings), "remedy": _remedy_as_json(doubt.remedy)}
+def _doubt_as_json(doubt: Doubt, trace: Trace) -> dict[str, Any]:
+    return {"said": doubt.said, "brings": list(doubt.brings), "remedy": _remedy_as_json(doubt.remedy, trace)}

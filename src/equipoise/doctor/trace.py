@@ -163,6 +163,8 @@ class Trace:
     """Of the recipe; empty where its name is not known."""
     source: str = "numbers"
     """How it was written down, in a few words."""
+    again: str = ""
+    """How a new run with its recipe is begun, as it is typed; empty where it has none."""
     unknown: tuple[str, ...] = ()
     """What could not be known, each in a few words; said beside every verdict."""
     faults: tuple[str, ...] = ()

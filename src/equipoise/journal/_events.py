@@ -196,6 +196,8 @@ class Prescribed(Event):
     """By which these scores were."""
     is_doubt: bool = False
     """Whether nothing was seen, and a setting that often does harm is tried without."""
+    unfit: str = ""
+    """Why a run that is to be acted upon is only advised; empty where that was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

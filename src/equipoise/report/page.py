@@ -74,7 +74,7 @@ def page(dossier: Dossier) -> str:
     sections = (
         _verdict(dossier),
         _section("What was found", [_diagnosis(found, dossier.trace) for found in dossier.examination.diagnoses]),
-        _section("Settings under suspicion", [_doubt(doubt) for doubt in dossier.examination.doubts]),
+        _section("Settings under suspicion", [_doubt(doubt, dossier.trace) for doubt in dossier.examination.doubts]),
         _section("What the autopilot did", _repairs(dossier)),
         _section("Samples", [_sheet(sheet) for sheet in dossier.sheets]),
         _section("Curves", _curves(dossier)),
@@ -131,9 +131,9 @@ def _given_up(event: GaveUp) -> Iterator[Html]:
         yield tag("ul", *(tag("li", words) for words in event.left))
 
 
-def _doubt(doubt: Doubt) -> Html:
+def _doubt(doubt: Doubt, trace: Trace) -> Html:
     may = f"Often does harm, whether or not it shows: {' or '.join(doubt.brings)}."
-    return tag("article", tag("p", doubt.said), tag("p", may, class_="aside"), tag("ol", _remedy(doubt.remedy)))
+    return tag("article", tag("p", doubt.said), tag("p", may, class_="aside"), tag("ol", _remedy(doubt.remedy, trace)))
 
 
 def _diagnosis(diagnosis: Diagnosis, trace: Trace) -> Html:
@@ -157,7 +157,7 @@ def _diagnosis(diagnosis: Diagnosis, trace: Trace) -> Html:
             for item in diagnosis.evidence
         ),
         tag("h4", "What to change, one at a time"),
-        tag("ol", *(_remedy(remedy) for remedy in diagnosis.remedies)),
+        tag("ol", *(_remedy(remedy, trace) for remedy in diagnosis.remedies)),
         *others,
     )
 
@@ -167,8 +167,10 @@ def _repairs(dossier: Dossier) -> list[Html]:
     return [tag("ol", *lines), *(_sheet(sheet) for sheet in dossier.forks)] if lines else []
 
 
-def _remedy(remedy: Remedy) -> Html:
+def _remedy(remedy: Remedy, trace: Trace) -> Html:
     edits = [tag("code", telling.as_words(edit)) for edit in remedy.edits]
+    if remedy.anew and edits:
+        edits = [tag("p", f"{telling.NEW_RUN}: ", tag("code", telling.new_run(remedy, trace)))]
     look = f"expect: {remedy.effect}; look again after {remedy.look_again:g} steps"
     return tag("li", tag("p", remedy.words), *edits, tag("p", look, class_="aside"))
 

@@ -15,6 +15,7 @@ from equipoise.files import refuse_folder, write_whole
 from equipoise.folder import RunFolder
 from equipoise.journal import (
     PILOTED,
+    Applying,
     Event,
     Faulted,
     Forked,
@@ -41,8 +42,9 @@ def write_report(run: Path, out: Path | None = None) -> Path:
     Raises `RequestError` when this is no run folder, and where the page cannot be written.
     """
     folder, page_file = RunFolder(run), out or run / NAME
-    events = journal.history(folder.read_journal().events)
+    written = folder.read_journal().events
     refuse_folder(page_file)
+    events, applied = journal.history(written), [one.number for one in written if isinstance(one, Applying)]
     started = next((event for event in events if isinstance(event, Started)), None)
     trace = read_run(run)
     dossier = Dossier(
@@ -55,7 +57,7 @@ def write_report(run: Path, out: Path | None = None) -> Path:
         machine=_machine(started),
         measures=_best(events),
         gave_up=_gave_up(events),
-        repairs=[line for event in events for line in piloted(event)],
+        repairs=[line for event in events for line in piloted(event, run, applied)],
         forks=_forks(folder, events),
         remarks=_remarks(events),
     )

@@ -21,7 +21,7 @@ from equipoise.doctor.doubts.critic import (
 )
 from equipoise.doctor.doubts.rates import high_rates, momentum, raised_rates, small_batch, uneven_rates
 from equipoise.doctor.doubts.samples import classes_around_zero, drowned_norms, few_latents, few_samples, hard_classes
-from equipoise.doctor.suspects import is_told
+from equipoise.doctor.suspects import NETWORKS, is_told, rates_far_apart
 from equipoise.doctor.symptom import Doubt
 from equipoise.doctor.trace import Trace
 
@@ -52,7 +52,7 @@ def doubts(trace: Trace) -> tuple[Doubt, ...]:
 
     Of several that one change would undo, the first.
     """
-    if trace.game is None or is_told(trace):
+    if not _is_game(trace):
         return ()
     found: list[Doubt] = []
     for ask in ASKED:
@@ -60,3 +60,17 @@ def doubts(trace: Trace) -> tuple[Doubt, ...]:
             if not doubt.remedy.edits or all(doubt.remedy.edits != one.remedy.edits for one in found):
                 found.append(doubt)
     return tuple(found)
+
+
+def too_fast(trace: Trace) -> frozenset[str]:
+    """Networks whose rates are not to be raised: all where one was raised or is high, else the far faster one."""
+    if not _is_game(trace):
+        return frozenset()
+    if any(True for ask in (raised_rates, high_rates) for _ in ask(trace)):
+        return frozenset(NETWORKS)
+    rates = rates_far_apart(trace)
+    return frozenset({max(rates, key=rates.__getitem__)}) if rates is not None else frozenset()
+
+
+def _is_game(trace: Trace) -> bool:
+    return trace.game is not None and not is_told(trace)

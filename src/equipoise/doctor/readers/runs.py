@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -94,6 +95,7 @@ def read_run(
         begin=stretch.begin,
         phase=stretch.name,
         source=_source(folder, stretch, len(stretches)),
+        again=_again(folder, events),
         unknown=tuple(unknown),
         faults=_faults(events, tested),
         untrained=_untrained(tested, measured) if stretch.begin == 0 else {},
@@ -272,6 +274,15 @@ def _source(folder: Path, stretch: Stretch, num_phases: int) -> str:
     where = f", phase {stretch.name}" if num_phases > 1 or stretch.begin else ""
     counted = f", whose steps are counted from step {stretch.begin}" if stretch.begin else ""
     return f"a run of ours in {folder}{where}{counted}, {len(stretch.ticks)} rows"
+
+
+def _again(folder: Path, events: Sequence[Event]) -> str:
+    """On the data that it saw last, where it needs any."""
+    begun = next((event for event in reversed(events) if isinstance(event, Started | Resumed)), None)
+    if begun is None or not (folder / RECIPE).is_file():
+        return ""
+    data = begun.data.get("path") if isinstance(begun.data, dict) else None
+    return shlex.join(["equipoise", "train", str(folder), *(["--data", data] if isinstance(data, str) else [])])
 
 
 def _journal(folder: Path) -> journal.Reading:

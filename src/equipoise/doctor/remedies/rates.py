@@ -70,6 +70,7 @@ def faster_critic(settings: Settings, factor: float = 2.0) -> Remedy:
         f"the critic's rate times {factor:g}",
         "it tells real from fake better than chance again",
         edits=slower(settings, "d_optim", factor),
+        faster=("d",),
     )
 
 
@@ -78,6 +79,7 @@ def faster_both(settings: Settings, factor: float = 3.0) -> Remedy:
         f"both rates times {factor:g}, in a short trial beside a third of them",
         "if the rates were too low the measure falls at once; if not, this shows it",
         edits=slower(settings, "d_optim", factor) + slower(settings, "g_optim", factor),
+        faster=("d", "g"),
     )
 
 

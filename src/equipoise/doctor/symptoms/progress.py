@@ -275,8 +275,9 @@ def _plateau(trace: Trace, name: str) -> Evidence | None:
     best, now = best_so_far(before, higher=False), best_so_far(last, higher=False)
     if now <= FAR * max(floor, 0.0) or now <= (1 - LEAST_GAIN) * best:
         return None
-    said = f"{name} is {now:.3g} at best since step {begin:.0f}, {best:.3g} before; the floor is {floor:.3g}"
-    return Evidence("samples", said, name, float(begin), MODERATE)
+    since = float(last.steps[0])
+    said = f"{name} is {now:.3g} at best since step {since:g}, {best:.3g} before; the floor is {floor:.3g}"
+    return Evidence("samples", said, name, since, MODERATE)
 
 
 def _lag(trace: Trace) -> Evidence | None:
