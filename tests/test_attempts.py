@@ -230,6 +230,55 @@ def test_a_setting_that_an_older_version_did_not_know_can_be_changed_by_a_newer_
     assert second["before"]["one_setting"] == "most_skipped"
 
 
+RULES = {"--for": "15 s", "phases.main.length": "the whole", "average.decay": "forgets half in 5% of the run"}
+
+
+def fitted_to(seconds: float, steps: int, *edits: str) -> dict[str, Any]:
+    """A beginning whose length was fitted to a time."""
+    decay = round(0.5 ** (20 / steps), 6)
+    edits = (f"phases.main.length.amount={steps}", f"average.decay={decay}", *edits)
+    rules = {**RULES, "--for": f"{seconds:g} s"}
+    return {"edits": edits, "rules": {path: rule for path, rule in rules.items() if path not in edits}}
+
+
+def begun_fitted(day: float, seconds: float, steps: int, *edits: str) -> Started:
+    made_of = fitted_to(seconds, steps, *edits)
+    return started(day, *made_of["edits"], rules=made_of["rules"])
+
+
+def test_what_follows_from_the_time_there_was_is_no_change(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made(tmp_path / "a", [begun_fitted(1, 15, 305), *trained(1, 0.08)])
+    made(tmp_path / "b", [begun_fitted(2, 15, 276, "seed=1"), *trained(2, 0.08)])
+    made(tmp_path / "c", [begun_fitted(3, 15, 250, "batch=16"), *trained(3, 0.08)])
+    made(tmp_path / "d", [begun_fitted(4, 30, 500, "batch=16"), *trained(4, 0.08)])
+    shown = said(capsys, str(tmp_path))
+    assert "against attempt 1, no setting differs but the seed\n" in shown
+    assert "note     not counted against attempt 1, as it follows from the length, which was fitted to 15 s: " in shown
+    assert "phases.main.length.amount: 305.0 -> 276.0; average.decay: " in shown
+    assert "against attempt 2, one setting differs, and the seed: batch: 32 -> 16\n" in shown
+    assert "against attempt 3, one setting differs: --for: 15 s -> 30 s\n" in shown
+    second = told(capsys, str(tmp_path))["attempts"][1]["before"]
+    assert second["settings"] == [] and len(second["of_length"]) == 2
+    repeats = log_of(tmp_path).entries[1].before
+    assert repeats is not None and "chance alone makes 0.0" in repeats.why, "these two are repeats of one another"
+
+
+def test_what_was_set_by_hand_is_counted_beside_what_was_fitted(tmp_path: Path) -> None:
+    made(tmp_path / "a", [begun_fitted(1, 15, 300), *trained(1, 0.08)])
+    by_hand = replace(begun_fitted(2, 15, 200), rules={"average.decay": RULES["average.decay"]})
+    made(tmp_path / "b", [by_hand, *trained(2, 0.08)])
+    changed = change("average.decay=0.5", after=fitted_to(15, 280)["edits"])
+    resumed_by_hand = [begun_fitted(3, 15, 280), *trained(3, 0.08), resumed(4, 100, *changed)]
+    made(tmp_path / "c", [*resumed_by_hand, *trained(4, 0.08, 100, 200)])
+    found = [entry.before.differing for entry in log_of(tmp_path).entries if entry.before is not None]
+    assert [str(it.one) for it in found] == [
+        "phases.main.length.amount: 300.0 -> 200.0",
+        "phases.main.length.amount: 200.0 -> 280.0",
+        f"average.decay: {round(0.5 ** (20 / 280), 6)} -> 0.5",
+    ]
+    assert [[row.path for row in it.of_length] for it in found] == [["average.decay"], ["average.decay"], []]
+
+
 def test_where_several_settings_differ_an_earlier_attempt_may_tell(
     notes: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -258,6 +307,7 @@ def test_a_machine_is_told_the_same(notes: Path, capsys: pytest.CaptureFixture[s
         "several_at_once": False,
         "another_seed": False,
         "of_version": [],
+        "of_length": [],
         "one_remedy": False,
         "result": "worse",
         "remark": None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -75,6 +75,8 @@ class Attempt:
     first_step: int
     """The last one before it."""
     settings: Mapping[str, Json]
+    rules: Mapping[str, str] = field(default_factory=dict)
+    """By which settings follow from how long the run was to be, by their paths."""
     recipe: str = ""
     """As it was asked for, or else what it says of itself."""
     data: str = ""
@@ -218,6 +220,7 @@ def _attempt(run: Path, stretch: Stretch, came_from: Attempt | None, before_s: f
         begun_s=begun.time,
         first_step=first_step,
         settings=stretch.settings,
+        rules=stretch.rules,
         recipe=_recipe(begun) or (came_from.recipe if came_from is not None else ""),
         why="" if isinstance(begun, Watched) else " ".join(begun.why.split()),
         parents=_parents(begun),

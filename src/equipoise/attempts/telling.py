@@ -11,7 +11,7 @@ from equipoise.attempts.judging import Beside, Entry, Log
 from equipoise.attempts.reading import Attempt, Outcome
 from equipoise.attempts.repairs import Repair
 from equipoise.attempts.studies import Study
-from equipoise.differing import briefly, listed, shown
+from equipoise.differing import briefly, shown
 from equipoise.doctor.telling import VERDICTS
 from equipoise.journal import Trial
 from equipoise.spec import Json
@@ -117,11 +117,9 @@ def changed(entry: Entry) -> str:
 
 
 def _not_counted(entry: Entry) -> Iterator[str]:
-    """Of settings that one version knew and another did not, nobody can say whether they were changed."""
-    for beside in (entry.before, entry.nearest):
-        if beside is not None and beside.differing.of_version:
-            why = "as only one of the two versions has it"
-            yield f"not counted against attempt {beside.number}, {why}: {listed(beside.differing.of_version)}"
+    for beside in filter(None, (entry.before, entry.nearest)):
+        for why in beside.differing.not_counted:
+            yield f"not counted against attempt {beside.number}, {why}"
 
 
 def why(entry: Entry) -> str:
