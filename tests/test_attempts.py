@@ -16,6 +16,7 @@ import equipoise
 import tiny
 from equipoise.attempts.judging import BETWEEN_SEEDS, log_of
 from equipoise.cli import run_command
+from equipoise.data import Images
 from equipoise.edit import Change, Edit, diff
 from equipoise.journal import (
     Adopted,
@@ -230,6 +231,55 @@ def test_a_setting_that_an_older_version_did_not_know_can_be_changed_by_a_newer_
     assert second["before"]["one_setting"] == "most_skipped"
 
 
+RULES = {"--for": "15 s", "phases.main.length": "the whole", "average.decay": "forgets half in 5% of the run"}
+
+
+def fitted_to(seconds: float, steps: int, *edits: str) -> dict[str, Any]:
+    """A beginning whose length was fitted to a time."""
+    decay = round(0.5 ** (20 / steps), 6)
+    edits = (f"phases.main.length.amount={steps}", f"average.decay={decay}", *edits)
+    rules = {**RULES, "--for": f"{seconds:g} s"}
+    return {"edits": edits, "rules": {path: rule for path, rule in rules.items() if path not in edits}}
+
+
+def begun_fitted(day: float, seconds: float, steps: int, *edits: str) -> Started:
+    made_of = fitted_to(seconds, steps, *edits)
+    return started(day, *made_of["edits"], rules=made_of["rules"])
+
+
+def test_what_follows_from_the_time_there_was_is_no_change(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made(tmp_path / "a", [begun_fitted(1, 15, 305), *trained(1, 0.08)])
+    made(tmp_path / "b", [begun_fitted(2, 15, 276, "seed=1"), *trained(2, 0.08)])
+    made(tmp_path / "c", [begun_fitted(3, 15, 250, "batch=16"), *trained(3, 0.08)])
+    made(tmp_path / "d", [begun_fitted(4, 30, 500, "batch=16"), *trained(4, 0.08)])
+    shown = said(capsys, str(tmp_path))
+    assert "against attempt 1, no setting differs but the seed\n" in shown
+    assert "note     not counted against attempt 1, as it follows from the length, which was fitted to 15 s: " in shown
+    assert "phases.main.length.amount: 305.0 -> 276.0; average.decay: " in shown
+    assert "against attempt 2, one setting differs, and the seed: batch: 32 -> 16\n" in shown
+    assert "against attempt 3, one setting differs: --for: 15 s -> 30 s\n" in shown
+    second = told(capsys, str(tmp_path))["attempts"][1]["before"]
+    assert second["settings"] == [] and len(second["of_length"]) == 2
+    repeats = log_of(tmp_path).entries[1].before
+    assert repeats is not None and "chance alone makes 0.0" in repeats.why, "these two are repeats of one another"
+
+
+def test_what_was_set_by_hand_is_counted_beside_what_was_fitted(tmp_path: Path) -> None:
+    made(tmp_path / "a", [begun_fitted(1, 15, 300), *trained(1, 0.08)])
+    by_hand = replace(begun_fitted(2, 15, 200), rules={"average.decay": RULES["average.decay"]})
+    made(tmp_path / "b", [by_hand, *trained(2, 0.08)])
+    changed = change("average.decay=0.5", after=fitted_to(15, 280)["edits"])
+    resumed_by_hand = [begun_fitted(3, 15, 280), *trained(3, 0.08), resumed(4, 100, *changed)]
+    made(tmp_path / "c", [*resumed_by_hand, *trained(4, 0.08, 100, 200)])
+    found = [entry.before.differing for entry in log_of(tmp_path).entries if entry.before is not None]
+    assert [str(it.one) for it in found] == [
+        "phases.main.length.amount: 300.0 -> 200.0",
+        "phases.main.length.amount: 200.0 -> 280.0",
+        f"average.decay: {round(0.5 ** (20 / 280), 6)} -> 0.5",
+    ]
+    assert [[row.path for row in it.of_length] for it in found] == [["average.decay"], ["average.decay"], []]
+
+
 def test_where_several_settings_differ_an_earlier_attempt_may_tell(
     notes: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -246,6 +296,16 @@ def test_only_attempts_on_the_same_data_are_compared(notes: Path, capsys: pytest
     assert "Data /data/d1 (300 samples, d1)" in shown and "Data /data/d2 (300 samples, d2)" in shown
 
 
+def test_data_that_were_read_in_another_way_say_in_which(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for day, side in ((1, 16), (2, 32)):
+        begun = replace(started(day), recipe=encode(replace(tiny.images(), source=Images(size=side))))
+        data = {"digest": f"d{side}", "path": "/data", "samples": 300, "space": f"3 channels of {side}x{side}"}
+        made(tmp_path / str(side), [replace(begun, data=data), *trained(day, 0.08)])
+    shown = said(capsys, str(tmp_path))
+    assert "Data /data (300 samples, 3 channels of 16x16, source.size=16, d16)\n" in shown
+    assert "Data /data (300 samples, 3 channels of 32x32, source.size=32, d32)\n" in shown
+
+
 def test_a_machine_is_told_the_same(notes: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = told(capsys, str(notes))
     assert [it["number"] for it in found["attempts"]] == [1, 2, 3, 4, 5, 6] and found["unread"] == []
@@ -258,6 +318,7 @@ def test_a_machine_is_told_the_same(notes: Path, capsys: pytest.CaptureFixture[s
         "several_at_once": False,
         "another_seed": False,
         "of_version": [],
+        "of_length": [],
         "one_remedy": False,
         "result": "worse",
         "remark": None,
@@ -424,6 +485,22 @@ def test_a_repair_that_is_under_way_is_told(
     assert "; a person went on with the run before it was over\n" in said(capsys, str(tmp_path / "other"))
 
 
+def test_a_run_that_was_stopped_while_a_fork_was_trained_has_ended(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repair = repaired(2, 1, 50, 100, 0.1, "batch=16")
+    run = made(tmp_path / "run", [started(1), *trained(1, 0.5)[:-1], *repair[:2]])
+    assert "no end was written down" in said(capsys, str(run))
+    made(run / "forks" / "001-0-no-change", [started(2), *trained(2, 0.5, 50, 100)])
+    assert "no end was written down" in said(capsys, str(run)), "this fork came to its end, and the next may be trained"
+    stopped = [started(2), *trained(2, 0.5, 50, 80, "stopped as asked")]
+    fork = made(run / "forks" / "001-1-cure", stopped)
+    assert "100 steps, 1 min 40 s; stopped as asked, while this was tried: batch=16\n" in said(capsys, str(run))
+    with Journal(fork) as again:
+        again.append(resumed(3, 80))
+    assert "no end was written down" in said(capsys, str(run)), "it goes on"
+
+
 def test_a_second_repair_from_the_same_step_is_told_beside_the_first(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -494,6 +571,32 @@ def test_what_a_copied_run_has_brought_along_is_told_once(tmp_path: Path, capsys
     attempts = told(capsys, str(tmp_path))["attempts"]
     assert [Path(it["run"]).name for it in attempts] == ["b", "b", "a-copy"], "who went on for longer is the copy"
     assert [it["before"] and it["before"]["number"] for it in attempts] == [None, 1, 2]
+
+
+def test_of_two_copies_nobody_went_on_with_everything_is_told_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun = [started(1), *trained(1, 0.1), resumed(2, 100, *change("batch=16")), *trained(2, 0.1, 100, 200)]
+    for name in ("x", "y"):
+        made(tmp_path / name, begun)
+    attempts = told(capsys, str(tmp_path))["attempts"]
+    assert [(Path(it["run"]).name, it["remarks"]) for it in attempts] == [
+        ("x", []),
+        ("x", [f"a copy of this run: {tmp_path / 'y'}"]),
+    ]
+
+
+def test_what_was_done_with_a_copy_was_not_done_with_the_run_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun = [started(1), *trained(1, 0.1), resumed(2, 100, *change("batch=16")), *trained(2, 0.1, 100, 200)]
+    other = [resumed(3, 100, *change("batch=8")), *trained(3, 0.1, 100, 200)]
+    made(tmp_path / "copy", [*begun, *other])
+    made(tmp_path / "itself", begun)
+    attempts = told(capsys, str(tmp_path))["attempts"]
+    assert [Path(it["run"]).name for it in attempts] == ["itself", "itself", "copy"]
+    assert [it["then"] for it in attempts] == [None, None, None], "the run itself is still what it was"
+    assert told(capsys, str(tmp_path / "copy"))["attempts"][1]["then"] == "left: attempt 3 went on from attempt 1"
 
 
 def test_near_the_floor_nothing_can_be_told(tmp_path: Path) -> None:

@@ -10,20 +10,24 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+import tiny
 from equipoise import recipes
 from equipoise.asked import as_set
 from equipoise.augment import ColourJitter, Noise, Rotate, Translate
 from equipoise.data import Corpus
 from equipoise.data.edges import has_hard_edges
+from equipoise.differing import Differing
 from equipoise.folder import RunFolder
 from equipoise.networks import DcganGenerator, TilesGenerator
-from equipoise.recipe import Budget, Circumstances, Recipe, fitted, source_fitted
+from equipoise.recipe import Budget, Circumstances, Recipe, fitted, fitting_of, source_fitted
 from equipoise.recipes.augmenting import valid_operations, with_ada
+from equipoise.recipes.lengths import FitLength
 from equipoise.recipes.pacing import WIDTHS
 from equipoise.rehearsal import rehearse
 from equipoise.run import Where, train
 from equipoise.schedule import Cosine, Linear
 from equipoise.space import Channel, Class, Condition, Space
+from equipoise.spec import flatten
 
 BLUR = ImageFilter.GaussianBlur(4)
 RGB = Space((Channel("red"), Channel("green"), Channel("blue")), 32, 32)
@@ -62,6 +66,31 @@ def test_the_schedules_end_where_the_time_does() -> None:
         assert isinstance(rate, Cosine)
         assert rate.until == 2500
     assert recipe.tailor is None
+
+
+def test_what_follows_from_the_time_is_told_by_rules_that_no_machine_changes() -> None:
+    length = Budget.parse("15s")
+    slow, fast = (
+        fitting_of(recipes.load("auto"), Circumstances(RGB, 1000, 110, length, square_law(pace)))
+        for pace in (0.05, 0.06)
+    )
+    assert slow.rules == fast.rules and slow.rules["--for"] == "15 s"
+    found = Differing.between(flatten(slow.recipe), flatten(fast.recipe), (slow.rules, fast.rules))
+    assert found.rows == () and {row.path.split(".")[-1] for row in found.of_length} == {"amount", "until", "decay"}
+    by_hand = as_set(recipes.load("auto"), ["phases.main.length.amount=2000"])
+    rules = fitting_of(by_hand, Circumstances(RGB, 1000, 110, None, square_law(0.05))).rules
+    assert "--for" not in rules and "phases.main.length" not in rules and "average.decay" in rules
+
+
+def test_phases_that_were_stretched_follow_from_what_they_are_in_the_recipe() -> None:
+    recipe = replace(tiny.two_phases(), tailor=FitLength(seconds=90))
+    slow, fast = (
+        fitting_of(recipe, Circumstances(RGB, 1000, 110, None, lambda _, pace=pace: pace)) for pace in (0.05, 0.06)
+    )
+    assert slow.rules == fast.rules and slow.rules["--for"] == "90 s"
+    assert slow.rules["phases.later.length.amount"] == "40.0 in the recipe"
+    found = Differing.between(flatten(slow.recipe), flatten(fast.recipe), (slow.rules, fast.rules))
+    assert found.rows == () and [row.path for row in found.of_length] == ["phases.main.length.amount"]
 
 
 def until(recipe: Recipe, term: str) -> float:

@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,6 +33,8 @@ from equipoise.evaluating import evaluate_all
 from equipoise.folder import RunFolder
 from equipoise.interrupt import stop_on_signal
 from equipoise.journal import Event, Finished, Resumed, Started, Tick, read
+from equipoise.recipes.lengths import FitLength
+from equipoise.run import train as make
 from equipoise.sampling import WRITTEN
 from equipoise.session import ring_of
 from equipoise.terminal import View
@@ -666,6 +669,20 @@ def test_a_run_of_an_older_version_is_compared_by_what_was_changed(
     assert run_command([*asked, "--json"]) == 0
     (other,) = json.loads(capsys.readouterr().out)["others"]
     assert other["settings"] == [] and other["of_version"] == [] and not other["another_seed"]
+
+
+def test_what_follows_from_the_time_there_was_is_no_difference(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = replace(tiny.points(400), tailor=FitLength())
+    runs = [make(recipe, out=tmp_path / str(seconds), budget=f"{seconds}s", device="cpu") for seconds in (0.2, 0.4)]
+    asked = ["compare", *map(str, runs), "--n", "50", "--device", "cpu", "--sheet", str(tmp_path / "a.png")]
+    capsys.readouterr()
+    assert run_command(asked) == 0
+    shown = capsys.readouterr().out
+    assert "  one setting differs: --for: 0.2 s -> 0.4 s\n" in shown
+    why = "as it follows from the length, which was fitted to 0.2 s and to 0.4 s"
+    assert f"  not counted, {why}: phases.main.length.amount: " in shown
 
 
 def test_of_several_runs_each_difference_is_one_among_more(trained: Path, tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 from equipoise import pictures
-from equipoise.differing import Differing
+from equipoise.differing import Differing, still_followed
 from equipoise.errors import RequestError
 from equipoise.evaluating import MOST_SAMPLES, Evaluation, evaluate_all
+from equipoise.folder import RunFolder
+from equipoise.journal import Adopting, Resumed, Started
 from equipoise.measures.enlarged import BETTER, Enlarged, interval_of
 from equipoise.measures.obeyed import Answer, Obeyed
 from equipoise.measures.reading import DEFAULT_NUMBERS, Interval, Reading
@@ -90,6 +92,7 @@ class Compared:
             yield ""
             yield f"{first.run}, step {first.step}, and {other.run}, step {other.step}"
             yield f"  {comparison.settings}"
+            yield from (f"  not counted, {why}" for why in comparison.settings.not_counted)
             if uneven := _of_length(comparison.times_as_long):
                 yield f"  {uneven}"
             if not comparison.differences:
@@ -151,8 +154,20 @@ def _compared(first: Evaluation, other: Evaluation, num_others: int) -> Comparis
         *_of_pairs(first.enlarged, other.enlarged, among),
         *_of_conditions(first.obeyed, other.obeyed, among),
     ]
-    settings = Differing.between(flatten(first.recipe), flatten(other.recipe))
+    rules = (_rules_of(first.run), _rules_of(other.run))
+    settings = Differing.between(flatten(first.recipe), flatten(other.recipe), rules)
     return Comparison(other, settings, tuple(found), other.step / max(first.step, 1))
+
+
+def _rules_of(run: Path) -> Mapping[str, str]:
+    """By which settings follow from how long a run was to be; a generator that lies alone does not know."""
+    rules: Mapping[str, str] = {}
+    for event in () if run.suffix == ".safetensors" else RunFolder(run).read_journal().events:
+        if isinstance(event, Started):
+            rules = event.rules
+        elif isinstance(event, Resumed | Adopting):
+            rules = still_followed(rules, event.changes)
+    return rules
 
 
 def differences(

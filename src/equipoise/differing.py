@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from equipoise.edit import ABSENT, Change, diff_rows, show, to_read
@@ -19,6 +20,9 @@ SHOWN_CHANGES: Final = 6
 SHOWN_INSIDE: Final = 6
 """Settings of a part that came or went are told with it, so many at most."""
 
+ASKED: Final = "--for"
+"""How long a run was to be, among the rules by which settings follow from that."""
+NO_RULES: Final[Mapping[str, str]] = MappingProxyType({})
 SCHEDULES: Final = "equipoise.schedule."
 _PACKAGES: Final = re.compile(r"\bequipoise\.(?:\w+\.)*(?=\w)")
 
@@ -36,11 +40,25 @@ class Differing:
     """Whether they belong together: none of them was meant to do anything by itself."""
     of_version: tuple[Change, ...] = ()
     """What was not changed, but is there on one side only, as another version of the program wrote it."""
+    of_length: tuple[Change, ...] = ()
+    """What was not changed either, but follows by the same rule on both sides from how long the runs were to be."""
+    lengths: tuple[str, str] = ("", "")
+    """How long that was."""
 
     @classmethod
-    def between(cls, before: Mapping[str, Json], after: Mapping[str, Json]) -> Differing:
-        """Of two recipes as `equipoise.spec.flatten` writes them."""
-        found = diff_rows(material(before), material(after))
+    def between(
+        cls,
+        before: Mapping[str, Json],
+        after: Mapping[str, Json],
+        rules: tuple[Mapping[str, str], Mapping[str, str]] = (NO_RULES, NO_RULES),
+    ) -> Differing:
+        """Of two recipes as `equipoise.spec.flatten` writes them, with the rules by which settings of each follow from
+        how long it was to train.
+
+        What has a rule on both sides differs where the rules do, whatever came of them on a machine that was busier.
+        """
+        of_before, of_after = ({path: it[path] for path in rules[0] if path in rules[1]} for it in rules)
+        found = diff_rows(material(by_rules(before, of_before)), material(by_rules(after, of_after)))
         of_version = [row for row in found if _is_one_sided(row) and _is_of_version(row.path, before, after)]
         rows = [row for row in found if row not in of_version]
         changes = _schedules_as_one(folded(rows), before)
@@ -49,6 +67,8 @@ class Differing:
             rows=tuple(rows),
             is_reseeded=chance_of(before) != chance_of(after),
             of_version=tuple(folded(of_version)),
+            of_length=tuple(_by_one_rule(before, after, of_before, of_after)),
+            lengths=(of_before.get(ASKED, ""), of_after.get(ASKED, "")),
         )
 
     @property
@@ -72,6 +92,16 @@ class Differing:
         several = f"{len(self.changes)} settings differ{seed}, so nothing can be laid to any one of them"
         return f"{several}: {listed(self.changes)}"
 
+    @property
+    def not_counted(self) -> Iterator[str]:
+        """What else is not the same, and why that is no change."""
+        if self.of_version:  # nobody can say whether these were changed
+            yield f"as only one of the two versions has it: {listed(self.of_version)}"
+        if self.of_length:
+            lengths = " and to ".join(dict.fromkeys(filter(None, self.lengths)))
+            why = f", which was fitted to {lengths}" if lengths else ""
+            yield f"as it follows from the length{why}: {listed(self.of_length)}"
+
     def to_json(self) -> dict[str, Json]:
         return {
             "settings": _as_rows(self.changes),
@@ -79,6 +109,7 @@ class Differing:
             "several_at_once": self.is_several,
             "another_seed": self.is_reseeded,
             "of_version": _as_rows(self.of_version),
+            "of_length": _as_rows(self.of_length),
         }
 
 
@@ -89,6 +120,28 @@ def _as_rows(changes: Iterable[Change]) -> list[Json]:
 def material(settings: Mapping[str, Json]) -> dict[str, Json]:
     """Those that make an attempt another one."""
     return {path: value for path, value in settings.items() if path not in CHANCE and not path.startswith(UNIMPORTANT)}
+
+
+def by_rules(settings: Mapping[str, Json], rules: Mapping[str, str]) -> dict[str, Json]:
+    """The settings, with a rule in place of what followed from it."""
+    places = tuple(f"{path}." for path in rules)
+    return {path: value for path, value in settings.items() if not f"{path}.".startswith(places)} | dict(rules)
+
+
+def still_followed(rules: Mapping[str, str], changes: Iterable[Change]) -> dict[str, str]:
+    """Those of settings that nobody has changed since."""
+    changed = tuple(f"{change.path}." for change in changes)
+    kept = {path: rule for path, rule in rules.items() if not any(it.startswith(f"{path}.") for it in changed)}
+    return kept if kept.keys() - {ASKED} else {}
+
+
+def _by_one_rule(
+    before: Mapping[str, Json], after: Mapping[str, Json], of_before: Mapping[str, str], of_after: Mapping[str, str]
+) -> list[Change]:
+    """What differs although it follows from the same rule."""
+    places = tuple(f"{path}." for path, rule in of_before.items() if of_after[path] == rule)
+    rows = diff_rows(material(before), material(after))
+    return [row for row in rows if f"{row.path}.".startswith(places)]
 
 
 def chance_of(settings: Mapping[str, Json]) -> tuple[Json, ...]:

@@ -13,7 +13,7 @@ from typing import Final, Literal
 from equipoise.attempts.copies import without_copies
 from equipoise.attempts.reading import Attempt, Outcome, Unread, attempts_of, found_below
 from equipoise.attempts.studies import Study, is_study, study_of
-from equipoise.differing import Differing, chance_of, material
+from equipoise.differing import Differing, by_rules, chance_of, material
 from equipoise.doctor.symptom import Examination
 from equipoise.edit import Change, Edit
 from equipoise.errors import RequestError
@@ -150,15 +150,19 @@ def _lies_in(path: Path, run: Path) -> bool:
 
 def _nearest(attempt: Attempt, earlier: Sequence[Attempt]) -> Attempt | None:
     """The latest from which just one setting differs."""
-    alike = (it for it in reversed(earlier) if Differing.between(it.settings, attempt.settings).one is not None)
+    alike = (it for it in reversed(earlier) if _differing(it, attempt).one is not None)
     return next(alike, None)
 
 
 def _beside(number: int, before: Attempt, attempt: Attempt, chance: float) -> Beside:
     result, why = result_of(before, attempt, chance)
-    differing = Differing.between(before.settings, attempt.settings)
+    differing = _differing(before, attempt)
     is_one_remedy = len(differing.changes) > 1 and attempt.remedied >= {row.path for row in differing.rows}
     return Beside(number, replace(differing, is_one_remedy=is_one_remedy), result, why)
+
+
+def _differing(before: Attempt, attempt: Attempt) -> Differing:
+    return Differing.between(before.settings, attempt.settings, (before.rules, attempt.rules))
 
 
 def result_of(before: Attempt, attempt: Attempt, chance: float) -> tuple[Result, str]:
@@ -237,7 +241,8 @@ def _repeats(attempts: Iterable[Attempt]) -> list[list[float]]:
         outcome = attempt.outcome
         if outcome is None or outcome.higher_is_better or outcome.value <= 0 or attempt.came_from is not None:
             continue
-        same = alike.setdefault(json.dumps([outcome.name, material(attempt.settings)], sort_keys=True), [])
+        settings = material(by_rules(attempt.settings, attempt.rules))
+        same = alike.setdefault(json.dumps([outcome.name, settings], sort_keys=True), [])
         as_long = next((repeats for repeats in same if not _of_length(repeats[0], attempt)), None)
         if as_long is None:
             same.append([attempt])
@@ -283,7 +288,8 @@ def _fate(at: int, attempts: Sequence[Attempt], befores: Sequence[int | None]) -
     for place in range(at + 1, len(attempts)):
         if befores[place] == at:
             return _kept(attempts[before], attempts[at], attempts[place], place + 1)
-        if befores[place] == before and _is_begun_from(attempts[place], attempts[before]):
+        is_of_copy = attempts[place].run in attempts[at].copies  # where this one may be left, and is not left here
+        if befores[place] == before and not is_of_copy and _is_begun_from(attempts[place], attempts[before]):
             return f"left: attempt {place + 1} went on from attempt {before + 1}"
     return repair.not_reviewed if repair is not None else ""
 
@@ -303,11 +309,15 @@ def _is_begun_from(attempt: Attempt, other: Attempt) -> bool:
 
 
 def _kept(before: Attempt, attempt: Attempt, after: Attempt, number: int) -> str:
-    rows = Differing.between(before.settings, attempt.settings).rows
-    kept = [after.settings.get(change.path) == attempt.settings.get(change.path) for change in rows]
-    back = [after.settings.get(change.path) == before.settings.get(change.path) for change in rows]
+    rows = _differing(before, attempt).rows
+    kept, back = ([row.path not in _changed(it, after) for row in rows] for it in (attempt, before))
     if not rows or all(kept):
         return f"kept by attempt {number}" if rows else ""
     if all(back):
         return f"reverted by attempt {number}"
     return f"partly reverted by attempt {number}" if any(back) else f"changed further by attempt {number}"
+
+
+def _changed(before: Attempt, after: Attempt) -> set[str]:
+    """The settings that differ, by their paths."""
+    return {row.path for row in _differing(before, after).rows}

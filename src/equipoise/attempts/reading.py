@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -75,12 +75,16 @@ class Attempt:
     first_step: int
     """The last one before it."""
     settings: Mapping[str, Json]
+    rules: Mapping[str, str] = field(default_factory=dict)
+    """By which settings follow from how long the run was to be, by their paths."""
     recipe: str = ""
     """As it was asked for, or else what it says of itself."""
     data: str = ""
     """Digest; empty where it is not known."""
     data_path: str = ""
     num_samples: Json = None
+    space: str = ""
+    """Of the samples: channels and pixels."""
     why: str = ""
     """A person's words; of what the autopilot did or advised, what it had seen."""
     chosen: str = ""
@@ -113,6 +117,8 @@ class Attempt:
     examination: Examination | None = None
     """Of the attempt that the run is in."""
     sheet: Path | None = None
+    copies: tuple[Path, ...] = ()
+    """Runs that have brought it along from this one."""
     remarks: tuple[str, ...] = ()
 
 
@@ -161,6 +167,8 @@ def attempts_of(run: Path) -> list[Attempt]:
         before_s = _spent_s(stretches[:at], stretch.beginning.step)
         attempt = _attempt(run, stretch, came_from, before_s, broken=broken)
         attempt = replace(attempt, sheet=_sheet(run, stretch, drawn), tried=_tried(stretch, stretches, repairs))
+        if stretch.is_live and not attempt.end:
+            attempt = replace(attempt, end=_ended_in_fork(run, repairs))
         found.append(_begun_by(stretch, _given_up(stretch, attempt, repairs), repairs))
     return found
 
@@ -218,6 +226,7 @@ def _attempt(run: Path, stretch: Stretch, came_from: Attempt | None, before_s: f
         begun_s=begun.time,
         first_step=first_step,
         settings=stretch.settings,
+        rules=stretch.rules,
         recipe=_recipe(begun) or (came_from.recipe if came_from is not None else ""),
         why="" if isinstance(begun, Watched) else " ".join(begun.why.split()),
         parents=_parents(begun),
@@ -234,6 +243,7 @@ def _attempt(run: Path, stretch: Stretch, came_from: Attempt | None, before_s: f
         remarks=_remarks(broken) if is_last else (),
         data=of_parent.data if of_parent is not None else str(data.get("digest") or ""),
         data_path=of_parent.data_path if of_parent is not None else str(data.get("path") or ""),
+        space=of_parent.space if of_parent is not None else str(data.get("space") or ""),
         num_samples=of_parent.num_samples if of_parent is not None else data.get("samples"),
     )
 
@@ -287,6 +297,20 @@ def _end(events: Sequence[Event]) -> str:
             return f"stopped by a fault: {message}"
         case GaveUp(why=why):
             return f"the autopilot gave up: {why}"
+    return ""
+
+
+def _ended_in_fork(run: Path, repairs: Mapping[int, Repair]) -> str:
+    """Why a run ended while a fork of it was trained, as only the fork's own journal says; empty where it did not."""
+    for repair in [*repairs.values()][-1:]:
+        for trial in repair.prescribed.trials if repair.is_tried else ():
+            try:
+                last = journal.read(run / "forks" / trial.name).events[-1:]
+            except OSError:  # it has not begun
+                continue
+            match last:
+                case [Finished(reason=reason) as end] if is_sound(end) and end.step < repair.prescribed.end:
+                    return f"{reason}, while this was tried: {', '.join(trial.edits)}"
     return ""
 
 

@@ -36,7 +36,9 @@ def is_sound(event: Event) -> bool:
         return False
     match event:
         case Started():
-            return _are(dict, event.recipe, event.data, event.begun_from) and _are(str, event.asked, event.why)
+            rules: object = event.rules
+            words = (*rules, *rules.values()) if isinstance(rules, dict) else (None,)
+            return _are(dict, event.recipe, event.data, event.begun_from) and _are(str, event.asked, event.why, *words)
         case Resumed():
             paths = [change.path for change in event.changes]
             return _are(dict, event.data) and _are(str, event.why, event.checkpoint, *paths)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeGuard
 
-from equipoise.differing import Differing
+from equipoise.differing import Differing, still_followed
 from equipoise.doctor.interventions import before
 from equipoise.doctor.readers.phases import settings_of
 from equipoise.edit import ABSENT, Change
@@ -23,6 +23,8 @@ class Stretch:
 
     beginning: Beginning
     settings: dict[str, Json]
+    rules: Mapping[str, str] = field(default_factory=dict)
+    """By which settings follow from how long the run was to be, by their paths."""
     came_from: int | None = None
     lived: tuple[int, ...] = ()
     """Those that the run had come through before it, by their places, be it that it has left some for this one."""
@@ -87,7 +89,8 @@ def _back(event: Adopting, tried: Stretch, stretches: list[Stretch]) -> list[int
     settings = stretches[tried.lived[-1]].settings
     differing = Differing.between(stretches[live[-1]].settings, settings)
     if differing.rows or differing.is_reseeded:
-        stretches.append(Stretch(event, dict(settings), live[-1], tried.lived))
+        rules = stretches[tried.lived[-1]].rules
+        stretches.append(Stretch(event, dict(settings), rules, live[-1], tried.lived))
         live.append(len(stretches) - 1)
     return live
 
@@ -135,10 +138,12 @@ def _opened(event: Event, stretches: Sequence[Stretch], live: Sequence[int], liv
         case Adopting() | Resumed():
             changed = lived[-1] if isinstance(event, Adopting) and lived else came_from
             settings = stretches[changed].settings if changed is not None else {}
+            rules = stretches[changed].rules if changed is not None else {}
             _complete(settings, event.changes, stretches)
-            return Stretch(event, _changed(settings, event.changes), came_from, lived)
+            rules = still_followed(rules, event.changes)
+            return Stretch(event, _changed(settings, event.changes), rules, came_from, lived)
         case Started():
-            return Stretch(event, settings_of(event.recipe))
+            return Stretch(event, settings_of(event.recipe), event.rules)
         case Watched():
             return Stretch(event, {})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -23,6 +24,8 @@ class Plan:
     arithmetic: Arithmetic = field(default_factory=Arithmetic)
     readers: int = 1
     """Threads that read batches ahead, where the data does not fit onto the device."""
+    rules: Mapping[str, str] = field(default_factory=dict)
+    """How long a new run was to be, and by what rule settings follow from it, by their paths."""
 
     @property
     def local_batch(self) -> int:

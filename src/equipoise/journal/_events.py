@@ -38,6 +38,9 @@ class Started(Event):
     """A person's words."""
     parameters: Mapping[str, int] = field(default_factory=dict)
     """How many each of the networks has, by ``generator`` and ``critic``."""
+    rules: Mapping[str, str] = field(default_factory=dict)
+    """How long the run was to be, under ``--for``, and by what rule settings follow from it, by their paths; empty for
+    recipes that do not fit themselves, and in journals of earlier versions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

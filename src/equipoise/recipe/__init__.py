@@ -4,7 +4,7 @@ Nothing here imports torch, so that a recipe can be read, checked and compared w
 """
 
 from equipoise.recipe._budget import Budget
-from equipoise.recipe._fitting import Circumstances, Fitting, fitted, source_fitted
+from equipoise.recipe._fitting import Circumstances, Fitting, fitted, fitting_of, source_fitted
 from equipoise.recipe._parts import (
     Adversarial,
     Critic,
@@ -67,6 +67,7 @@ __all__ = [
     "Term",
     "edited",
     "fitted",
+    "fitting_of",
     "home_of",
     "source_fitted",
     "stale_reasons",

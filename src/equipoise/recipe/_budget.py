@@ -29,6 +29,9 @@ class Budget:
     span: Span | None = None
     seconds: float | None = None
 
+    def __str__(self) -> str:
+        return f"{self.seconds:g} s" if self.seconds is not None else str(self.span)
+
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read ``10m``, ``90s``, ``2h``, ``5000steps``, ``200epochs`` or ``50000images``.  Raises `SpecError`."""

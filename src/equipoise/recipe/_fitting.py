@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from equipoise.differing import ASKED
 from equipoise.edit import Change, Edit
 from equipoise.recipe._budget import Budget
 from equipoise.recipe._whole import BY_HAND, Recipe, edited
@@ -36,6 +37,9 @@ class Fitting:
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
+        self.rules: dict[str, str] = {}
+        """How long the run was to be, under `ASKED`, and by what rule settings follow from it, by their paths.  The
+        same rules give other values where the machine is busier."""
         self._by_hand = [path for path, reason in recipe.reasons.items() if reason == BY_HAND]
 
     def is_free(self, path: str) -> bool:
@@ -43,16 +47,25 @@ class Fitting:
         pairs = [(f"{path}.", f"{hand}.") for hand in self._by_hand]
         return not any(one.startswith(other) or other.startswith(one) for one, other in pairs)
 
-    def choose(self, path: str, value: Json, why: str) -> None:
-        """Set one setting, with its reason, unless a person has set it or the recipe has none of that path."""
+    def follow(self, asked: str) -> None:
+        """Say how long the run was to be, which the rules of other settings begin with."""
+        self.rules[ASKED] = asked
+
+    def choose(self, path: str, value: Json, why: str, rule: str = "") -> None:
+        """Set one setting, with its reason, unless a person has set it or the recipe has none of that path.
+
+        With a rule, it follows by that from how long the run was to be.
+        """
         exists = any(f"{row}.".startswith(f"{path}.") for row in flatten(self.recipe))
         if exists and self.is_free(path):
             self.recipe = edited(self.recipe, [Edit(path, value=value)], why)
+            self.rules |= {path: rule} if rule else {}
 
-    def choose_together(self, changes: Iterable[Change], why: str) -> None:
+    def choose_together(self, changes: Iterable[Change], why: str, rules: Mapping[str, str]) -> None:
         """Set several settings at once, so that nothing in between has to make sense; as `choose` in all else."""
         edits = [Edit(change.path, value=change.after) for change in changes if self.is_free(change.path)]
         self.recipe = edited(self.recipe, edits, why)
+        self.rules |= {path: rule for path, rule in rules.items() if self.is_free(path)}
 
 
 def source_fitted(recipe: Recipe, path: Path | None) -> Recipe:
@@ -66,8 +79,12 @@ def source_fitted(recipe: Recipe, path: Path | None) -> Recipe:
 
 def fitted(recipe: Recipe, circumstances: Circumstances) -> Recipe:
     """The recipe for these circumstances, without its tailor; one without a tailor as it is."""
-    if recipe.tailor is None:
-        return recipe
+    return fitting_of(recipe, circumstances).recipe
+
+
+def fitting_of(recipe: Recipe, circumstances: Circumstances) -> Fitting:
+    """The same, with the rules by which settings follow from how long the run was to be."""
     fitting = Fitting(replace(recipe, tailor=None))
-    recipe.tailor.fit(fitting, circumstances)
-    return fitting.recipe
+    if recipe.tailor is not None:
+        recipe.tailor.fit(fitting, circumstances)
+    return fitting

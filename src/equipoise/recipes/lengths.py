@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-from equipoise.edit import diff
-from equipoise.recipe import Circumstances, Fitting, Recipe, Span, Tailor, stretched
+from equipoise.edit import diff, show
+from equipoise.recipe import Budget, Circumstances, Fitting, Recipe, Span, Tailor, stretched
 from equipoise.spec import Knob
 
 SHEETS = 12
@@ -40,7 +40,9 @@ class FitLength(Tailor):
         paces = {name: at.step_seconds(_only(recipe, name)) for name in recipe.phases}
         factors = self._factors(fitting, at, steps, paces)
         why = "in the recipe's proportions; a step takes " + ", ".join(f"{pace:.2g} s" for pace in paces.values())
-        fitting.choose_together(diff(recipe, stretched(recipe, factors)), why)
+        if any(fitting.is_free(f"phases.{name}.length") for name in recipe.phases):
+            fitting.follow(str(at.budget or Budget(seconds=self.seconds)))
+        fitting.choose_together(diff(recipe, stretched(recipe, factors)), why, _rules(recipe))
         whole = sum(factors[name] * steps[name] for name in steps)
         fitting.choose("cadence.sheet_steps", max(1, round(whole / SHEETS)), f"{SHEETS} sheets a run")
         fitting.choose("cadence.tick_steps", max(1, round(TICK_S / max(paces.values()))), "a line every two seconds")
@@ -67,6 +69,12 @@ class FitLength(Tailor):
 
 LEAST = 1e-9
 """Below any time that steps can take; it is divided by where no phase is free."""
+
+
+def _rules(recipe: Recipe) -> dict[str, str]:
+    """Of all that is stretched: what it is in the recipe."""
+    lengths = diff(recipe, stretched(recipe, dict.fromkeys(recipe.phases, 2.0)))
+    return {length.path: f"{show(length.before)} in the recipe" for length in lengths}
 
 
 def _only(recipe: Recipe, name: str) -> Recipe:

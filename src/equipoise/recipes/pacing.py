@@ -6,13 +6,14 @@ import math
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-from equipoise.recipe import Circumstances, Fitting, Recipe, Span, Tailor
+from equipoise.recipe import Budget, Circumstances, Fitting, Recipe, Span, Tailor
 from equipoise.spec import Knob, encode, flatten
 
 WIDTHS = (96, 64, 48, 32, 24, 16)
 """Of the networks, widest first."""
 FIRST_WIDTH = 32
 PATHS = ("generator.width", "critic.width")
+LENGTH = "phases.main.length"
 UNTIL_SETTLED = 0.05
 """Share of the run over which the average of the weights forgets half."""
 MOST_KEPT = 0.999999
@@ -23,7 +24,7 @@ PIXELS = "times the pixels, over which the critic's slope is spread: Karras et a
 SHEETS = 12
 TICK_S = 2.0
 
-FITTED = (*PATHS, "phases.main.length.amount", "average.decay", "cadence.tick_steps", "cadence.sheet_steps")
+FITTED = (*PATHS, f"{LENGTH}.amount", "average.decay", "cadence.tick_steps", "cadence.sheet_steps")
 """The settings that are fitted, besides the ends of schedules."""
 
 
@@ -58,14 +59,16 @@ class FitToTime(Tailor):
         step_s = at.step_seconds(fitting.recipe)
         steps = self._steps(fitting, at, step_s)
         measured = f"{step_s:.2g} s a step, measured"
-        fitting.choose("phases.main.length", encode(Span(steps, "steps")), measured)
+        if fitting.is_free(LENGTH):
+            fitting.follow(str(at.budget or Budget(seconds=self.seconds)))
+        fitting.choose(LENGTH, encode(Span(steps, "steps")), measured, "the whole")
         for schedule in self.whole:
-            fitting.choose(f"{schedule}.until", steps, "the end of the run")
+            _follow(fitting, f"{schedule}.until", steps, "the end of the run")
         for schedule in self.half:
-            fitting.choose(f"{schedule}.until", max(1, steps // 2), "the middle of the run")
+            _follow(fitting, f"{schedule}.until", max(1, steps // 2), "the middle of the run")
         decay = round(0.5 ** (1.0 / max(1.0, UNTIL_SETTLED * steps)), 6)
         forgets = f"forgets half in {UNTIL_SETTLED:.0%} of the run" if decay <= MOST_KEPT else "the slowest there is"
-        fitting.choose("average.decay", min(decay, MOST_KEPT), forgets)
+        _follow(fitting, "average.decay", min(decay, MOST_KEPT), forgets)
         fitting.choose("cadence.sheet_steps", max(1, math.ceil(steps / SHEETS)), f"{SHEETS} sheets a run")
         fitting.choose("cadence.tick_steps", max(1, round(TICK_S / step_s)), "a line every two seconds")
 
@@ -110,13 +113,18 @@ class FitToTime(Tailor):
         """How many the run will have."""
         budget = at.budget
         span = budget.span if budget is not None else None
-        if budget is None and not fitting.is_free("phases.main.length"):
+        if budget is None and not fitting.is_free(LENGTH):
             span = fitting.recipe.phases["main"].length
         if span is None:
             return max(1, round(self._seconds(at) / step_s))
         images = {"images": 1.0, "epochs": float(fitting.recipe.epoch_images(at.num_samples))}
         share = images.get(span.unit, float(fitting.recipe.batch)) / fitting.recipe.batch
         return max(1, round(span.amount * share))
+
+
+def _follow(fitting: Fitting, path: str, value: float, rule: str) -> None:
+    """What follows from the run's length has its rule for a reason."""
+    fitting.choose(path, value, rule, rule)
 
 
 def _of_width(recipe: Recipe, width: int) -> Recipe:

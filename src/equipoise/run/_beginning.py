@@ -135,6 +135,7 @@ def _started(
         begun_from=begun_from,
         asked=said.asked,
         why=said.why,
+        rules=plan.rules,
         parameters={"generator": built.generator_parameters, "critic": built.critic_parameters},
     )
 

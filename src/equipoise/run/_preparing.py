@@ -21,7 +21,7 @@ from equipoise.engine.plan import Plan
 from equipoise.engine.score import OF_PAIRS
 from equipoise.engine.world import join_world
 from equipoise.errors import RequestError
-from equipoise.recipe import Budget, Circumstances, Recipe, fitted, source_fitted
+from equipoise.recipe import Budget, Circumstances, Recipe, fitting_of, source_fitted
 from equipoise.spec import Json
 from equipoise.terms.perceptual import with_backends
 
@@ -66,7 +66,9 @@ def prepare(recipe: Recipe, where: Where, budget: Budget | None = None) -> tuple
         sizes = len(parts.seen), len(parts.held_out)
         seconds, hard, smooth = partial(step_seconds, plan), has_hard_edges(corpus), partial(octaves, corpus)
         found = Circumstances(corpus.space, *sizes, budget, seconds, hard, smooth)
-        plan = replace(plan, recipe=world.agree(fitted(recipe, found)))
+        fitting = fitting_of(recipe, found)
+        recipe, rules = world.agree((fitting.recipe, fitting.rules))
+        plan = replace(plan, recipe=recipe, rules=rules)
     plan = replace(plan, recipe=with_backends(plan.recipe, plan.space.shape))
     refuse_misfits(plan, corpus)
     return corpus, plan
