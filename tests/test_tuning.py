@@ -31,11 +31,12 @@ from equipoise.tuning import study as study_of
 from equipoise.tuning import tune as door
 from equipoise.tuning.beginning import begin
 from equipoise.tuning.budget import Lengths, TuningBudget
-from equipoise.tuning.jobs import Job, Ledger, Outcome
+from equipoise.tuning.jobs import MOST_LOST, Job, Ledger, Outcome
 from equipoise.tuning.knobs import tuned
 from equipoise.tuning.page import page
 from equipoise.tuning.planning import Importance, Plan
 from equipoise.tuning.question import Asked, Question
+from equipoise.tuning.storage import in_folder
 from equipoise.tuning.telling import Found, lines, to_json
 
 pytest.importorskip("optuna", reason="the tuner is an extra")
@@ -489,3 +490,46 @@ def test_a_sampler_explores_and_its_best_is_judged_by_other_seeds(tmp_path: Path
     (one,) = found["rounds"]
     assert one["knob"] is None and one["is_decided"]
     assert {str(tried["settings"]) for tried in one["tried"] if tried["less_is_better"]} == {*best}
+
+
+@pytest.fixture
+def waits_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that is alone has nobody to wait for, and looks again at most once."""
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        assert not waits, "it waits for what nobody does"
+        waits.append(seconds)
+
+    monkeypatch.setattr(working, "time", SimpleNamespace(sleep=wait))
+
+
+@pytest.mark.usefixtures("waits_little")
+def test_a_sampler_comes_to_an_end_where_a_setting_kills_its_workers(tmp_path: Path) -> None:
+    from optuna.trial import TrialState
+
+    out = tmp_path / "out"
+    words = ["--knobs", "batch=16,64", "--strategy", "random", "--seeds", "2", "--horizon", "8", "--warm-up", "2"]
+    assert tune(out, *words, "--budget", "1trials") == 0
+    study = study_of.open_study(in_folder(out), "out", lambda others: pytest.fail("it was begun before"), False)
+    for _ in range(MOST_LOST):
+        trial = study.claim([Job({"batch": 64})])
+        assert trial is not None
+        study._storage.set_trial_state_values(trial._identity, TrialState.FAIL)  # as Optuna does of a silent worker
+    study.close()
+    assert tune(out, *words, "--budget", "20trials") == 0
+    found = table(out)
+    assert found["ended"] == "all is decided"
+    (one,) = found["rounds"]
+    verdicts = {tried["settings"]["batch"]: tried["verdict"] for tried in one["tried"]}
+    assert verdicts[64] == "1 of 1 failed: it ended 3 workers" and set(verdicts) == {16, 64}
+
+
+@pytest.mark.usefixtures("waits_little")
+def test_a_sampler_judges_what_it_has_where_a_narrow_range_has_nothing_left(tmp_path: Path) -> None:
+    """Of a range without steps nobody counts the values; drawn as a person would write them, here there are few."""
+    out = tmp_path / "out"
+    words = ["--knobs", "g_optim.lr=1e-3..1.01e-3", "--strategy", "random", "--seeds", "2", "--budget", "20trials"]
+    assert tune(out, *words, "--horizon", "8", "--warm-up", "2") == 0
+    found = table(out)
+    assert found["ended"] == "all is decided" and found["rounds"][0]["is_decided"]

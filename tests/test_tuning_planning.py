@@ -205,6 +205,16 @@ def test_a_sampler_ends_where_nothing_is_left_to_draw_and_judges_two_that_differ
     assert twice.explores, "the same is one"
 
 
+def test_a_setting_that_ended_its_workers_was_explored() -> None:
+    asked = replace(question("n_critic=3,7"), strategy="random")
+    three, seven = (Job({"phases.main.d_updates": value}) for value in (3, 7))
+    own = [Outcome(Job(is_warm_up=True), 0, "done"), done(Job(), 1, lambda *_: 1.0), done(three, 2, lambda *_: 2.0)]
+    lost = [Outcome(seven, 3 + at, "lost") for at in range(MOST_LOST)]
+    assert plan(asked, Ledger((*own, *lost[1:]), (9.0,)), 20).jobs[1:] == (seven,), "it is tried again"
+    found = plan(asked, Ledger((*own, *lost), (9.0,)), 20)
+    assert found.is_over and [tried.failures for tried in found.rounds[0].tried] == [0, 1]
+
+
 def test_a_schedule_is_multiplied() -> None:
     recipe = recipes.load("ring")
     (knob,) = tuned(recipe, ["lr_g=x0.5,x2"])

@@ -74,7 +74,7 @@ class Plan:
 
 
 def plan(question: Question, ledger: Ledger, num_explored: int = 0) -> Plan:
-    """What comes next.  `num_explored` is how many trials a sampler may propose."""
+    """What comes next.  `num_explored` is how many trials a sampler may propose; 0 where nothing is left to draw."""
     anew = [knob.begins_anew for knob in question.knobs]
     from_start = any(anew) if question.strategy != "one" else all(anew)
     warm_up = [Job(is_warm_up=True)]
@@ -110,16 +110,12 @@ def _one_at_a_time(question: Question, ledger: Ledger) -> Plan:
 def _sampled(question: Question, ledger: Ledger, num_explored: int, anew: bool) -> Plan:
     """Seed 0 is for exploring.  What it finds is the luckiest of many, so it is judged by the seeds after it."""
     own = Job({}, 0, anew)
-    explored = [outcome for outcome in ledger.counted() if outcome.job.seed == 0 and not outcome.job.is_warm_up]
-    explored = list({outcome.job.key: outcome for outcome in explored if outcome.job.key != own.key}.values())
-    most = min(num_explored, num_possible(question.knobs))
-    waiting = [outcome.job for outcome in ledger.outcomes if outcome.state == "lost" and outcome.job.seed == 0]
-    again = [job for job in waiting if not ledger.is_done([job])]
+    scouts, again = _explored(ledger, own)
+    explores = len(scouts) < min(num_explored, num_possible(question.knobs))
     if not ledger.is_done([own]) or again:
-        return Plan((), {}, (own, *again), explores=len(explored) < most)
-    if len(explored) < most:
+        return Plan((), {}, (own, *again), explores)
+    if explores:
         return Plan((), {}, explores=True)
-    scouts = [outcome.job for outcome in explored]
     if not ledger.is_done(scouts):
         return Plan((), {}, tuple(scouts))
     seeds = range(1, question.num_seeds + 1)
@@ -130,6 +126,17 @@ def _sampled(question: Question, ledger: Ledger, num_explored: int, anew: bool) 
         return Plan((_undecided("", ledger, {}, others, anew),), {}, tuple(finals))
     decided = _decided(question, ledger, "", {}, chosen, others, seeds, anew)
     return Plan((decided,), decided.kept)
+
+
+def _explored(ledger: Ledger, own: Job) -> tuple[list[Job], list[Job]]:
+    """What a sampler has proposed that is over or under way, and what has lost its worker and is to be done again."""
+    drawn = [outcome for outcome in ledger.outcomes if outcome.job.seed == 0 and not outcome.job.is_warm_up]
+    jobs = {outcome.job.key: outcome.job for outcome in drawn}
+    over = {key for key, job in jobs.items() if ledger.is_done([job])}
+    under_way = {outcome.job.key for outcome in drawn if outcome.state == "running"}
+    lost = {outcome.job.key for outcome in drawn if outcome.state == "lost"}
+    scouts = [job for key, job in jobs.items() if key in over | under_way and key != own.key]
+    return scouts, [job for key, job in jobs.items() if key in lost - over]
 
 
 def _contenders(question: Question, ledger: Ledger, present: Job, others: Sequence[Job]) -> list[Settings]:

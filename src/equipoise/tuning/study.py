@@ -46,6 +46,8 @@ class Study:
 
     def __init__(self, study: optuna.Study, storage: RDBStorage, prunes: bool) -> None:
         self._study, self._storage, self.prunes = study, storage, prunes
+        self.is_exhausted = False
+        """Whether a sampler was asked for something new, and there was nothing."""
         attributes = study.user_attrs
         self.question = Question.from_json(attributes[QUESTION])
         self.begun_with = str(attributes[BEGUN_WITH])
@@ -77,12 +79,13 @@ class Study:
         return None
 
     def propose(self, knobs: Sequence[Tuned], anew: bool) -> Trial | None:
-        """Let the sampler choose the next, and take it; None where it gave one that another worker has.
+        """Let the sampler choose the next, and take it; None where another worker has what it gave, or nothing is left.
 
         What it draws again and again has been done, and tells nothing: then what has not been is drawn at random.
         """
         for at in range(DRAWS + 1):
             if at == DRAWS and not self._put_down_untried(knobs, anew):
+                self.is_exhausted = True
                 return None
             with own_heartbeats():
                 trial = self._study.ask()
