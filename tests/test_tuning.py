@@ -274,6 +274,20 @@ def test_a_wrong_request_is_one_line_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_was_written_is_what_is_tried(tmp_path: Path) -> None:
+    """A choice that is the name of another setting, and a range that ends close to 1."""
+    data = ["--data", str(tiny.coloured(tmp_path / "data", 24))]
+    recipe = f"{Path(__file__).with_name('tiny.py')}:images"
+    short = ["--horizon", "2", "--warm-up", "1", "--device", "cpu"]
+    data += ["--set", "drop phases.main.terms.gp"]  # which forbids a batch norm
+    words = [*data, "--knobs", "critic.norm=layer,batch", "--budget", "2trials", *short]
+    assert run_command(["tune", recipe, "--out", str(tmp_path / "norm"), *words]) == 0
+    assert [trial["settings"] for trial in table(tmp_path / "norm")["trials"]] == [{}, {"critic.norm": "batch"}]
+    assert tune(tmp_path / "decay", "--knobs", "average.decay=0.99..0.9999", *short, "--budget", "5trials") == 0
+    tried = [trial["settings"].get("average.decay") for trial in table(tmp_path / "decay")["trials"]]
+    assert tried[2:6] == [0.99, 0.9933, 0.9966, 0.9999]
+
+
 def test_a_worker_that_is_stopped_while_it_waits_leaves_what_another_began(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

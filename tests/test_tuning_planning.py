@@ -10,6 +10,7 @@ import pytest
 
 import tiny
 from equipoise import recipes
+from equipoise.edit import Edit, apply
 from equipoise.errors import RequestError
 from equipoise.spec import Json
 from equipoise.tuning.budget import Lengths, TuningBudget, lengths, unreached
@@ -18,6 +19,7 @@ from equipoise.tuning.jobs import MOST_LOST, Job, Ledger, Outcome
 from equipoise.tuning.knobs import num_possible, tuned, with_settings
 from equipoise.tuning.planning import Plan, importance, plan
 from equipoise.tuning.question import Question
+from equipoise.tuning.study import _any_of, _suggest
 
 Cost = Callable[[Mapping[str, Json], int], float]
 
@@ -225,3 +227,45 @@ def test_a_schedule_is_multiplied() -> None:
 def test_a_range_is_tried_from_end_to_end() -> None:
     (knob,) = tuned(tiny.points(), ["g_optim.lr=1e-5..1e-2"])
     assert knob.values == (1e-5, 1e-4, 1e-2), "in ratios, and without the recipe's own 1e-3"
+
+
+@pytest.mark.parametrize(
+    ("word", "values"),
+    [
+        ("average.decay=0.99..0.9999", (0.99, 0.9933, 0.9966, 0.9999)),
+        ("average.decay=0.9995..0.9999", (0.9995, 0.999633, 0.999767, 0.9999)),
+        ("beta2_d=0.9..0.9995", (0.9, 0.9332, 0.9663, 0.9995)),
+        ("d_optim.lr=1.2345e-4..2e-3", (1.2345e-4, 3.12e-4, 7.9e-4, 2e-3)),
+        ("d_optim.lr=1.2341e-4..1.2349e-4", (1.2341e-4, 1.2349e-4)),
+        ("r1.weight=0..1", (0.0, 0.333, 0.667, 1.0)),
+        ("batch=8..16", (8, 11, 13, 16)),
+    ],
+)
+def test_the_ends_of_a_range_are_as_they_were_written_and_what_is_between_stays_there(
+    word: str, values: tuple[float, ...]
+) -> None:
+    (knob,) = tuned(tiny.points(), [word])
+    assert knob.values == values
+
+
+@pytest.mark.parametrize("word", ["average.decay=0.9998..0.999999", "d_optim.lr=1.23456e-4..1.23457e-4"])
+def test_a_sampler_draws_nothing_beyond_the_ends(word: str) -> None:
+    pytest.importorskip("optuna", reason="the tuner is an extra")
+    from optuna.trial import FixedTrial
+
+    (knob,) = tuned(tiny.points(), [word])
+    assert knob.low is not None and knob.high is not None
+    drawn = [_suggest(FixedTrial({knob.path: end}), knob) for end in (knob.low, knob.high)]  # type: ignore[arg-type]
+    drawn += [_any_of(knob) for _ in range(100)]
+    assert all(isinstance(value, float) and knob.low <= value <= knob.high for value in drawn)
+
+
+def test_a_choice_belongs_to_its_knob_though_a_setting_has_its_name() -> None:
+    recipe = apply(tiny.images(), [Edit("phases.main.terms.gp", "drop")])  # which forbids a batch norm
+    (knob,) = tuned(recipe, ["critic.norm=layer,batch"])
+    assert (knob.path, knob.values) == ("critic.norm", ("batch",))
+    (knob,) = tuned(recipe, ["critic.norm=none, batch"])
+    assert knob.values == ("none", "batch")
+    for words in (["critic.norm=none", "batch"], ["batch,critic.norm=none"], ["critic.norm,batch"]):
+        assert {knob.path for knob in tuned(recipe, words)} == {"critic.norm", "batch"}
+    assert [knob.values for knob in tuned(recipe, ["critic.norm=none,batch=16"])] == [(16,), ("none",)]

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 JOB, OUTCOME = "job", "outcome"
 """Names of a trial's attributes."""
+DIGITS: Final = 4
+"""Of a number that is drawn."""
 DRAWS: Final = 8
 """Of a sampler, until something new is drawn at random."""
 RANDOM_DRAWS: Final = 1000
@@ -259,7 +261,7 @@ def _suggest(trial: optuna.Trial, knob: Tuned) -> Json:
         return found
     if knob.whole:
         return trial.suggest_int(knob.path, round(knob.low), round(knob.high), log=knob.log)
-    return _written(trial.suggest_float(knob.path, knob.low, knob.high, log=knob.log))
+    return knob.written(trial.suggest_float(knob.path, knob.low, knob.high, log=knob.log), DIGITS)
 
 
 def _of_values(knobs: Sequence[Tuned], values: Mapping[str, Json], anew: bool) -> Job:
@@ -272,13 +274,7 @@ def _any_of(knob: Tuned) -> Json:
         return random.choice([knob.own, *knob.values])
     at = random.random()
     value = knob.low * (knob.high / knob.low) ** at if knob.log else knob.low + (knob.high - knob.low) * at
-    within = min(max(value, knob.low), knob.high)
-    return round(within) if knob.whole else _written(within)
-
-
-def _written(value: float) -> float:
-    """As a person would write it."""
-    return float(f"{value:.4g}")
+    return knob.written(value, DIGITS)
 
 
 def _job(trial: FrozenTrial) -> Job:
