@@ -288,6 +288,16 @@ def test_what_was_written_is_what_is_tried(tmp_path: Path) -> None:
     assert tried[2:6] == [0.99, 0.9933, 0.9966, 0.9999]
 
 
+@pytest.mark.parametrize("name", ["what?x", "a%20b", "a#b {c} é@d:e"])
+def test_a_folder_of_any_name_holds_its_own_study(tmp_path: Path, name: str) -> None:
+    out = tmp_path / name
+    words = ["--knobs", "g_optim.lr=1e-2", "--budget", "1trials", "--horizon", "2", "--warm-up", "1"]
+    assert tune(out, *words) == 0
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (out / "study.db").is_file()
+    assert tune(out, *words) == 0, "and goes on"
+
+
 def test_a_worker_that_is_stopped_while_it_waits_leaves_what_another_began(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
