@@ -516,6 +516,45 @@ def test_a_sampler_explores_and_its_best_is_judged_by_other_seeds(tmp_path: Path
     assert {str(tried["settings"]) for tried in one["tried"] if tried["less_is_better"]} == {*best}
 
 
+def test_what_was_found_stands_while_a_larger_budget_explores_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    carry_out = working.carry_out
+
+    def interrupted(*words: Any) -> Any:
+        words[5].asked = words[1].seed == 3
+        return carry_out(*words)
+
+    out = tmp_path / "out"
+    words = [*SLOW, "--knobs", "g_optim.lr=1e-2,2e-2", "--strategy", "random"]
+    assert tune(out, *words, "--budget", "11trials") == 0
+    first = table(out)
+    assert first["recommended"] and first["ended"] == "all is decided" and not first["rounds"][0]["is_open"]
+    page = (out / "tune.html").read_text()
+    assert "more is being explored" not in page + capsys.readouterr().out
+
+    monkeypatch.setattr(working, "carry_out", interrupted)
+    assert tune(out, *words, "--budget", "12trials") == 0
+    more = table(out)
+    assert more["ended"].startswith("stopped as asked") and len(more["trials"]) > len(first["trials"])
+    assert (more["recommended"], more["undecided"]) == (first["recommended"], [])
+    assert more["rounds"] == [{**first["rounds"][0], "is_open": True}]
+    assert run_command(["journal", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert f"recommended: {first['recommended']}   (after 50 steps; more is being explored; " in said
+    assert "all knobs together (more is being explored)" in said and "   open     more is being explored" in said
+    assert "more is being explored" in (out / "tune.html").read_text()
+    assert run_command(["journal", str(tmp_path), "--json"]) == 0
+    (entry,) = json.loads(capsys.readouterr().out)["studies"]
+    assert entry["explores"] and entry["recommended"] == first["recommended"] and entry["kept"]
+
+    monkeypatch.setattr(working, "carry_out", carry_out)
+    assert tune(out, *words, "--budget", "12trials") == 0
+    last = table(out)
+    assert last["ended"] == "all is decided" and not last["rounds"][0]["is_open"]
+    assert len(last["rounds"][0]["tried"]) == 2
+
+
 @pytest.fixture
 def waits_little(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that is alone has nobody to wait for, and looks again at most once."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 import pytest
@@ -205,6 +205,39 @@ def test_a_sampler_ends_where_nothing_is_left_to_draw_and_judges_two_that_differ
     assert not ended.explores and len({str(job.settings) for job in ended.jobs}) == 3
     twice = sampled((three, 0.5), (three, 0.5), num_explored=20)
     assert twice.explores, "the same is one"
+
+
+def test_a_decision_stands_while_more_is_explored_until_all_is_judged_again() -> None:
+    asked = replace(question("n_critic=2,3,7,10"), strategy="random", num_seeds=2)
+    gains = {2: 0.6, 3: 0.2, 7: 0.5, 10: 0.1}
+
+    def cost(settings: Mapping[str, Json], seed: int) -> float:
+        return 1.0 - gains.get(settings.get("phases.main.d_updates"), 0.0) + 0.01 * seed  # type: ignore[arg-type]
+
+    def explored(known: Ledger, *values: int) -> Ledger:
+        number = len(known.outcomes)
+        jobs = (Job({"phases.main.d_updates": value}) for value in values)
+        more = [done(job, number + at, cost) for at, job in enumerate(jobs)]
+        return replace(known, outcomes=(*known.outcomes, *more))
+
+    def judged(known: Ledger, most: int) -> Iterator[Ledger]:
+        while jobs := known.missing(plan(asked, known, most).jobs):
+            yield known
+            known = replace(known, outcomes=(*known.outcomes, done(jobs[0], len(known.outcomes), cost)))
+        yield known
+
+    begun = Ledger((Outcome(Job(is_warm_up=True), 0, "done"), done(Job(), 1, cost)), (9.0,))
+    begun = explored(begun, 3, 7)
+    *on_the_way, decided = judged(begun, 2)
+    assert not any(one.is_decided for known in on_the_way for one in plan(asked, known, 2).rounds)
+    found = plan(asked, decided, 2)
+    assert found.is_over and found.best == {"phases.main.d_updates": 7} and not found.rounds[0].is_open
+    *on_the_way, last = judged(explored(decided, 10, 2), 4)
+    for known in (explored(decided, 10), *on_the_way):
+        further = plan(asked, known, 4)
+        assert not further.is_over and further.best == found.best
+        assert further.rounds == (replace(found.rounds[0], is_open=True),)
+    assert plan(asked, last, 4).best == {"phases.main.d_updates": 2} and not plan(asked, last, 4).rounds[0].is_open
 
 
 def test_a_setting_that_ended_its_workers_was_explored() -> None:
