@@ -31,11 +31,12 @@ from equipoise.tuning import study as study_of
 from equipoise.tuning import tune as door
 from equipoise.tuning.beginning import begin
 from equipoise.tuning.budget import Lengths, TuningBudget
-from equipoise.tuning.jobs import Job, Ledger, Outcome
+from equipoise.tuning.jobs import MOST_LOST, Job, Ledger, Outcome
 from equipoise.tuning.knobs import tuned
 from equipoise.tuning.page import page
 from equipoise.tuning.planning import Importance, Plan
 from equipoise.tuning.question import Asked, Question
+from equipoise.tuning.storage import in_folder
 from equipoise.tuning.telling import Found, lines, to_json
 
 pytest.importorskip("optuna", reason="the tuner is an extra")
@@ -274,6 +275,30 @@ def test_a_wrong_request_is_one_line_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_was_written_is_what_is_tried(tmp_path: Path) -> None:
+    """A choice that is the name of another setting, and a range that ends close to 1."""
+    data = ["--data", str(tiny.coloured(tmp_path / "data", 24))]
+    recipe = f"{Path(__file__).with_name('tiny.py')}:images"
+    short = ["--horizon", "2", "--warm-up", "1", "--device", "cpu"]
+    data += ["--set", "drop phases.main.terms.gp"]  # which forbids a batch norm
+    words = [*data, "--knobs", "critic.norm=layer,batch", "--budget", "2trials", *short]
+    assert run_command(["tune", recipe, "--out", str(tmp_path / "norm"), *words]) == 0
+    assert [trial["settings"] for trial in table(tmp_path / "norm")["trials"]] == [{}, {"critic.norm": "batch"}]
+    assert tune(tmp_path / "decay", "--knobs", "average.decay=0.99..0.9999", *short, "--budget", "5trials") == 0
+    tried = [trial["settings"].get("average.decay") for trial in table(tmp_path / "decay")["trials"]]
+    assert tried[2:6] == [0.99, 0.9933, 0.9966, 0.9999]
+
+
+@pytest.mark.parametrize("name", ["what?x", "a%20b", "a#b {c} é@d:e"])
+def test_a_folder_of_any_name_holds_its_own_study(tmp_path: Path, name: str) -> None:
+    out = tmp_path / name
+    words = ["--knobs", "g_optim.lr=1e-2", "--budget", "1trials", "--horizon", "2", "--warm-up", "1"]
+    assert tune(out, *words) == 0
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (out / "study.db").is_file()
+    assert tune(out, *words) == 0, "and goes on"
+
+
 def test_a_worker_that_is_stopped_while_it_waits_leaves_what_another_began(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -490,3 +515,85 @@ def test_a_sampler_explores_and_its_best_is_judged_by_other_seeds(tmp_path: Path
     (one,) = found["rounds"]
     assert one["knob"] is None and one["is_decided"]
     assert {str(tried["settings"]) for tried in one["tried"] if tried["less_is_better"]} == {*best}
+
+
+def test_what_was_found_stands_while_a_larger_budget_explores_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    carry_out = working.carry_out
+
+    def interrupted(*words: Any) -> Any:
+        words[5].asked = words[1].seed == 3
+        return carry_out(*words)
+
+    out = tmp_path / "out"
+    words = [*SLOW, "--knobs", "g_optim.lr=1e-2,2e-2", "--strategy", "random"]
+    assert tune(out, *words, "--budget", "11trials") == 0
+    first = table(out)
+    assert first["recommended"] and first["ended"] == "all is decided" and not first["rounds"][0]["is_open"]
+    page = (out / "tune.html").read_text()
+    assert "more is being explored" not in page + capsys.readouterr().out
+
+    monkeypatch.setattr(working, "carry_out", interrupted)
+    assert tune(out, *words, "--budget", "12trials") == 0
+    more = table(out)
+    assert more["ended"].startswith("stopped as asked") and len(more["trials"]) > len(first["trials"])
+    assert (more["recommended"], more["undecided"]) == (first["recommended"], [])
+    assert more["rounds"] == [{**first["rounds"][0], "is_open": True}]
+    assert run_command(["journal", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert f"recommended: {first['recommended']}   (after 50 steps; more is being explored; " in said
+    assert "all knobs together (more is being explored)" in said and "   open     more is being explored" in said
+    assert "more is being explored" in (out / "tune.html").read_text()
+    assert run_command(["journal", str(tmp_path), "--json"]) == 0
+    (entry,) = json.loads(capsys.readouterr().out)["studies"]
+    assert entry["explores"] and entry["recommended"] == first["recommended"] and entry["kept"]
+
+    monkeypatch.setattr(working, "carry_out", carry_out)
+    assert tune(out, *words, "--budget", "12trials") == 0
+    last = table(out)
+    assert last["ended"] == "all is decided" and not last["rounds"][0]["is_open"]
+    assert len(last["rounds"][0]["tried"]) == 2
+
+
+@pytest.fixture
+def waits_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that is alone has nobody to wait for, and looks again at most once."""
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        assert not waits, "it waits for what nobody does"
+        waits.append(seconds)
+
+    monkeypatch.setattr(working, "time", SimpleNamespace(sleep=wait))
+
+
+@pytest.mark.usefixtures("waits_little")
+def test_a_sampler_comes_to_an_end_where_a_setting_kills_its_workers(tmp_path: Path) -> None:
+    from optuna.trial import TrialState
+
+    out = tmp_path / "out"
+    words = ["--knobs", "batch=16,64", "--strategy", "random", "--seeds", "2", "--horizon", "8", "--warm-up", "2"]
+    assert tune(out, *words, "--budget", "1trials") == 0
+    study = study_of.open_study(in_folder(out), "out", lambda others: pytest.fail("it was begun before"), False)
+    for _ in range(MOST_LOST):
+        trial = study.claim([Job({"batch": 64})])
+        assert trial is not None
+        study._storage.set_trial_state_values(trial._identity, TrialState.FAIL)  # as Optuna does of a silent worker
+    study.close()
+    assert tune(out, *words, "--budget", "20trials") == 0
+    found = table(out)
+    assert found["ended"] == "all is decided"
+    (one,) = found["rounds"]
+    verdicts = {tried["settings"]["batch"]: tried["verdict"] for tried in one["tried"]}
+    assert verdicts[64] == "1 of 1 failed: it ended 3 workers" and set(verdicts) == {16, 64}
+
+
+@pytest.mark.usefixtures("waits_little")
+def test_a_sampler_judges_what_it_has_where_a_narrow_range_has_nothing_left(tmp_path: Path) -> None:
+    """Of a range without steps nobody counts the values; drawn as a person would write them, here there are few."""
+    out = tmp_path / "out"
+    words = ["--knobs", "g_optim.lr=1e-3..1.01e-3", "--strategy", "random", "--seeds", "2", "--budget", "20trials"]
+    assert tune(out, *words, "--horizon", "8", "--warm-up", "2") == 0
+    found = table(out)
+    assert found["ended"] == "all is decided" and found["rounds"][0]["is_decided"]

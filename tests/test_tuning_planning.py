@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 import pytest
 
 import tiny
 from equipoise import recipes
+from equipoise.edit import Edit, apply
 from equipoise.errors import RequestError
 from equipoise.spec import Json
 from equipoise.tuning.budget import Lengths, TuningBudget, lengths, unreached
@@ -18,6 +19,7 @@ from equipoise.tuning.jobs import MOST_LOST, Job, Ledger, Outcome
 from equipoise.tuning.knobs import num_possible, tuned, with_settings
 from equipoise.tuning.planning import Plan, importance, plan
 from equipoise.tuning.question import Question
+from equipoise.tuning.study import _any_of, _suggest
 
 Cost = Callable[[Mapping[str, Json], int], float]
 
@@ -205,6 +207,49 @@ def test_a_sampler_ends_where_nothing_is_left_to_draw_and_judges_two_that_differ
     assert twice.explores, "the same is one"
 
 
+def test_a_decision_stands_while_more_is_explored_until_all_is_judged_again() -> None:
+    asked = replace(question("n_critic=2,3,7,10"), strategy="random", num_seeds=2)
+    gains = {2: 0.6, 3: 0.2, 7: 0.5, 10: 0.1}
+
+    def cost(settings: Mapping[str, Json], seed: int) -> float:
+        return 1.0 - gains.get(settings.get("phases.main.d_updates"), 0.0) + 0.01 * seed  # type: ignore[arg-type]
+
+    def explored(known: Ledger, *values: int) -> Ledger:
+        number = len(known.outcomes)
+        jobs = (Job({"phases.main.d_updates": value}) for value in values)
+        more = [done(job, number + at, cost) for at, job in enumerate(jobs)]
+        return replace(known, outcomes=(*known.outcomes, *more))
+
+    def judged(known: Ledger, most: int) -> Iterator[Ledger]:
+        while jobs := known.missing(plan(asked, known, most).jobs):
+            yield known
+            known = replace(known, outcomes=(*known.outcomes, done(jobs[0], len(known.outcomes), cost)))
+        yield known
+
+    begun = Ledger((Outcome(Job(is_warm_up=True), 0, "done"), done(Job(), 1, cost)), (9.0,))
+    begun = explored(begun, 3, 7)
+    *on_the_way, decided = judged(begun, 2)
+    assert not any(one.is_decided for known in on_the_way for one in plan(asked, known, 2).rounds)
+    found = plan(asked, decided, 2)
+    assert found.is_over and found.best == {"phases.main.d_updates": 7} and not found.rounds[0].is_open
+    *on_the_way, last = judged(explored(decided, 10, 2), 4)
+    for known in (explored(decided, 10), *on_the_way):
+        further = plan(asked, known, 4)
+        assert not further.is_over and further.best == found.best
+        assert further.rounds == (replace(found.rounds[0], is_open=True),)
+    assert plan(asked, last, 4).best == {"phases.main.d_updates": 2} and not plan(asked, last, 4).rounds[0].is_open
+
+
+def test_a_setting_that_ended_its_workers_was_explored() -> None:
+    asked = replace(question("n_critic=3,7"), strategy="random")
+    three, seven = (Job({"phases.main.d_updates": value}) for value in (3, 7))
+    own = [Outcome(Job(is_warm_up=True), 0, "done"), done(Job(), 1, lambda *_: 1.0), done(three, 2, lambda *_: 2.0)]
+    lost = [Outcome(seven, 3 + at, "lost") for at in range(MOST_LOST)]
+    assert plan(asked, Ledger((*own, *lost[1:]), (9.0,)), 20).jobs[1:] == (seven,), "it is tried again"
+    found = plan(asked, Ledger((*own, *lost), (9.0,)), 20)
+    assert found.is_over and [tried.failures for tried in found.rounds[0].tried] == [0, 1]
+
+
 def test_a_schedule_is_multiplied() -> None:
     recipe = recipes.load("ring")
     (knob,) = tuned(recipe, ["lr_g=x0.5,x2"])
@@ -234,3 +279,45 @@ def test_what_is_no_number_cannot_be_multiplied() -> None:
 def test_a_range_is_tried_from_end_to_end() -> None:
     (knob,) = tuned(tiny.points(), ["g_optim.lr=1e-5..1e-2"])
     assert knob.values == (1e-5, 1e-4, 1e-2), "in ratios, and without the recipe's own 1e-3"
+
+
+@pytest.mark.parametrize(
+    ("word", "values"),
+    [
+        ("average.decay=0.99..0.9999", (0.99, 0.9933, 0.9966, 0.9999)),
+        ("average.decay=0.9995..0.9999", (0.9995, 0.999633, 0.999767, 0.9999)),
+        ("beta2_d=0.9..0.9995", (0.9, 0.9332, 0.9663, 0.9995)),
+        ("d_optim.lr=1.2345e-4..2e-3", (1.2345e-4, 3.12e-4, 7.9e-4, 2e-3)),
+        ("d_optim.lr=1.2341e-4..1.2349e-4", (1.2341e-4, 1.2349e-4)),
+        ("r1.weight=0..1", (0.0, 0.333, 0.667, 1.0)),
+        ("batch=8..16", (8, 11, 13, 16)),
+    ],
+)
+def test_the_ends_of_a_range_are_as_they_were_written_and_what_is_between_stays_there(
+    word: str, values: tuple[float, ...]
+) -> None:
+    (knob,) = tuned(tiny.points(), [word])
+    assert knob.values == values
+
+
+@pytest.mark.parametrize("word", ["average.decay=0.9998..0.999999", "d_optim.lr=1.23456e-4..1.23457e-4"])
+def test_a_sampler_draws_nothing_beyond_the_ends(word: str) -> None:
+    pytest.importorskip("optuna", reason="the tuner is an extra")
+    from optuna.trial import FixedTrial
+
+    (knob,) = tuned(tiny.points(), [word])
+    assert knob.low is not None and knob.high is not None
+    drawn = [_suggest(FixedTrial({knob.path: end}), knob) for end in (knob.low, knob.high)]  # type: ignore[arg-type]
+    drawn += [_any_of(knob) for _ in range(100)]
+    assert all(isinstance(value, float) and knob.low <= value <= knob.high for value in drawn)
+
+
+def test_a_choice_belongs_to_its_knob_though_a_setting_has_its_name() -> None:
+    recipe = apply(tiny.images(), [Edit("phases.main.terms.gp", "drop")])  # which forbids a batch norm
+    (knob,) = tuned(recipe, ["critic.norm=layer,batch"])
+    assert (knob.path, knob.values) == ("critic.norm", ("batch",))
+    (knob,) = tuned(recipe, ["critic.norm=none, batch"])
+    assert knob.values == ("none", "batch")
+    for words in (["critic.norm=none", "batch"], ["batch,critic.norm=none"], ["critic.norm,batch"]):
+        assert {knob.path for knob in tuned(recipe, words)} == {"critic.norm", "batch"}
+    assert [knob.values for knob in tuned(recipe, ["critic.norm=none,batch=16"])] == [(16,), ("none",)]

@@ -33,6 +33,8 @@ class Study:
     """Each setting that it recommends, and by how much it is better, with the interval."""
     undecided: tuple[str, ...] = ()
     """Settings of which it does not know yet."""
+    explores: bool = False
+    """Whether it explores more, and may then recommend something else."""
 
 
 def is_study(folder: Path) -> bool:
@@ -53,12 +55,13 @@ def study_of(folder: Path) -> Study:
 def _read(folder: Path, table: Mapping[str, Any]) -> Study:
     decided = [one for one in table["rounds"] if one["is_decided"]]
     undecided = tuple(map(str, table["undecided"]))
+    explores = any(one.get("is_open", False) for one in decided)
     if table["recommended"]:
         edits = {it["path"]: str(Edit(it["path"], it["op"], it["value"])) for it in table["edits"]}
         kept = tuple(words for one in decided for words in _kept(one, edits, table["objectives"]))
-        return Study(folder, str(table["recommended"]), kept=kept, undecided=undecided)
+        return Study(folder, str(table["recommended"]), kept=kept, undecided=undecided, explores=explores)
     why = "of what was tried, none is better than the recipe's own by more than the noise"
-    return Study(folder, why=why if decided else "nothing is decided yet", undecided=undecided)
+    return Study(folder, why=why if decided else "nothing is decided yet", undecided=undecided, explores=explores)
 
 
 def _kept(one: Mapping[str, Any], edits: Mapping[str, str], objectives: list[str]) -> Iterator[str]:

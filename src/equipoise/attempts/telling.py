@@ -215,7 +215,7 @@ def of_study(study: Study) -> list[tuple[str, str]]:
     told = [
         ("tuned", f"recommended: {study.recommended}" if study.recommended else study.why),
         *(("kept", text) for text in study.kept),
-        ("open", ", ".join(study.undecided)),
+        ("open", "more is being explored" if study.explores else ", ".join(study.undecided)),
     ]
     return [(label, text) for label, text in told if text]
 
@@ -299,6 +299,7 @@ def _study_as_json(study: Study) -> dict[str, Json]:
         "why": study.why or None,
         "kept": list(study.kept),
         "undecided": list(study.undecided),
+        "explores": study.explores,
     }
 
 

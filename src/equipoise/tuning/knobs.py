@@ -20,6 +20,8 @@ _FACTOR: Final = re.compile(rf"x(?P<factor>{_NUMBER})", re.IGNORECASE)
 _OF_A_SIDE: Final = re.compile(r"(?P<name>\w+)_(?P<side>[dg])")
 IN_A_RANGE: Final = 4
 """Values that are tried in a range, one at a time."""
+DIGITS: Final = 3
+"""Of a value that was calculated."""
 MOST_OFFERED: Final = 4
 TUNED: Final = "tuned"
 """The reason of a setting that the tuner chose."""
@@ -59,6 +61,13 @@ class Tuned:
         if self.low is None or self.high is None:
             return True
         return isinstance(self.own, int | float) and round(self.low) <= self.own <= round(self.high)
+
+    def written(self, value: float, digits: int) -> float:
+        """As a person would write it, and not beyond the ends of its range."""
+        if self.whole:
+            return round(value)
+        found = _rounded(value, digits)
+        return found if self.low is None or self.high is None else min(max(found, self.low), self.high)
 
     def edit(self, value: Json) -> Edit:
         return Edit(self.path, "scale" if self.is_factor else "set", value)
@@ -157,17 +166,22 @@ def _usual(recipe: Recipe, settings: Mapping[str, _Setting], rows: Mapping[str, 
 
 
 def _asked(words: Sequence[str], settings: Mapping[str, _Setting], recipe: Recipe) -> dict[str, list[str]]:
-    """Full path -> the texts of its values.  A word without ``=`` that names no setting belongs to the choices before
-    it."""
+    """Full path -> the texts of its values.
+
+    A word without ``=`` belongs to the values before it where it names no setting, or, behind a comma, is one of those
+    that the setting may have: in ``critic.norm=none,batch`` nobody means the batch.
+    """
     asked: dict[str, list[str]] = {}
     last = None
-    for word in (part.strip() for text in words for part in text.split(",")):
+    for at, word in ((at, part.strip()) for text in words for at, part in enumerate(text.split(","))):
         if not word:
             raise RequestError(f"--knobs {','.join(words)}: there is a comma too many, or a variable is not set")
         name, equals, value = word.partition("=")
-        if last is not None and not equals and asked[last] and not _meant(name, settings):
-            asked[last].append(word)
-            continue
+        if last is not None and not equals and asked[last]:
+            is_choice = at > 0 and word in settings[last].choices
+            if is_choice or not _meant(name, settings):
+                asked[last].append(word)
+                continue
         last = _path(name.strip(), settings, recipe)
         if last in asked:
             raise RequestError(f"--knobs names {last} twice")
@@ -286,10 +300,11 @@ def _of_range(knob: Tuned, setting: _Setting, match: re.Match[str]) -> Tuned:
     if not low < high:
         raise RequestError(f"--knobs {setting.path}: the range {low:g}..{high:g} is empty")
     log = (knob.is_factor or setting.knob.log) and low > 0
-    steps = [at / (IN_A_RANGE - 1) for at in range(IN_A_RANGE)]
-    values = [low * (high / low) ** step if log else low + (high - low) * step for step in steps]
-    values = [low, *values[1:-1], high]  # the ends as they were written
-    return replace(knob, values=_distinct(knob, values), low=low, high=high, log=log)
+    knob = replace(knob, low=low, high=high, log=log)
+    steps = [at / (IN_A_RANGE - 1) for at in range(1, IN_A_RANGE - 1)]
+    between = [low * (high / low) ** step if log else low + (high - low) * step for step in steps]
+    ends = [round(low), round(high)] if knob.whole else [low, high]  # as they were written
+    return replace(knob, values=_others(knob, [ends[0], *(knob.written(value, DIGITS) for value in between), ends[1]]))
 
 
 def _by_itself(knob: Tuned, setting: _Setting) -> Tuned:
@@ -306,7 +321,7 @@ def _by_itself(knob: Tuned, setting: _Setting) -> Tuned:
         return replace(knob, values=tuple(round(rung) for rung in rungs) if knob.whole else tuple(rungs))
     if own <= 0.0:
         raise RequestError(f"--knobs {setting.path} is {own:g}: say a range, as in {setting.path}=0.1..1")
-    values = _distinct(knob, [own * ratio for ratio in order.ratios(setting.name)])
+    values = _others(knob, [knob.written(own * ratio, DIGITS) for ratio in order.ratios(setting.name)])
     kept = tuple(value for value in values if knob.is_factor or _fits(bounds, value))
     low, high = (own / order.REACH, own * order.REACH) if knob.is_factor else _reach(bounds, own)
     return replace(knob, values=kept, low=low, high=high, log=True)
@@ -322,7 +337,13 @@ def _reach(bounds: Knob, own: float) -> tuple[float, float]:
     return max(low, bounds.low or low), min(high, bounds.high or high)
 
 
-def _distinct(knob: Tuned, values: Iterable[float]) -> tuple[Json, ...]:
-    """Rounded to what a person would write, the recipe's own left out."""
-    written = (round(value) if knob.whole else float(f"{value:.3g}") for value in values)
-    return tuple(value for value in dict.fromkeys(written) if value != knob.own)
+def _others(knob: Tuned, values: Iterable[float]) -> tuple[Json, ...]:
+    """Each once, the recipe's own left out."""
+    return tuple(value for value in dict.fromkeys(values) if value != knob.own)
+
+
+def _rounded(value: float, digits: int) -> float:
+    """Close below 1, as a decay is, what is left to 1 counts and has so many digits: 0.9993 is not 0.999, nor 1."""
+    if 0.0 < 1.0 - value < value:
+        return round(value, digits - 1 - math.floor(math.log10(1.0 - value)))
+    return float(f"{value:.{digits}g}")

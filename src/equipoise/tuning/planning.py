@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from equipoise.tuning.intervals import CONTENDERS, Difference, Noise
 from equipoise.tuning.jobs import Job, Ledger, Outcome, Settings
@@ -54,6 +54,8 @@ class Round:
     kept: Settings
     is_decided: bool
     """Whether everything that it needs is measured."""
+    is_open: bool = False
+    """Of one that is decided: whether more is being explored, by which it will be decided anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class Plan:
 
 
 def plan(question: Question, ledger: Ledger, num_explored: int = 0) -> Plan:
-    """What comes next.  `num_explored` is how many trials a sampler may propose."""
+    """What comes next.  `num_explored` is how many trials a sampler may propose; 0 where nothing is left to draw."""
     anew = [knob.begins_anew for knob in question.knobs]
     from_start = any(anew) if question.strategy != "one" else all(anew)
     warm_up = [Job(is_warm_up=True)]
@@ -110,26 +112,62 @@ def _one_at_a_time(question: Question, ledger: Ledger) -> Plan:
 def _sampled(question: Question, ledger: Ledger, num_explored: int, anew: bool) -> Plan:
     """Seed 0 is for exploring.  What it finds is the luckiest of many, so it is judged by the seeds after it."""
     own = Job({}, 0, anew)
-    explored = [outcome for outcome in ledger.counted() if outcome.job.seed == 0 and not outcome.job.is_warm_up]
-    explored = list({outcome.job.key: outcome for outcome in explored if outcome.job.key != own.key}.values())
-    most = min(num_explored, num_possible(question.knobs))
-    waiting = [outcome.job for outcome in ledger.outcomes if outcome.state == "lost" and outcome.job.seed == 0]
-    again = [job for job in waiting if not ledger.is_done([job])]
-    if not ledger.is_done([own]) or again:
-        return Plan((), {}, (own, *again), explores=len(explored) < most)
-    if len(explored) < most:
-        return Plan((), {}, explores=True)
-    scouts = [outcome.job for outcome in explored]
+    scouts, again = _explored(ledger, own)
+    explores = len(scouts) < min(num_explored, num_possible(question.knobs))
+    so_far = _so_far(question, ledger, own, scouts)
+    first = (own, *again)
+    if not ledger.is_done(first):
+        return replace(so_far, jobs=first, explores=explores)
+    if explores:
+        return replace(so_far, explores=True)
     if not ledger.is_done(scouts):
-        return Plan((), {}, tuple(scouts))
-    seeds = range(1, question.num_seeds + 1)
-    chosen = _contenders(question, ledger, own, scouts)
-    finals = [Job(settings, seed, anew) for seed in seeds for settings in ({}, *chosen)] if chosen else []
+        return replace(so_far, jobs=tuple(scouts))
+    chosen, finals = _finals(question, ledger, own, scouts)
     others = [job.settings for job in scouts]
     if not ledger.is_done(finals):
-        return Plan((_undecided("", ledger, {}, others, anew),), {}, tuple(finals))
-    decided = _decided(question, ledger, "", {}, chosen, others, seeds, anew)
+        rounds = so_far.rounds or (_undecided("", ledger, {}, others, anew),)
+        return replace(so_far, rounds=rounds, jobs=tuple(finals))
+    decided = _decided(question, ledger, "", {}, chosen, others, _judges(question), anew)
     return Plan((decided,), decided.kept)
+
+
+def _so_far(question: Question, ledger: Ledger, own: Job, scouts: Sequence[Job]) -> Plan:
+    """The last decision, of those that more is explored after: over what was known when its trials were put down."""
+    judged = sorted((it.number for it in ledger.outcomes if it.job.seed > 0 and it.is_over), reverse=True)
+    begun = {job.key: outcome.number for job in scouts if (outcome := ledger.of(job))}
+    for number in judged:
+        known = [job for job in scouts if begun[job.key] < number]
+        chosen, finals = _finals(question, ledger, own, known)
+        if chosen and ledger.is_done(finals):
+            others = [job.settings for job in known]
+            decided = _decided(question, ledger, "", {}, chosen, others, _judges(question), own.anew)
+            return Plan((replace(decided, is_open=True),), decided.kept)
+    return Plan((), {})
+
+
+def _judges(question: Question) -> range:
+    """The seeds that nothing was explored with."""
+    return range(1, question.num_seeds + 1)
+
+
+def _finals(
+    question: Question, ledger: Ledger, own: Job, scouts: Sequence[Job]
+) -> tuple[Sequence[Settings], Sequence[Job]]:
+    """What of the explored is judged, and the trials that this needs."""
+    chosen = _contenders(question, ledger, own, scouts)
+    beside: Sequence[Settings] = ({}, *chosen) if chosen else ()
+    return chosen, [Job(settings, seed, own.anew) for seed in _judges(question) for settings in beside]
+
+
+def _explored(ledger: Ledger, own: Job) -> tuple[list[Job], list[Job]]:
+    """What a sampler has proposed that is over or under way, and what has lost its worker and is to be done again."""
+    drawn = [outcome for outcome in ledger.outcomes if outcome.job.seed == 0 and not outcome.job.is_warm_up]
+    jobs = {outcome.job.key: outcome.job for outcome in drawn}
+    over = {key for key, job in jobs.items() if ledger.is_done([job])}
+    under_way = {outcome.job.key for outcome in drawn if outcome.state == "running"}
+    lost = {outcome.job.key for outcome in drawn if outcome.state == "lost"}
+    scouts = [job for key, job in jobs.items() if key in over | under_way and key != own.key]
+    return scouts, [job for key, job in jobs.items() if key in lost - over]
 
 
 def _contenders(question: Question, ledger: Ledger, present: Job, others: Sequence[Job]) -> list[Settings]:

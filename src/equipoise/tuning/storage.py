@@ -125,8 +125,12 @@ def address(url: str) -> URL:
 
 
 def in_folder(folder: Path) -> str:
-    """The storage of a study that is all in one folder."""
-    return f"sqlite:///{folder.absolute() / 'study.db'}"
+    """The storage of a study that is all in one folder, whatever its name: a ? or a % in it is written otherwise."""
+    _need_optuna()
+    from sqlalchemy import URL
+
+    place = URL.create("sqlite", database=str(folder.absolute() / "study.db"))
+    return place.render_as_string(hide_password=False)
 
 
 def hidden(url: str) -> str:

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 JOB, OUTCOME = "job", "outcome"
 """Names of a trial's attributes."""
+DIGITS: Final = 4
+"""Of a number that is drawn."""
 DRAWS: Final = 8
 """Of a sampler, until something new is drawn at random."""
 RANDOM_DRAWS: Final = 1000
@@ -46,6 +48,8 @@ class Study:
 
     def __init__(self, study: optuna.Study, storage: RDBStorage, prunes: bool) -> None:
         self._study, self._storage, self.prunes = study, storage, prunes
+        self.is_exhausted = False
+        """Whether a sampler was asked for something new, and there was nothing."""
         attributes = study.user_attrs
         self.question = Question.from_json(attributes[QUESTION])
         self.begun_with = str(attributes[BEGUN_WITH])
@@ -77,12 +81,13 @@ class Study:
         return None
 
     def propose(self, knobs: Sequence[Tuned], anew: bool) -> Trial | None:
-        """Let the sampler choose the next, and take it; None where it gave one that another worker has.
+        """Let the sampler choose the next, and take it; None where another worker has what it gave, or nothing is left.
 
         What it draws again and again has been done, and tells nothing: then what has not been is drawn at random.
         """
         for at in range(DRAWS + 1):
             if at == DRAWS and not self._put_down_untried(knobs, anew):
+                self.is_exhausted = True
                 return None
             with own_heartbeats():
                 trial = self._study.ask()
@@ -256,7 +261,7 @@ def _suggest(trial: optuna.Trial, knob: Tuned) -> Json:
         return found
     if knob.whole:
         return trial.suggest_int(knob.path, round(knob.low), round(knob.high), log=knob.log)
-    return _written(trial.suggest_float(knob.path, knob.low, knob.high, log=knob.log))
+    return knob.written(trial.suggest_float(knob.path, knob.low, knob.high, log=knob.log), DIGITS)
 
 
 def _of_values(knobs: Sequence[Tuned], values: Mapping[str, Json], anew: bool) -> Job:
@@ -269,13 +274,7 @@ def _any_of(knob: Tuned) -> Json:
         return random.choice([knob.own, *knob.values])
     at = random.random()
     value = knob.low * (knob.high / knob.low) ** at if knob.log else knob.low + (knob.high - knob.low) * at
-    within = min(max(value, knob.low), knob.high)
-    return round(within) if knob.whole else _written(within)
-
-
-def _written(value: float) -> float:
-    """As a person would write it."""
-    return float(f"{value:.4g}")
+    return knob.written(value, DIGITS)
 
 
 def _job(trial: FrozenTrial) -> Job:

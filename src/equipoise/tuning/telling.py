@@ -17,6 +17,7 @@ from equipoise.tuning.planning import Importance, Plan, Round, Tried
 from equipoise.tuning.question import Question
 
 NONE_IS_BETTER: Final = "none is better than the recipe's own by more than the noise"
+MORE: Final = "more is being explored"
 LESS: Final = "less the present one, 95 %"
 """Above the intervals."""
 MOST_SHOWN: Final = 12
@@ -82,11 +83,12 @@ def not_decided(found: Found) -> Iterator[str]:
 
 def recommendation(found: Found) -> str:
     """In one line."""
+    more = f"; {MORE}" if any(one.is_open for one in found.plan.rounds) else ""
     if found.edits:
-        where = f"after {found.question.steps} steps; whether it lasts, a whole run says"
+        where = f"after {found.question.steps} steps{more}; whether it lasts, a whole run says"
         return f"recommended: {' '.join(map(as_words, found.edits))}   ({where})"
     if any(one.is_decided for one in found.plan.rounds):
-        return f"of what was tried, {NONE_IS_BETTER}"
+        return f"of what was tried, {NONE_IS_BETTER}{more}"
     return "nothing is decided yet"
 
 
@@ -122,9 +124,9 @@ def to_json(found: Found) -> dict[str, Json]:
 
 
 def heading(question: Question, one: Round) -> str:
-    """Of a decision: what is changed, what had been kept before, and whether anything is decided."""
+    """Of a decision: what is changed, what had been kept before, and whether anything, or all, is decided."""
     kept = f", with {question.in_words(one.present.settings)}" if one.present.settings else ""
-    state = "" if one.is_decided else " (not decided yet)"
+    state = f" ({MORE})" if one.is_open else "" if one.is_decided else " (not decided yet)"
     return f"{one.path or 'all knobs together'}{kept}{state}"
 
 
@@ -220,6 +222,7 @@ def _round_as_json(one: Round) -> dict[str, Json]:
     return {
         "knob": one.path or None,
         "is_decided": one.is_decided,
+        "is_open": one.is_open,
         "present": _tried_as_json(one, one.present),
         "tried": [_tried_as_json(one, tried) for tried in one.tried],
         "kept": _plain(one.kept),

@@ -61,7 +61,7 @@ def work(study: Study, place: Place, budget: TuningBudget, say: Say, note: Note)
         ledger = study.ledger()
     except storage_errors() as error:
         raise Fault(f"the storage of the study failed: {reason_of(error)}") from error
-    found = _planned(study.question, ledger, budget)
+    found = _planned(study, ledger, budget)
     _tidy(study.question, place, ledger, found)
     return Sitting(found, ledger, ended)
 
@@ -69,7 +69,7 @@ def work(study: Study, place: Place, budget: TuningBudget, say: Say, note: Note)
 def _until_done(study: Study, place: Place, budget: TuningBudget, say: Say, note: Note, person: StopRequest) -> str:
     while True:
         ledger = study.ledger()
-        found = _planned(study.question, ledger, budget)
+        found = _planned(study, ledger, budget)
         if person.asked:
             return "stopped as asked; the same command goes on"
         if found.is_over:
@@ -84,11 +84,12 @@ def _until_done(study: Study, place: Place, budget: TuningBudget, say: Say, note
         if outcome is not None:
             say(_in_words(study.question, outcome))
             ledger = study.ledger()
-            note(Sitting(_planned(study.question, ledger, budget), ledger))
+            note(Sitting(_planned(study, ledger, budget), ledger))
 
 
-def _planned(question: Question, ledger: Ledger, budget: TuningBudget) -> Plan:
-    return plan(question, ledger, budget.explorations(ledger, question.num_seeds))
+def _planned(study: Study, ledger: Ledger, budget: TuningBudget) -> Plan:
+    most = 0 if study.is_exhausted else budget.explorations(ledger, study.question.num_seeds)
+    return plan(study.question, ledger, most)
 
 
 def _next(study: Study, found: Plan) -> Trial | None:
