@@ -76,6 +76,28 @@ class Narrow(Wild):
         return (Remedy("a wider generator", "nothing", 10.0, (Edit("generator.width", "scale", 2),), anew=True),)
 
 
+@dataclass(frozen=True, slots=True)
+class Passing(Wild):
+    """A second disease, of a run whose rate is not above the bound, that is seen for a while and that nothing cures."""
+
+    key: ClassVar[str] = "passing"
+    title: ClassVar[str] = "it will pass"
+
+    def seen(self, trace: Trace) -> tuple[Evidence, ...]:
+        rate, distance = trace.settings[RATE], trace.get("distance")
+        if not isinstance(rate, float) or rate > self.bound or distance is None:
+            return ()
+        is_time = 20 <= trace.begin + distance.steps[-1] <= 27
+        return (Evidence("samples", "it is seen", "distance", 31.0, 1.0),) if is_time else ()
+
+    def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
+        return (times(1.05),)
+
+
+def doctor_of_two_diseases() -> object:
+    return partial(examine, symptoms=(Wild(), Passing()))
+
+
 def doctor_of_narrow_networks() -> object:
     return partial(examine, symptoms=(Narrow(onset=8.0),))
 
@@ -120,6 +142,11 @@ def doomed() -> Recipe:
 
 def suspected() -> Recipe:
     return recipe(steps=60)
+
+
+def twice_ill() -> Recipe:
+    base = recipe(steps=60)
+    return replace(base, autopilot=replace(base.autopilot, candidates=3))
 
 
 def doomed_on_the_way() -> Recipe:

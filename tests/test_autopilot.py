@@ -479,6 +479,14 @@ def test_a_second_repair_that_failed_ends_no_run_that_the_first_has_mended() -> 
     assert isinstance(go_on(found.failed, found, LAW), GaveUp)
 
 
+def test_what_has_failed_is_asked_about_until_the_run_goes_on() -> None:
+    for steps in ([judged("")], [judged(A), adopted(A), RESUMED, TAKEN_BACK, adopted("001-before")]):
+        assert told(*steps).failed is not None, "a run that is killed now decides as one that was not"
+        gone_on = told(*steps, RESUMED)
+        assert gone_on.failed is None and gone_on.current is None
+        assert gone_on.tried == told(*steps).tried and gone_on.count("made") == 1
+
+
 def test_what_a_person_went_on_from_is_abandoned_and_counts_for_nothing() -> None:
     found = told(RESUMED)
     assert found.current is None and found.failed is None

@@ -637,6 +637,40 @@ def test_a_setting_that_never_arrives_is_a_fault_with_its_name(
 # -- killed anywhere
 
 
+def ask_to_stop() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no such signal to one process")
+def test_a_run_that_goes_on_though_a_repair_failed_goes_on_to_its_end_when_it_is_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its samples were good enough to go on with then, and are worse when it is stopped."""
+    monkeypatch.setattr(advising, "examine", piloted.doctor_of_two_diseases())
+    words = [f"{piloted.__file__}:twice_ill", "--out"]
+    whole, stopped, killed = (tmp_path / name for name in ("whole", "stopped", "killed"))
+    assert run_command(["train", *words, str(whole), *CPU]) == 0
+    assert [event.kept for event in all_of(whole, Reviewed)] == [True, False]  # type: ignore[attr-defined]
+
+    def stopping(plan: Plan, state: State, *more: Any) -> None:
+        step(plan, state, *more)
+        if state.counters.steps == 50:
+            ask_to_stop()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(session, "step", stopping)
+        assert run_command(["train", *words, str(stopped), *CPU]) == 0
+    assert history(read(stopped).events)[-1].step == 50
+    go_on_until_it_ends(stopped)
+    where, listeners = Where(device="cpu"), [crash_at(Adopted, 3)]
+    with pytest.raises(Crash):
+        Pilot(RunFolder(killed), where, listeners).fly(start(piloted.twice_ill(), where, killed, None, listeners))
+    go_on_until_it_ends(killed)
+    for run in (stopped, killed):
+        assert_same_run(run, whole)
+        assert done(run) == done(whole)
+
+
 def go_on_until_it_ends(run: Path) -> None:
     assert run_command(["resume", str(run), *CPU]) == 0
 
