@@ -153,6 +153,12 @@ def doomed_on_the_way() -> Recipe:
     return raised()
 
 
+def about_to_break_off() -> Recipe:
+    """Raised late and by less, so that its samples are good up to the end."""
+    rate = Piecewise(((28, SOUND), (29, 0.12)))
+    return replace(raised(), g_optim=Adam(lr=rate))
+
+
 def main(verb: str, out: Path) -> int:
     from equipoise.cli import run_command
 

@@ -601,6 +601,18 @@ def test_a_review_looks_for_the_symptom_and_at_the_samples() -> None:
     assert under_review(WELL, 0.9, name="psnr").kept, "of decibels more is better"
 
 
+def test_of_a_run_that_broke_off_a_review_asks_only_whether_the_symptom_is_gone() -> None:
+    """What its samples were is nothing to go back to, nor after a first remedy that failed."""
+    first = prescribed(decide(now(is_over=True), Past(), LAW, admits))
+    assert first.is_over and not FIRST.is_over
+    one = told(judged(A), adopted(A), RESUMED, first=first).interventions[0]
+    worse = replace(now(WELL), scores=[replace(now().scores[0], value=0.9)])
+    assert (review(worse, one).kept, review(worse, one).score_before) == (True, None)
+    assert not review(replace(worse, examination=ill()), one).kept
+    gone = told(judged(A), adopted(A), RESUMED, TAKEN_BACK, adopted("001-before"), first=first)
+    assert gone.failed is not None and prescribed(go_on(gone.failed, gone, LAW)).is_over
+
+
 # -- mitigations: a cure must not look like a disease
 
 TERMS = "phases.main.terms"

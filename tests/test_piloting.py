@@ -24,7 +24,6 @@ import piloted
 from equipoise import advising, files, piloting, session
 from equipoise.attempts.reading import attempts_of
 from equipoise.cli import run_command
-from equipoise.doctor import autopilot as decisions
 from equipoise.engine import checkpoint
 from equipoise.engine.finite import NonFinite
 from equipoise.engine.plan import Plan
@@ -599,23 +598,27 @@ def test_a_run_that_breaks_off_is_repaired_at_once(tmp_path: Path, monkeypatch: 
     assert history(read(run).events)[-1].step == 30
 
 
+@pytest.mark.parametrize("at", [32, 30], ids=["between checkpoints", "with a checkpoint"])
 def test_a_run_that_breaks_off_after_a_rate_was_raised_goes_on_with_the_rate_held(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Its samples drift, and are worse at the review than those of the run that broke off had been."""
+
     def breaking(plan: Plan, state: State, *more: Any) -> None:
-        if isinstance(plan.recipe.g_optim.lr, Piecewise) and state.counters.steps == 27:
-            raise NonFinite(27, "the generator's weights are NaN")
+        if isinstance(plan.recipe.g_optim.lr, Piecewise) and state.counters.steps == at:
+            raise NonFinite(at, "the generator's weights are NaN")
         step(plan, state, *more)
 
     monkeypatch.setattr(advising, "examine", piloted.doctor_of_jumps())
     monkeypatch.setattr(session, "step", breaking)
-    monkeypatch.setattr(decisions, "is_worse", lambda *scores: False)  # sixty steps only drift
     run = tmp_path / "run"
-    assert run_command(["train", JUMPS, "--out", str(run), *CPU]) == 0
-    first, own = one(run, Prescribed), all_of(run, Forked)[0]
-    assert isinstance(first, Prescribed) and isinstance(own, Forked)
-    assert (first.step, first.trials[0].is_own_course) == (27, True)
+    assert run_command(["train", f"{piloted.__file__}:about_to_break_off", "--out", str(run), *CPU]) == 0
+    first, own, reviewed = one(run, Prescribed), all_of(run, Forked)[0], one(run, Reviewed)
+    assert isinstance(first, Prescribed) and isinstance(own, Forked) and isinstance(reviewed, Reviewed)
+    assert (first.step, first.is_over, first.trials[0].is_own_course) == (at, True, True)
     assert (own.name, own.score, own.fault) == (first.trials[0].name, None, "the run broke off")
+    assert first.score_before is not None and reviewed.score is not None and first.score_before < reviewed.score
+    assert (reviewed.kept, reviewed.score_before, reviewed.why) == (True, None, "exploding is gone")
     assert RunFolder(run).read_recipe().g_optim.lr == piloted.SOUND
     assert history(read(run).events)[-1].step == 60
 

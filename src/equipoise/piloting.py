@@ -288,7 +288,7 @@ class Pilot:
         told = {event.name for event in self.run.read_journal().events if isinstance(event, Forked)}
         for trial in what.trials:
             if trial.is_own_course:
-                keep_course(self.run, trial.name, what.step, self.where)
+                keep_course(self.run, trial.name, what, self.where)
             if not train_fork(self.run, kept, trial, what.step if trial.is_own_course else what.end, self.where):
                 return False
             if trial.name not in told:

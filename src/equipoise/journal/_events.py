@@ -196,6 +196,8 @@ class Prescribed(Event):
     """By which these scores were."""
     is_doubt: bool = False
     """Whether nothing was seen, and a setting that often does harm is tried without."""
+    is_over: bool = False
+    """Whether the run had broken off at `step`, and cannot take another one as it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
