@@ -18,7 +18,7 @@ from equipoise.doctor.examining import examine
 from equipoise.doctor.symptom import Evidence, Remedy, Symptom
 from equipoise.doctor.trace import Trace
 from equipoise.edit import Edit
-from equipoise.recipe import Adam, Autopilot, Average, Recipe
+from equipoise.recipe import Adam, Autopilot, Average, Recipe, Span
 from equipoise.schedule import Piecewise
 
 WILD, BOUND, SOUND = 0.5, 0.1, 1e-3
@@ -94,6 +94,18 @@ class Passing(Wild):
         return (times(1.05),)
 
 
+@dataclass(frozen=True, slots=True)
+class Hasty(Wild):
+    """The same, of which is said that a larger batch cures it."""
+
+    def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
+        return (Remedy("a larger batch", "nothing", 10.0, (Edit("batch", "scale", 2),)), times(SOUND / WILD))
+
+
+def doctor_of_small_batches() -> object:
+    return partial(examine, symptoms=(Hasty(),))
+
+
 def doctor_of_two_diseases() -> object:
     return partial(examine, symptoms=(Wild(), Passing()))
 
@@ -151,6 +163,14 @@ def twice_ill() -> Recipe:
 
 def doomed_on_the_way() -> Recipe:
     return raised()
+
+
+def in_images() -> Recipe:
+    """Two phases, which a batch of 32 changes after 16 steps and one of 64 after 8, each with a measure of its own."""
+    base = recipe()
+    main = base.phases["main"]
+    first = replace(main, length=Span(16 * 32, "images"))
+    return replace(base, phases={"main": first, "later": replace(main, length=Span(14), best_by="sliced_wasserstein")})
 
 
 def about_to_break_off() -> Recipe:

@@ -175,6 +175,24 @@ def test_where_no_change_breaks_off_the_best_of_the_others_goes_on() -> None:
     assert best_of({}, "a")[0] == ""
 
 
+def test_a_fork_in_another_phase_with_another_measure_is_not_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(advising, "examine", piloted.doctor_of_small_batches())
+    run = tmp_path / "run"
+    assert run_command(["train", f"{piloted.__file__}:in_images", "--out", str(run), *CPU]) == 0
+    why = "measured by sliced_wasserstein, in another phase than 001-0-no-change, by kernel: they cannot be compared"
+    assert [(event.name, event.score is None, event.fault) for event in all_of(run, Forked)] == [  # type: ignore[attr-defined]
+        ("001-0-no-change", False, ""),
+        ("001-1-batch-times-2", True, why),
+        ("001-2-g.lr-times-0.002", False, ""),
+    ]
+    judged = one(run, Judged)
+    assert isinstance(judged, Judged) and judged.chosen == "001-2-g.lr-times-0.002"
+    assert [*judged.scores] == ["001-0-no-change", "001-2-g.lr-times-0.002"]
+    assert f"001-1-batch-times-2: {why}" in " ".join(capsys.readouterr().out.split())
+
+
 def test_what_happens_is_said_as_it_happens(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["train", DOOMED, "--out", str(tmp_path / "run"), "--autopilot", "advise", *CPU]) == 0
     said = capsys.readouterr().out
