@@ -15,6 +15,7 @@ from equipoise.doctor.examining import examine
 from equipoise.doctor.interventions import Past, past
 from equipoise.doctor.mitigations import MITIGATIONS, blinds, settled
 from equipoise.doctor.remedies import clip
+from equipoise.doctor.scores import as_distance, is_as_good, is_plainly_better, is_worse, still_improves
 from equipoise.doctor.symptom import Diagnosis, Doubt, Evidence, Examination, Remedy, Symptom
 from equipoise.doctor.symptoms import SYMPTOMS
 from equipoise.doctor.trace import Trace
@@ -117,8 +118,8 @@ def test_a_forks_name_says_what_differs_in_it() -> None:
     assert names == ["001-1-r1-plus-R1", "001-2-d.lr-times-0.25"]
 
 
-def scored(*values: float) -> list[Measured]:
-    return [Measured(step=500 * at, name="kernel", value=value, seconds=0.1) for at, value in enumerate(values, 1)]
+def scored(*values: float, name: str = "kernel") -> list[Measured]:
+    return [Measured(step=500 * at, name=name, value=value, seconds=0.1) for at, value in enumerate(values, 1)]
 
 
 def test_a_run_whose_samples_get_better_is_left_alone_and_advised_all_the_same() -> None:
@@ -130,6 +131,23 @@ def test_a_run_whose_samples_get_better_is_left_alone_and_advised_all_the_same()
     prescribed(decide(better, Past(), replace(LAW, mode="advise"), admits))
     prescribed(decide(now(scores=scored(0.9, 0.8, 0.5, 0.49, 0.49, 0.48)), Past(), LAW, admits))
     prescribed(decide(now(scores=scored(0.02, -0.01, -0.01, -0.01, 0.0)), Past(), LAW, admits))
+
+
+def test_decibels_are_compared_as_errors_and_similarities_as_what_is_missing() -> None:
+    """3 dB are half of the error, at 24 dB as at 40."""
+    assert as_distance("psnr", 30.0) == pytest.approx(0.001)
+    assert as_distance("psnr", 33.01) == pytest.approx(0.0005, rel=1e-3)
+    assert (as_distance("ssim", 0.75), as_distance("kernel", 0.75)) == (0.25, 0.75)
+    assert still_improves(scored(24.0, 24.5, 25.0, 25.5, 26.0, 26.5, name="psnr"))
+    assert not still_improves(scored(24.0, 24.5, 25.0, 25.1, 25.1, 25.1, name="psnr"))
+    assert not still_improves(scored(26.5, 26.0, 25.5, 25.0, 24.5, 24.0, name="psnr"))
+    assert still_improves(scored(0.96, 0.96, 0.96, 0.97, 0.97, 0.97, name="ssim"))
+    assert is_plainly_better(scored(24.0, 31.0, name="psnr"), 1000, 500)
+    assert not is_plainly_better(scored(40.0, 42.0, name="psnr"), 1000, 500)
+    assert is_plainly_better(scored(0.9, 0.96, name="ssim"), 1000, 500)
+    assert is_as_good(scored(30.0, 30.0, 30.0, name="psnr"), 30.1)
+    assert not is_as_good(scored(29.0, 29.0, 29.0, name="psnr"), 30.0), "a quarter more of the error"
+    assert is_worse(29.0, 30.0, "psnr") and is_worse(0.8, 0.9, "ssim") and is_worse(0.9, 0.8, "kernel")
 
 
 RAISED = Examination("ill", "made up", (replace(ill().diagnoses[0], raised_at=2700.0),))

@@ -170,6 +170,17 @@ def test_a_remedy_has_to_be_better_than_no_change_by_more_than_the_noise(
     assert best_of({"a": scored(1.0), **others}, "a")[0] == chosen
 
 
+@pytest.mark.parametrize("name", ["frechet", "sliced_wasserstein"])
+def test_where_the_noise_is_not_known_a_remedy_has_to_gain_a_twentieth(name: str) -> None:
+    def chosen(remedy: float, control: float) -> str:
+        return best_of({"a": Scored(name, control), "b": Scored(name, remedy)}, "a")[0]
+
+    assert (chosen(0.1000, 0.1001), chosen(0.096, 0.1), chosen(0.094, 0.1)) == ("a", "a", "b")
+    own, cure = Trial("own", (), "", is_own_course=True), Trial("cure", ("a = 1",), "")
+    assert unless_worse({"own": Scored(name, 0.1000), "cure": Scored(name, 0.1001)}, own, cure)[0] == "cure"
+    assert unless_worse({"own": Scored(name, 0.094), "cure": Scored(name, 0.1)}, own, cure)[0] == "own"
+
+
 def test_where_no_change_breaks_off_the_best_of_the_others_goes_on() -> None:
     assert best_of({"b": scored(0.5), "c": scored(0.4)}, "a")[0] == "c"
     assert best_of({}, "a")[0] == ""
