@@ -18,7 +18,7 @@ from equipoise.doctor.examining import examine
 from equipoise.doctor.symptom import Evidence, Remedy, Symptom
 from equipoise.doctor.trace import Trace
 from equipoise.edit import Edit
-from equipoise.recipe import Adam, Autopilot, Average, Recipe
+from equipoise.recipe import Adam, Autopilot, Average, Recipe, Span
 from equipoise.schedule import Piecewise
 
 WILD, BOUND, SOUND = 0.5, 0.1, 1e-3
@@ -76,6 +76,40 @@ class Narrow(Wild):
         return (Remedy("a wider generator", "nothing", 10.0, (Edit("generator.width", "scale", 2),), anew=True),)
 
 
+@dataclass(frozen=True, slots=True)
+class Passing(Wild):
+    """A second disease, of a run whose rate is not above the bound, that is seen for a while and that nothing cures."""
+
+    key: ClassVar[str] = "passing"
+    title: ClassVar[str] = "it will pass"
+
+    def seen(self, trace: Trace) -> tuple[Evidence, ...]:
+        rate, distance = trace.settings[RATE], trace.get("distance")
+        if not isinstance(rate, float) or rate > self.bound or distance is None:
+            return ()
+        is_time = 20 <= trace.begin + distance.steps[-1] <= 27
+        return (Evidence("samples", "it is seen", "distance", 31.0, 1.0),) if is_time else ()
+
+    def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
+        return (times(1.05),)
+
+
+@dataclass(frozen=True, slots=True)
+class Hasty(Wild):
+    """The same, of which is said that a larger batch cures it."""
+
+    def remedies(self, trace: Trace) -> tuple[Remedy, ...]:
+        return (Remedy("a larger batch", "nothing", 10.0, (Edit("batch", "scale", 2),)), times(SOUND / WILD))
+
+
+def doctor_of_small_batches() -> object:
+    return partial(examine, symptoms=(Hasty(),))
+
+
+def doctor_of_two_diseases() -> object:
+    return partial(examine, symptoms=(Wild(), Passing()))
+
+
 def doctor_of_narrow_networks() -> object:
     return partial(examine, symptoms=(Narrow(onset=8.0),))
 
@@ -128,8 +162,27 @@ def suspected() -> Recipe:
     return recipe(steps=60)
 
 
+def twice_ill() -> Recipe:
+    base = recipe(steps=60)
+    return replace(base, autopilot=replace(base.autopilot, candidates=3))
+
+
 def doomed_on_the_way() -> Recipe:
     return raised()
+
+
+def in_images() -> Recipe:
+    """Two phases, which a batch of 32 changes after 16 steps and one of 64 after 8, each with a measure of its own."""
+    base = recipe()
+    main = base.phases["main"]
+    first = replace(main, length=Span(16 * 32, "images"))
+    return replace(base, phases={"main": first, "later": replace(main, length=Span(14), best_by="sliced_wasserstein")})
+
+
+def about_to_break_off() -> Recipe:
+    """Raised late and by less, so that its samples are good up to the end."""
+    rate = Piecewise(((28, SOUND), (29, 0.12)))
+    return replace(raised(), g_optim=Adam(lr=rate))
 
 
 def main(verb: str, out: Path) -> int:

@@ -16,6 +16,7 @@ from equipoise.doctor.examining import examine
 from equipoise.doctor.interventions import Past, past
 from equipoise.doctor.mitigations import MITIGATIONS, blinds, settled
 from equipoise.doctor.remedies import clip
+from equipoise.doctor.scores import as_distance, is_as_good, is_plainly_better, is_worse, still_improves
 from equipoise.doctor.symptom import Diagnosis, Doubt, Evidence, Examination, Remedy, Symptom
 from equipoise.doctor.symptoms import SYMPTOMS
 from equipoise.doctor.trace import Trace
@@ -119,8 +120,8 @@ def test_a_forks_name_says_what_differs_in_it() -> None:
     assert names == ["001-1-r1-plus-R1", "001-2-d.lr-times-0.25"]
 
 
-def scored(*values: float) -> list[Measured]:
-    return [Measured(step=500 * at, name="kernel", value=value, seconds=0.1) for at, value in enumerate(values, 1)]
+def scored(*values: float, name: str = "kernel") -> list[Measured]:
+    return [Measured(step=500 * at, name=name, value=value, seconds=0.1) for at, value in enumerate(values, 1)]
 
 
 def test_a_run_whose_samples_get_better_is_left_alone_and_advised_all_the_same() -> None:
@@ -132,6 +133,23 @@ def test_a_run_whose_samples_get_better_is_left_alone_and_advised_all_the_same()
     prescribed(decide(better, Past(), replace(LAW, mode="advise"), admits))
     prescribed(decide(now(scores=scored(0.9, 0.8, 0.5, 0.49, 0.49, 0.48)), Past(), LAW, admits))
     prescribed(decide(now(scores=scored(0.02, -0.01, -0.01, -0.01, 0.0)), Past(), LAW, admits))
+
+
+def test_decibels_are_compared_as_errors_and_similarities_as_what_is_missing() -> None:
+    """3 dB are half of the error, at 24 dB as at 40."""
+    assert as_distance("psnr", 30.0) == pytest.approx(0.001)
+    assert as_distance("psnr", 33.01) == pytest.approx(0.0005, rel=1e-3)
+    assert (as_distance("ssim", 0.75), as_distance("kernel", 0.75)) == (0.25, 0.75)
+    assert still_improves(scored(24.0, 24.5, 25.0, 25.5, 26.0, 26.5, name="psnr"))
+    assert not still_improves(scored(24.0, 24.5, 25.0, 25.1, 25.1, 25.1, name="psnr"))
+    assert not still_improves(scored(26.5, 26.0, 25.5, 25.0, 24.5, 24.0, name="psnr"))
+    assert still_improves(scored(0.96, 0.96, 0.96, 0.97, 0.97, 0.97, name="ssim"))
+    assert is_plainly_better(scored(24.0, 31.0, name="psnr"), 1000, 500)
+    assert not is_plainly_better(scored(40.0, 42.0, name="psnr"), 1000, 500)
+    assert is_plainly_better(scored(0.9, 0.96, name="ssim"), 1000, 500)
+    assert is_as_good(scored(30.0, 30.0, 30.0, name="psnr"), 30.1)
+    assert not is_as_good(scored(29.0, 29.0, 29.0, name="psnr"), 30.0), "a quarter more of the error"
+    assert is_worse(29.0, 30.0, "psnr") and is_worse(0.8, 0.9, "ssim") and is_worse(0.9, 0.8, "kernel")
 
 
 RAISED = Examination("ill", "made up", (replace(ill().diagnoses[0], raised_at=2700.0),))
@@ -500,6 +518,14 @@ def test_a_second_repair_that_failed_ends_no_run_that_the_first_has_mended() -> 
     assert isinstance(go_on(found.failed, found, LAW), GaveUp)
 
 
+def test_what_has_failed_is_asked_about_until_the_run_goes_on() -> None:
+    for steps in ([judged("")], [judged(A), adopted(A), RESUMED, TAKEN_BACK, adopted("001-before")]):
+        assert told(*steps).failed is not None, "a run that is killed now decides as one that was not"
+        gone_on = told(*steps, RESUMED)
+        assert gone_on.failed is None and gone_on.current is None
+        assert gone_on.tried == told(*steps).tried and gone_on.count("made") == 1
+
+
 def test_what_a_person_went_on_from_is_abandoned_and_counts_for_nothing() -> None:
     found = told(RESUMED)
     assert found.current is None and found.failed is None
@@ -612,6 +638,18 @@ def test_a_review_looks_for_the_symptom_and_at_the_samples() -> None:
     assert not under_review(WELL, 0.9, 0.8, 0.9).kept
     assert under_review(WELL, 0.9, 0.6, 0.6).kept, "one bad score of three is noise"
     assert under_review(WELL, 0.9, name="psnr").kept, "of decibels more is better"
+
+
+def test_of_a_run_that_broke_off_a_review_asks_only_whether_the_symptom_is_gone() -> None:
+    """What its samples were is nothing to go back to, nor after a first remedy that failed."""
+    first = prescribed(decide(now(is_over=True), Past(), LAW, admits))
+    assert first.is_over and not FIRST.is_over
+    one = told(judged(A), adopted(A), RESUMED, first=first).interventions[0]
+    worse = replace(now(WELL), scores=[replace(now().scores[0], value=0.9)])
+    assert (review(worse, one).kept, review(worse, one).score_before) == (True, None)
+    assert not review(replace(worse, examination=ill()), one).kept
+    gone = told(judged(A), adopted(A), RESUMED, TAKEN_BACK, adopted("001-before"), first=first)
+    assert gone.failed is not None and prescribed(go_on(gone.failed, gone, LAW)).is_over
 
 
 # -- mitigations: a cure must not look like a disease

@@ -24,7 +24,6 @@ import piloted
 from equipoise import advising, files, forking, piloting, session
 from equipoise.attempts.reading import attempts_of
 from equipoise.cli import run_command
-from equipoise.doctor import autopilot as decisions
 from equipoise.engine import checkpoint
 from equipoise.engine.finite import NonFinite
 from equipoise.engine.plan import Plan
@@ -178,9 +177,38 @@ def test_a_remedy_has_to_be_better_than_no_change_by_more_than_the_noise(
     assert best_of({"a": scored(1.0), **others}, "a")[0] == chosen
 
 
+@pytest.mark.parametrize("name", ["frechet", "sliced_wasserstein"])
+def test_where_the_noise_is_not_known_a_remedy_has_to_gain_a_twentieth(name: str) -> None:
+    def chosen(remedy: float, control: float) -> str:
+        return best_of({"a": Scored(name, control), "b": Scored(name, remedy)}, "a")[0]
+
+    assert (chosen(0.1000, 0.1001), chosen(0.096, 0.1), chosen(0.094, 0.1)) == ("a", "a", "b")
+    own, cure = Trial("own", (), "", is_own_course=True), Trial("cure", ("a = 1",), "")
+    assert unless_worse({"own": Scored(name, 0.1000), "cure": Scored(name, 0.1001)}, own, cure)[0] == "cure"
+    assert unless_worse({"own": Scored(name, 0.094), "cure": Scored(name, 0.1)}, own, cure)[0] == "own"
+
+
 def test_where_no_change_breaks_off_the_best_of_the_others_goes_on() -> None:
     assert best_of({"b": scored(0.5), "c": scored(0.4)}, "a")[0] == "c"
     assert best_of({}, "a")[0] == ""
+
+
+def test_a_fork_in_another_phase_with_another_measure_is_not_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(advising, "examine", piloted.doctor_of_small_batches())
+    run = tmp_path / "run"
+    assert run_command(["train", f"{piloted.__file__}:in_images", "--out", str(run), *CPU]) == 0
+    why = "measured by sliced_wasserstein, in another phase than 001-0-no-change, by kernel: they cannot be compared"
+    assert [(event.name, event.score is None, event.fault) for event in all_of(run, Forked)] == [  # type: ignore[attr-defined]
+        ("001-0-no-change", False, ""),
+        ("001-1-batch-times-2", True, why),
+        ("001-2-g.lr-times-0.002", False, ""),
+    ]
+    judged = one(run, Judged)
+    assert isinstance(judged, Judged) and judged.chosen == "001-2-g.lr-times-0.002"
+    assert [*judged.scores] == ["001-0-no-change", "001-2-g.lr-times-0.002"]
+    assert f"001-1-batch-times-2: {why}" in " ".join(capsys.readouterr().out.split())
 
 
 def test_what_happens_is_said_as_it_happens(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -769,23 +797,27 @@ def test_a_run_that_breaks_off_is_repaired_at_once(tmp_path: Path, monkeypatch: 
     assert history(read(run).events)[-1].step == 30
 
 
+@pytest.mark.parametrize("at", [32, 30], ids=["between checkpoints", "with a checkpoint"])
 def test_a_run_that_breaks_off_after_a_rate_was_raised_goes_on_with_the_rate_held(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Its samples drift, and are worse at the review than those of the run that broke off had been."""
+
     def breaking(plan: Plan, state: State, *more: Any) -> None:
-        if isinstance(plan.recipe.g_optim.lr, Piecewise) and state.counters.steps == 27:
-            raise NonFinite(27, "the generator's weights are NaN")
+        if isinstance(plan.recipe.g_optim.lr, Piecewise) and state.counters.steps == at:
+            raise NonFinite(at, "the generator's weights are NaN")
         step(plan, state, *more)
 
     monkeypatch.setattr(advising, "examine", piloted.doctor_of_jumps())
     monkeypatch.setattr(session, "step", breaking)
-    monkeypatch.setattr(decisions, "is_worse", lambda *scores: False)  # sixty steps only drift
     run = tmp_path / "run"
-    assert run_command(["train", JUMPS, "--out", str(run), *CPU]) == 0
-    first, own = one(run, Prescribed), all_of(run, Forked)[0]
-    assert isinstance(first, Prescribed) and isinstance(own, Forked)
-    assert (first.step, first.trials[0].is_own_course) == (27, True)
+    assert run_command(["train", f"{piloted.__file__}:about_to_break_off", "--out", str(run), *CPU]) == 0
+    first, own, reviewed = one(run, Prescribed), all_of(run, Forked)[0], one(run, Reviewed)
+    assert isinstance(first, Prescribed) and isinstance(own, Forked) and isinstance(reviewed, Reviewed)
+    assert (first.step, first.is_over, first.trials[0].is_own_course) == (at, True, True)
     assert (own.name, own.score, own.fault) == (first.trials[0].name, None, "the run broke off")
+    assert first.score_before is not None and reviewed.score is not None and first.score_before < reviewed.score
+    assert (reviewed.kept, reviewed.score_before, reviewed.why) == (True, None, "exploding is gone")
     assert RunFolder(run).read_recipe().g_optim.lr == piloted.SOUND
     assert history(read(run).events)[-1].step == 60
 
@@ -805,6 +837,40 @@ def test_a_setting_that_never_arrives_is_a_fault_with_its_name(
 
 
 # -- killed anywhere
+
+
+def ask_to_stop() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no such signal to one process")
+def test_a_run_that_goes_on_though_a_repair_failed_goes_on_to_its_end_when_it_is_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its samples were good enough to go on with then, and are worse when it is stopped."""
+    monkeypatch.setattr(advising, "examine", piloted.doctor_of_two_diseases())
+    words = [f"{piloted.__file__}:twice_ill", "--out"]
+    whole, stopped, killed = (tmp_path / name for name in ("whole", "stopped", "killed"))
+    assert run_command(["train", *words, str(whole), *CPU]) == 0
+    assert [event.kept for event in all_of(whole, Reviewed)] == [True, False]  # type: ignore[attr-defined]
+
+    def stopping(plan: Plan, state: State, *more: Any) -> None:
+        step(plan, state, *more)
+        if state.counters.steps == 50:
+            ask_to_stop()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(session, "step", stopping)
+        assert run_command(["train", *words, str(stopped), *CPU]) == 0
+    assert history(read(stopped).events)[-1].step == 50
+    go_on_until_it_ends(stopped)
+    where, listeners = Where(device="cpu"), [crash_at(Adopted, 3)]
+    with pytest.raises(Crash):
+        Pilot(RunFolder(killed), where, listeners).fly(start(piloted.twice_ill(), where, killed, None, listeners))
+    go_on_until_it_ends(killed)
+    for run in (stopped, killed):
+        assert_same_run(run, whole)
+        assert done(run) == done(whole)
 
 
 def go_on_until_it_ends(run: Path) -> None:

@@ -41,6 +41,7 @@ from equipoise.journal import (
     Journal,
     Measured,
     Pictured,
+    Prescribed,
     SelfTested,
     Skipped,
     Started,
@@ -90,15 +91,15 @@ def keep_apart(run: RunFolder, name: str, origin: int, where: Where) -> RunFolde
     return kept
 
 
-def keep_course(run: RunFolder, name: str, step: int, where: Where) -> None:
-    """The run as it is now, at a step, as a fork that has nothing left to train; a run that broke off has lost."""
+def keep_course(run: RunFolder, name: str, what: Prescribed, where: Where) -> None:
+    """The run as it is now, as a fork that has nothing left to train; a run that broke off has lost."""
     if (fork_of(run, name).path / SCORE).exists():
         return
-    if any(entry.step == step for entry in checkpoint.entries(run.checkpoints)):
-        fork = keep_apart(run, name, step, where)
-        _take_files(run.samples, fork.samples, f"step-{step:08d}.png")
-    else:
+    if what.is_over:  # though its last step may have a checkpoint
         _write_score(fork_of(run, name), Scored("", math.nan), "the run broke off")
+    else:
+        fork = keep_apart(run, name, what.step, where)
+        _take_files(run.samples, fork.samples, f"step-{what.step:08d}.png")
 
 
 def train_fork(run: RunFolder, kept: RunFolder, trial: Trial, end: int, where: Where) -> bool:

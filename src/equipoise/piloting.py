@@ -322,7 +322,7 @@ class Pilot:
         told = {event.name for event in self.run.read_journal().events if isinstance(event, Forked)}
         for trial in what.trials:
             if trial.is_own_course:
-                keep_course(self.run, trial.name, what.step, self.where)
+                keep_course(self.run, trial.name, what, self.where)
             if not train_fork(self.run, kept, trial, what.step if trial.is_own_course else what.end, self.where):
                 return False
             if trial.name not in told:
@@ -331,13 +331,28 @@ class Pilot:
         return True
 
     def _forked(self, what: Prescribed, trial: Trial) -> Forked:
-        found, fault = score_of(self.run, trial.name)
-        score = found.value if math.isfinite(found.value) else None
+        found, fault = self._compared(what, trial)
+        score = found.value if not fault and math.isfinite(found.value) else None
         return Forked(step=what.end, number=what.number, name=trial.name, score=score, fault=fault)
+
+    def _compared(self, what: Prescribed, trial: Trial) -> tuple[Scored, str]:
+        """What a fork came to, and why that cannot be compared with no change, or with the first fork that was sound.
+
+        A remedy that changes the batch may bring it into another phase, whose measure is another one.
+        """
+        found, fault = score_of(self.run, trial.name)
+        if fault or not math.isfinite(found.value):
+            return found, fault
+        ended = ((one, *score_of(self.run, one.name)) for one in what.trials)
+        first, same = next((one, it) for one, it, why in ended if not why and math.isfinite(it.value))
+        if found.name == same.name:
+            return found, ""
+        others = f"measured by {found.name}, in another phase than {first.name}, by {same.name}"
+        return found, f"{others}: they cannot be compared"
 
     def _judged(self, what: Prescribed) -> Judged:
         control = what.trials[0]
-        ended = {trial.name: score_of(self.run, trial.name) for trial in what.trials}
+        ended = {trial.name: self._compared(what, trial) for trial in what.trials}
         sound = {name: found for name, (found, fault) in ended.items() if not fault and math.isfinite(found.value)}
         is_cure = control.is_own_course and not what.is_doubt
         chosen, why = unless_worse(sound, *what.trials) if is_cure else best_of(sound, control.name)
@@ -392,7 +407,7 @@ def unless_worse(sound: dict[str, Scored], own: Trial, cure: Trial) -> tuple[str
     What was changed before the symptom is known, and changed back; the review says whether that was it.
     """
     if cure.name not in sound:
-        return "", "the fork broke off"
+        return "", "the fork broke off, or has no score to compare"
     if own.name not in sound:
         return cure.name, f"{sound[cure.name].name} {sound[cure.name].value:.4g}; the run itself broke off"
     why = f"{sound[cure.name].name} {sound[cure.name].value:.4g}; the run itself {sound[own.name].value:.4g}"

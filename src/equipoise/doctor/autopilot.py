@@ -174,13 +174,18 @@ def go_on(failed: Intervention, past: Past, law: Law, scores: Sequence[Measured]
         length_steps=law.length_steps,
         score_before=before.score_before,
         measure=before.measure,
+        is_over=before.is_over,
     )
 
 
 def review(now: Now, one: Intervention) -> Reviewed:
-    """Whether an intervention is kept: the symptom is gone, and the samples are no worse than before."""
+    """Whether an intervention is kept: the symptom is gone, and the samples are no worse than before.
+
+    Of a run that had broken off only the first: what its samples were is nothing to go back to.
+    """
     symptom, score = one.prescribed.symptom, median_score(now.scores)
-    before = one.prescribed.score_before if _is_same_measure(one.prescribed, now.scores) else None
+    is_comparable = _is_same_measure(one.prescribed, now.scores) and not one.prescribed.is_over
+    before = one.prescribed.score_before if is_comparable else None
     is_there = any(found.symptom.key == symptom and found.is_certain for found in now.examination.diagnoses)
     got_worse = before is not None and score is not None and is_worse(score, before, now.scores[-1].name)
     if is_there:
@@ -244,6 +249,7 @@ def _prescribed(now: Now, diagnosis: Diagnosis, cures: tuple[Trial, ...], past: 
         length_steps=law.length_steps,
         score_before=median_score(now.scores),
         measure=_measure(now),
+        is_over=now.is_over,
     )
 
 

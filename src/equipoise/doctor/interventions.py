@@ -40,6 +40,8 @@ class Intervention:
     """Whether a person went on with the run before it was over."""
     is_let_stand: bool = False
     """Whether a person went on with the fork that the run had become, and ended its review."""
+    is_settled: bool = False
+    """Whether it has failed, and the run has gone on since."""
 
     @property
     def before(self) -> str:
@@ -121,11 +123,13 @@ class Past:
     def failed(self) -> Intervention | None:
         """The last one, if the run is back where it was, and nothing has been done about that yet.
 
-        Where a setting was only under suspicion nothing has to be done.
+        Where a setting was only under suspicion nothing has to be done.  That the run goes on is what is done where
+        its samples are good enough: then nobody asks again, whatever they are later.
         """
         last = self.interventions[-1] if self.interventions else None
-        is_open = last is not None and last.has_failed and not last.prescribed.is_doubt and not self.gave_up
-        return last if is_open else None
+        if last is None or not last.has_failed or last.is_settled or last.prescribed.is_doubt or self.gave_up:
+            return None
+        return last
 
     @property
     def standing(self) -> Intervention | None:
@@ -190,7 +194,9 @@ def _after(found: Past, event: Event) -> Past:
 
 
 def _gone_on_with(last: Intervention, resumed: Resumed) -> Intervention:
-    """What becomes of a repair that is under way where a person goes on with the run."""
+    """What becomes of a repair that is under way where a person goes on with the run, and of one that has failed."""
+    if last.has_failed:
+        return replace(last, is_settled=True)
     if last.stage in ("trial", "adopt"):
         return replace(last, is_abandoned=True)
     is_dismissed = any(change.path == MODE and change.after != ACT for change in resumed.changes)

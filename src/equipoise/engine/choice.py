@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
+from equipoise.doctor.scores import GAIN, is_better_by
 from equipoise.engine.score import Scored
 
 
@@ -51,7 +52,9 @@ CLEARLY: Final = 2.0
 
 
 def is_clearly_better(one: Scored, other: Scored) -> bool:
-    """Whether the difference is more than the noise of both; without a known error, whether there is any."""
+    """Whether the difference is more than the noise of both; without a known error, more than is noise as a rule."""
+    if one.shares is None or other.shares is None:
+        return is_better_by(GAIN, one.value, other.value, one.name)
     return _worse_by(one, other) < -CLEARLY * _error(one, other)
 
 

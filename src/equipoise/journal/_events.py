@@ -201,6 +201,8 @@ class Prescribed(Event):
     """Whether nothing was seen, and a setting that often does harm is tried without."""
     unfit: str = ""
     """Why a run that is to be acted upon is only advised; empty where that was asked for."""
+    is_over: bool = False
+    """Whether the run had broken off at `step`, and cannot take another one as it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
