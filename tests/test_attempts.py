@@ -546,6 +546,32 @@ def test_what_a_copied_run_has_brought_along_is_told_once(tmp_path: Path, capsys
     assert [it["before"] and it["before"]["number"] for it in attempts] == [None, 1, 2]
 
 
+def test_of_two_copies_nobody_went_on_with_everything_is_told_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun = [started(1), *trained(1, 0.1), resumed(2, 100, *change("batch=16")), *trained(2, 0.1, 100, 200)]
+    for name in ("x", "y"):
+        made(tmp_path / name, begun)
+    attempts = told(capsys, str(tmp_path))["attempts"]
+    assert [(Path(it["run"]).name, it["remarks"]) for it in attempts] == [
+        ("x", []),
+        ("x", [f"the same run lies in {tmp_path / 'y'} too"]),
+    ]
+
+
+def test_what_was_done_with_a_copy_was_not_done_with_the_run_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun = [started(1), *trained(1, 0.1), resumed(2, 100, *change("batch=16")), *trained(2, 0.1, 100, 200)]
+    other = [resumed(3, 100, *change("batch=8")), *trained(3, 0.1, 100, 200)]
+    made(tmp_path / "copy", [*begun, *other])
+    made(tmp_path / "itself", begun)
+    attempts = told(capsys, str(tmp_path))["attempts"]
+    assert [Path(it["run"]).name for it in attempts] == ["itself", "itself", "copy"]
+    assert [it["then"] for it in attempts] == [None, None, None], "the run itself is still what it was"
+    assert told(capsys, str(tmp_path / "copy"))["attempts"][1]["then"] == "left: attempt 3 went on from attempt 1"
+
+
 def test_near_the_floor_nothing_can_be_told(tmp_path: Path) -> None:
     made(tmp_path / "a", [started(1), *trained(1, 0.9 * FLOOR)])
     made(tmp_path / "b", [started(2, "batch=16"), *trained(2, -0.1 * FLOOR)])

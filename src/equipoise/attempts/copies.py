@@ -13,25 +13,27 @@ from equipoise.attempts.reading import Attempt
 def without_copies(attempts: Sequence[Attempt]) -> list[Attempt]:
     """The attempts of several runs without those that another run has too; what came after has come from that one's.
 
-    Who went on for longer is taken for the copy.  A copy that nothing came after stays: there is nothing else to tell
-    of its run.
+    Who went on for longer is taken for the copy.  A run of which nothing else is left to tell is named beside the last
+    attempt that it has.
     """
-    went_on = {id(attempt.came_from) for attempt in attempts}
     lengths = Counter(attempt.run for attempt in attempts)
-    firsts: dict[str, Attempt] = {}
+    alike: dict[str, list[Attempt]] = {}
     for attempt in sorted(attempts, key=lambda it: lengths[it.run]):
-        firsts.setdefault(_identity(attempt), attempt)
-    known: dict[int, Attempt] = {}
+        alike.setdefault(_identity(attempt), []).append(attempt)
+    told_of = {same[0].run for same in alike.values()}
+    last = {attempt.run: id(attempt) for attempt in attempts}
+    known: dict[str, Attempt] = {}
 
     def original(attempt: Attempt) -> Attempt:
-        if id(attempt) not in known:
-            first = firsts[_identity(attempt)] if id(attempt) in went_on else attempt
-            before = first.came_from
-            if first is not attempt:
-                known[id(attempt)] = original(first)
-            else:
-                known[id(attempt)] = replace(first, came_from=original(before)) if before is not None else first
-        return known[id(attempt)]
+        identity = _identity(attempt)
+        if identity not in known:
+            first, *others = alike[identity]
+            before = original(first.came_from) if first.came_from is not None else None
+            untold = [it.run for it in others if it.run not in told_of and last[it.run] == id(it)]
+            remarks = (*first.remarks, *(f"the same run lies in {run} too" for run in untold))
+            copies = tuple(it.run for it in others)
+            known[identity] = replace(first, came_from=before, copies=copies, remarks=remarks)
+        return known[identity]
 
     return list({id(it): it for it in map(original, attempts)}.values())
 

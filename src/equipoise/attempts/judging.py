@@ -288,7 +288,8 @@ def _fate(at: int, attempts: Sequence[Attempt], befores: Sequence[int | None]) -
     for place in range(at + 1, len(attempts)):
         if befores[place] == at:
             return _kept(attempts[before], attempts[at], attempts[place], place + 1)
-        if befores[place] == before and _is_begun_from(attempts[place], attempts[before]):
+        is_of_copy = attempts[place].run in attempts[at].copies  # where this one may be left, and is not left here
+        if befores[place] == before and not is_of_copy and _is_begun_from(attempts[place], attempts[before]):
             return f"left: attempt {place + 1} went on from attempt {before + 1}"
     return repair.not_reviewed if repair is not None else ""
 

@@ -115,6 +115,8 @@ class Attempt:
     examination: Examination | None = None
     """Of the attempt that the run is in."""
     sheet: Path | None = None
+    copies: tuple[Path, ...] = ()
+    """Runs that have brought it along from this one."""
     remarks: tuple[str, ...] = ()
 
 
