@@ -474,6 +474,22 @@ def test_a_repair_that_is_under_way_is_told(
     assert "; a person went on with the run before it was over\n" in said(capsys, str(tmp_path / "other"))
 
 
+def test_a_run_that_was_stopped_while_a_fork_was_trained_has_ended(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repair = repaired(2, 1, 50, 100, 0.1, "batch=16")
+    run = made(tmp_path / "run", [started(1), *trained(1, 0.5)[:-1], *repair[:2]])
+    assert "no end was written down" in said(capsys, str(run))
+    made(run / "forks" / "001-0-no-change", [started(2), *trained(2, 0.5, 50, 100)])
+    assert "no end was written down" in said(capsys, str(run)), "this fork came to its end, and the next may be trained"
+    stopped = [started(2), *trained(2, 0.5, 50, 80, "stopped as asked")]
+    fork = made(run / "forks" / "001-1-cure", stopped)
+    assert "100 steps, 1 min 40 s; stopped as asked, while this was tried: batch=16\n" in said(capsys, str(run))
+    with Journal(fork) as again:
+        again.append(resumed(3, 80))
+    assert "no end was written down" in said(capsys, str(run)), "it goes on"
+
+
 def test_a_second_repair_from_the_same_step_is_told_beside_the_first(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

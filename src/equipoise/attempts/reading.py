@@ -165,6 +165,8 @@ def attempts_of(run: Path) -> list[Attempt]:
         before_s = _spent_s(stretches[:at], stretch.beginning.step)
         attempt = _attempt(run, stretch, came_from, before_s, broken=broken)
         attempt = replace(attempt, sheet=_sheet(run, stretch, drawn), tried=_tried(stretch, stretches, repairs))
+        if stretch.is_live and not attempt.end:
+            attempt = replace(attempt, end=_ended_in_fork(run, repairs))
         found.append(_begun_by(stretch, _given_up(stretch, attempt, repairs), repairs))
     return found
 
@@ -292,6 +294,20 @@ def _end(events: Sequence[Event]) -> str:
             return f"stopped by a fault: {message}"
         case GaveUp(why=why):
             return f"the autopilot gave up: {why}"
+    return ""
+
+
+def _ended_in_fork(run: Path, repairs: Mapping[int, Repair]) -> str:
+    """Why a run ended while a fork of it was trained, as only the fork's own journal says; empty where it did not."""
+    for repair in [*repairs.values()][-1:]:
+        for trial in repair.prescribed.trials if repair.is_tried else ():
+            try:
+                last = journal.read(run / "forks" / trial.name).events[-1:]
+            except OSError:  # it has not begun
+                continue
+            match last:
+                case [Finished(reason=reason) as end] if is_sound(end) and end.step < repair.prescribed.end:
+                    return f"{reason}, while this was tried: {', '.join(trial.edits)}"
     return ""
 
 

@@ -26,6 +26,11 @@ class Repair:
         return self.prescribed.mode == ADVISE
 
     @property
+    def is_tried(self) -> bool:
+        """Whether its forks are to be trained still."""
+        return not self.is_advice and not self.is_abandoned and self.judged is None
+
+    @property
     def evidence(self) -> str:
         """What was seen, in one line."""
         return " ".join(self.prescribed.evidence.split())
