@@ -16,6 +16,7 @@ import equipoise
 import tiny
 from equipoise.attempts.judging import BETWEEN_SEEDS, log_of
 from equipoise.cli import run_command
+from equipoise.data import Images
 from equipoise.edit import Change, Edit, diff
 from equipoise.journal import (
     Adopted,
@@ -293,6 +294,16 @@ def test_only_attempts_on_the_same_data_are_compared(notes: Path, capsys: pytest
     assert told(capsys, str(notes))["attempts"][5]["before"] is None
     shown = said(capsys, str(notes))
     assert "Data /data/d1 (300 samples, d1)" in shown and "Data /data/d2 (300 samples, d2)" in shown
+
+
+def test_data_that_were_read_in_another_way_say_in_which(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for day, side in ((1, 16), (2, 32)):
+        begun = replace(started(day), recipe=encode(replace(tiny.images(), source=Images(size=side))))
+        data = {"digest": f"d{side}", "path": "/data", "samples": 300, "space": f"3 channels of {side}x{side}"}
+        made(tmp_path / str(side), [replace(begun, data=data), *trained(day, 0.08)])
+    shown = said(capsys, str(tmp_path))
+    assert "Data /data (300 samples, 3 channels of 16x16, source.size=16, d16)\n" in shown
+    assert "Data /data (300 samples, 3 channels of 32x32, source.size=32, d32)\n" in shown
 
 
 def test_a_machine_is_told_the_same(notes: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -132,6 +132,7 @@ def test_the_attempt_log_tells_of_a_study_and_lists_its_trials_where_it_is_asked
     attempts = json.loads(capsys.readouterr().out)["attempts"]
     assert Path(attempts[0]["run"]).name == "warm-up", "told once, though each trial has a copy"
     assert len(attempts) == 1 + len(runs(study))
+    assert {it["recipe"] for it in attempts} == {POINTS}, "as one that was trained by hand is called"
     changed = [it["before"] for it in attempts[1:] if it["first_step"] == 10]
     assert {beside["number"] for beside in changed} == {1}
     assert all(beside["settings"] or beside["another_seed"] for beside in changed)

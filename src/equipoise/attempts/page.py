@@ -72,7 +72,7 @@ def page(log: Log) -> str:
 def _group(digest: str, entries: Sequence[Entry], log: Log) -> Html:
     return tag(
         "section",
-        tag("h2", telling.of_data(digest, entries)),
+        tag("h2", telling.of_data(digest, entries, log)),
         _over_attempts(entries),
         *(_attempt(entry, log) for entry in entries),
     )

@@ -83,6 +83,8 @@ class Attempt:
     """Digest; empty where it is not known."""
     data_path: str = ""
     num_samples: Json = None
+    space: str = ""
+    """Of the samples: channels and pixels."""
     why: str = ""
     """A person's words; of what the autopilot did or advised, what it had seen."""
     chosen: str = ""
@@ -241,6 +243,7 @@ def _attempt(run: Path, stretch: Stretch, came_from: Attempt | None, before_s: f
         remarks=_remarks(broken) if is_last else (),
         data=of_parent.data if of_parent is not None else str(data.get("digest") or ""),
         data_path=of_parent.data_path if of_parent is not None else str(data.get("path") or ""),
+        space=of_parent.space if of_parent is not None else str(data.get("space") or ""),
         num_samples=of_parent.num_samples if of_parent is not None else data.get("samples"),
     )
 

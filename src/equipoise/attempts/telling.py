@@ -11,8 +11,9 @@ from equipoise.attempts.judging import Beside, Entry, Log
 from equipoise.attempts.reading import Attempt, Outcome
 from equipoise.attempts.repairs import Repair
 from equipoise.attempts.studies import Study
-from equipoise.differing import briefly, shown
+from equipoise.differing import SHOWN_CHANGES, briefly, shown
 from equipoise.doctor.telling import VERDICTS
+from equipoise.edit import ABSENT, diff_rows, show
 from equipoise.journal import Trial
 from equipoise.spec import Json
 from equipoise.terminal import clock
@@ -25,7 +26,7 @@ _MARKUP: Final = re.compile(r"([\\`*_\[\]<|#])")
 def lines(log: Log) -> Iterator[str]:
     """The log for a terminal: a block for each attempt, those on the same data together."""
     for digest, entries in log.by_data().items():
-        yield of_data(digest, entries)
+        yield of_data(digest, entries, log)
         for entry in entries:
             yield ""
             yield f"{entry.number}. {when(entry.attempt)}  {name(entry.attempt, log)}"
@@ -42,7 +43,7 @@ def markdown(log: Log, pictures: Mapping[int, str]) -> str:
     """The log as Markdown; `pictures` are shown by the numbers of their attempts."""
     parts = ["# Attempts"]
     for digest, entries in log.by_data().items():
-        parts.append(f"## {plain(of_data(digest, entries))}")
+        parts.append(f"## {plain(of_data(digest, entries, log))}")
         for entry in entries:
             parts.append(f"### {entry.number}. {plain(name(entry.attempt, log))}, {when(entry.attempt)}")
             parts.append("\n".join(f"- {label}: {_marked(entry, label, text)}" for label, text in facts(entry)))
@@ -99,13 +100,26 @@ def when(attempt: Attempt) -> str:
     return datetime.fromtimestamp(attempt.begun_s).strftime("%Y-%m-%d %H:%M")
 
 
-def of_data(digest: str, entries: Sequence[Entry]) -> str:
-    """What a group of attempts was trained on."""
+def of_data(digest: str, entries: Sequence[Entry], log: Log) -> str:
+    """What a group of attempts was trained on, and how that was read where another group has the same place."""
     if not digest:
         return "Data not known: these attempts are not compared"
     last = entries[-1].attempt
-    counted = f"{last.num_samples} samples, " if isinstance(last.num_samples, int) else ""
-    return f"Data {last.data_path or 'of the recipe itself'} ({counted}{digest[:SHOWN_DIGEST]})"
+    counted = f"{last.num_samples} samples" if isinstance(last.num_samples, int) else ""
+    others = [group[-1].attempt for other, group in log.by_data().items() if other not in ("", digest)]
+    alike = [it for it in others if it.data_path == last.data_path]
+    about = [counted, last.space, *_of_source(last, alike), digest[:SHOWN_DIGEST]]
+    return f"Data {last.data_path or 'of the recipe itself'} ({', '.join(filter(None, about))})"
+
+
+def _of_source(attempt: Attempt, others: Sequence[Attempt]) -> list[str]:
+    """The settings by which an attempt reads the same place in another way than others do."""
+    mine, *theirs = (
+        {path: value for path, value in it.settings.items() if f"{path}.".startswith("source.")}
+        for it in (attempt, *others)
+    )
+    paths = dict.fromkeys(row.path for their in theirs for row in diff_rows(mine, their))
+    return [briefly(f"{path}={show(mine.get(path, ABSENT))}") for path in paths][:SHOWN_CHANGES]
 
 
 def changed(entry: Entry) -> str:

@@ -250,6 +250,7 @@ def tune(
         seeds=seeds,
         warm_up=warm_up,
         horizon=horizon,
+        named=_as_asked(recipe),
     )
     folder = out if out is not None else Path("runs") / f"tune-{_stem(recipe)}"
     with reading_bar() as progress:

@@ -45,6 +45,7 @@ def begin(asked: Asked, where: Where, budget: TuningBudget) -> Beginning:
         horizon_steps=found.horizon,
         data=corpus.digest,
         asked=asked.knobs,
+        named=asked.named,
     )
     return Beginning(question, asked.digest, tuple(_untrained(plan, score, best_by)[one] for one in asked.objectives))
 

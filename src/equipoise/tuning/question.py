@@ -38,6 +38,8 @@ class Question:
     """The digest of the corpus."""
     asked: tuple[Tuned, ...] = ()
     """The knobs of the recipe as it was asked for, before it was fitted."""
+    named: str = ""
+    """The recipe as it was asked for: a name, a file, file:function; empty where nobody said."""
 
     @property
     def steps(self) -> int:
@@ -76,6 +78,7 @@ class Question:
             "horizon_steps": self.horizon_steps,
             "data": self.data,
             "asked": [knob.to_json() for knob in self.asked],
+            "named": self.named,
         }
 
     @classmethod
@@ -129,6 +132,8 @@ class Asked:
     num_seeds: int = 3
     warm_up_steps: int | None = None
     horizon_steps: int | None = None
+    named: str = ""
+    """The recipe, in the words of the command."""
 
     @classmethod
     def parse(
@@ -141,13 +146,14 @@ class Asked:
         seeds: int,
         warm_up: int | None,
         horizon: int | None,
+        named: str = "",
     ) -> Self:
         """From the words of a command.  Raises `RequestError`."""
         for option, number, least in (("--seeds", seeds, 2), ("--warm-up", warm_up, 1), ("--horizon", horizon, 1)):
             if number is not None and number < least:
                 raise RequestError(f"{option} {number}: at least {least}")
         found = tuned(recipe, knobs)
-        return cls(recipe, found, tuple(knobs), strategy, objectives(objective), seeds, warm_up, horizon)
+        return cls(recipe, found, tuple(knobs), strategy, objectives(objective), seeds, warm_up, horizon, named)
 
     @property
     def digest(self) -> str:

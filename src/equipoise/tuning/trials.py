@@ -18,7 +18,7 @@ from equipoise.folder import RunFolder
 from equipoise.interrupt import StopRequest
 from equipoise.journal import Event, Measured, Started
 from equipoise.recipe import Budget, Recipe, Span, edited
-from equipoise.run import Where, prepare, resume, start
+from equipoise.run import Said, Where, prepare, resume, start
 from equipoise.session import Session
 from equipoise.spec import Json, SpecError
 from equipoise.tuning.jobs import Job, Outcome, State
@@ -140,7 +140,7 @@ def warm_up(question: Question, place: Place, watcher: _Watcher) -> None:
         return
     aside = place.run(f"warm-up-{time.monotonic_ns()}.unfinished")
     length = Budget(span=Span(question.warm_up_steps, "steps"))
-    session = start(question.recipe, place.where, aside, length, [watcher])
+    session = start(question.recipe, place.where, aside, length, [watcher], said=Said(asked=question.named))
     session.train(watcher.stop)
     if watcher.stop.asked:
         shutil.rmtree(aside)
@@ -176,7 +176,8 @@ def _session(question: Question, job: Job, place: Place, folder: Path, watcher: 
         refuse_other_data(question, place.where)
         recipe = with_settings(question.recipe, question.knobs, job.settings)
         recipe = edited(recipe, [Edit("seed", value=seed)], TUNED)
-        return start(recipe, place.where, folder, Budget(span=Span(question.steps, "steps")), [watcher])
+        length = Budget(span=Span(question.steps, "steps"))
+        return start(recipe, place.where, folder, length, [watcher], said=Said(asked=question.named))
     try:
         shutil.copytree(place.warm_up, folder)
     except OSError as error:
