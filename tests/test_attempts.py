@@ -582,7 +582,7 @@ def test_of_two_copies_nobody_went_on_with_everything_is_told_once(
     attempts = told(capsys, str(tmp_path))["attempts"]
     assert [(Path(it["run"]).name, it["remarks"]) for it in attempts] == [
         ("x", []),
-        ("x", [f"a copy of this run: {tmp_path / 'y'}"]),
+        ("x", [f"the same run lies in {tmp_path / 'y'} too"]),
     ]
 
 

@@ -30,7 +30,7 @@ def without_copies(attempts: Sequence[Attempt]) -> list[Attempt]:
             first, *others = alike[identity]
             before = original(first.came_from) if first.came_from is not None else None
             untold = [it.run for it in others if it.run not in told_of and last[it.run] == id(it)]
-            remarks = (*first.remarks, *(f"a copy of this run: {run}" for run in untold))
+            remarks = (*first.remarks, *(f"the same run lies in {run} too" for run in untold))
             copies = tuple(it.run for it in others)
             known[identity] = replace(first, came_from=before, copies=copies, remarks=remarks)
         return known[identity]
