@@ -236,6 +236,19 @@ def test_a_run_outlives_whoever_looks_on(
     assert isinstance(read(tmp_path / "run").events[-1], Finished)
 
 
+def test_ctrl_c_where_nothing_is_trained_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from equipoise import run
+
+    def interrupted(*words: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "start", interrupted)
+    assert train(f"{TINY}:points", "--out", str(tmp_path / "run")) == 130
+    assert capsys.readouterr().err == "equipoise: interrupted before it was done\n"
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGHUP")
 @pytest.mark.parametrize("ignored", [False, True])
 def test_a_terminal_that_closes_asks_once_to_stop(ignored: bool) -> None:

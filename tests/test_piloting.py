@@ -926,6 +926,42 @@ def test_a_crash_at_every_event_beside_its_own_course_leaves_no_trace(
     assert done(run) == done(whole)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no such signal to one process")
+def test_ctrl_c_stops_a_repair_wherever_it_is(
+    rescued: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One run that is stopped at its pause, at a fork's last step, in its middle, and while it becomes the fork."""
+    run, left, taken = tmp_path / "run", [0], [0]
+
+    def stepping(plan: Plan, state: State, *more: Any) -> None:
+        step(plan, state, *more)
+        taken[0] += 1
+        if taken[0] == left[0]:
+            ask_to_stop()
+
+    monkeypatch.setattr(session, "step", stepping)
+    for verb, steps in (("train", 15), ("resume", 10), ("resume", 10), ("resume", 4), ("resume", 6)):
+        left[0], taken[0] = steps, 0
+        assert run_command([verb, *([DOOMED, "--out"] if verb == "train" else []), str(run), *CPU]) == 0
+        assert taken[0] == steps, "and not one more"
+        assert f"stopped as asked at step 15; the run is in {run}" in capsys.readouterr().out
+    assert isinstance(read(run).events[-1], Judged)
+    left[0], take_over = 0, piloting.adopt
+
+    def interrupted(*words: Any) -> Any:
+        ask_to_stop()
+        return take_over(*words)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(piloting, "adopt", interrupted)
+        assert run_command(["resume", str(run), *CPU]) == 0
+    assert "stopped as asked at step 10" in capsys.readouterr().out
+    assert isinstance(read(run).events[-1], Adopted), "what is begun is done"
+    go_on_until_it_ends(run)
+    assert_same_run(run, rescued)
+    assert done(run) == done(rescued)
+
+
 def test_crashes_at_random_writes_leave_no_trace(
     rescued: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,7 +32,7 @@ from equipoise.errors import Fault, RequestError
 from equipoise.files import write_whole
 from equipoise.folder import RunFolder
 from equipoise.goal import Goal
-from equipoise.interrupt import stop_on_signal
+from equipoise.interrupt import StopRequest
 from equipoise.journal import (
     Adopted,
     Adopting,
@@ -102,7 +102,7 @@ def keep_course(run: RunFolder, name: str, what: Prescribed, where: Where) -> No
         _take_files(run.samples, fork.samples, f"step-{what.step:08d}.png")
 
 
-def train_fork(run: RunFolder, kept: RunFolder, trial: Trial, end: int, where: Where) -> bool:
+def train_fork(run: RunFolder, kept: RunFolder, trial: Trial, end: int, where: Where, stop: StopRequest) -> bool:
     """Train a fork of `kept` to step `end` and score it; whether that came to an end before somebody stopped it."""
     fork = fork_of(run, trial.name)
     if (fork.path / SCORE).exists():
@@ -110,9 +110,8 @@ def train_fork(run: RunFolder, kept: RunFolder, trial: Trial, end: int, where: W
     try:
         is_begun = bool(checkpoint.entries(fork.checkpoints))
         session = resume(fork.path, where=where) if is_begun else begin_fork(run, kept, trial, end, where)
-        with stop_on_signal() as stop:
-            if session.train(stop) == STOPPED:
-                return False
+        if session.train(stop) == STOPPED:
+            return False
         _write_score(fork, session.scored(), "; ".join(_self_test(fork)))
     except (Fault, RequestError) as fault:  # a fork that nothing can be learned in has lost, as one that broke off
         if isinstance(fault.__cause__, OSError):  # a full disk says nothing of a remedy

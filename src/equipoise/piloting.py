@@ -44,6 +44,7 @@ from equipoise.forking import (
     score_of,
     train_fork,
 )
+from equipoise.interrupt import StopRequest, stop_on_signal
 from equipoise.journal import (
     Adopted,
     Applying,
@@ -95,14 +96,16 @@ class Pilot:
     def fly(self, session: Session | None = None) -> Flight:
         """Train on with a session that has been started or resumed, or with what the run's folder says.
 
+        Ctrl-C stops it wherever it is, after whatever must not be cut short; a second one exits at once.
         Raises `Fault` when the run broke off and nothing could be done about it.
         """
         if session is not None and session.plan.recipe.autopilot.mode != ACT:
             return self._watched(session)
-        flight = self._leg(session) if session is not None else None
-        if flight is None:
-            with self.run.held():
-                flight = self._go_on()
+        with stop_on_signal() as stop:
+            flight = self._leg(session, stop) if session is not None else None
+            if flight is None:
+                with self.run.held():
+                    flight = self._go_on(stop)
         self._tidy()
         return self._ended(flight)
 
@@ -124,14 +127,15 @@ class Pilot:
             self._tidy()
         return Flight(carry_out(session), session.step)
 
-    def _go_on(self) -> Flight:
+    def _go_on(self, stop: StopRequest) -> Flight:
         """Settle and train by turns."""
         while True:
-            ended = self._settle()
+            ended = self._settle(stop)
             if ended is not None:
                 return ended
             self._tidy()
-            flight = self._leg(resumed(self.run.path, where=self.where, listeners=self.listeners))
+            session = resumed(self.run.path, where=self.where, listeners=self.listeners)
+            flight = self._leg(session, stop)
             if flight is not None:
                 return flight
 
@@ -143,8 +147,8 @@ class Pilot:
         if edited(self.run.read_recipe(), edits).autopilot.mode != ACT:
             self._finish_turn()
             return None
-        with self.run.held():
-            ended = self._settle(edits)
+        with stop_on_signal() as stop, self.run.held():
+            ended = self._settle(stop, edits)
         return self._ended(ended) if ended is not None else None
 
     def _finish_turn(self) -> None:
@@ -238,13 +242,13 @@ class Pilot:
     def _past(self) -> Past:
         return past(self.run.read_journal().events)
 
-    def _leg(self, session: Session) -> Flight | None:
+    def _leg(self, session: Session, stop: StopRequest) -> Flight | None:
         """Train until something is to be done, and say so by None."""
         self.watch(session)
         session.adviser = adviser(self.run, session.plan.recipe, acts=True, prescriber=self.prescriber)
         session.lost_steps = self._past.lost_steps
         try:
-            reason = carry_out(session)
+            reason = carry_out(session, stop)
         except Fault as fault:
             if not self._can_help(session, fault):
                 raise
@@ -281,7 +285,7 @@ class Pilot:
             if one.stage == "done":
                 clear(self.run, [one.before])
 
-    def _settle(self, edits: Sequence[Edit] = ()) -> Flight | None:
+    def _settle(self, stop: StopRequest, edits: Sequence[Edit] = ()) -> Flight | None:
         """Do what the journal leaves to be done, until the run can train on; its end, if it ends here.
 
         Budgets are those of the recipe with `edits`.
@@ -290,9 +294,10 @@ class Pilot:
         while True:
             so_far = self._past
             current = so_far.current
+            if stop.asked:
+                return Flight(STOPPED, checkpoint.entries(self.run.checkpoints)[-1].step)
             if current is not None and current.stage == "trial":
-                if not self._try(current):
-                    return Flight(STOPPED, current.prescribed.step)
+                self._try(current, stop)
             elif current is not None and current.stage in TURNS:
                 self._turn(current)
             elif so_far.failed is not None:
@@ -313,8 +318,8 @@ class Pilot:
         events = history(self.run.read_journal().events)
         return [event for event in events if isinstance(event, Measured) and event.step >= begin]
 
-    def _try(self, one: Intervention) -> bool:
-        """Train all forks and judge them; whether nobody stopped it."""
+    def _try(self, one: Intervention, stop: StopRequest) -> None:
+        """Train all forks and judge them, unless somebody stops it."""
         what = one.prescribed
         refuse_missing_data(self.run, self.where)
         refuse_unannounced(self.run)
@@ -323,12 +328,12 @@ class Pilot:
         for trial in what.trials:
             if trial.is_own_course:
                 keep_course(self.run, trial.name, what, self.where)
-            if not train_fork(self.run, kept, trial, what.step if trial.is_own_course else what.end, self.where):
-                return False
+            end = what.step if trial.is_own_course else what.end
+            if stop.asked or not train_fork(self.run, kept, trial, end, self.where, stop):
+                return
             if trial.name not in told:
                 self._tell(self._forked(what, trial))
         self._tell(self._judged(what))
-        return True
 
     def _forked(self, what: Prescribed, trial: Trial) -> Forked:
         found, fault = self._compared(what, trial)

@@ -11,6 +11,7 @@ from cyclopts import CycloptsError, MissingArgumentError, UnusedCliTokensError
 from equipoise.cli import judging, making, using
 from equipoise.cli.words import FAULT, NOT_WELL, OK, WRONG_REQUEST, app
 from equipoise.errors import Fault, RequestError, Unsound
+from equipoise.interrupt import EXIT_AT_ONCE
 from equipoise.spec import SpecError
 
 __all__ = ["SHORT_SPIN", "app", "judging", "main", "making", "run_command", "using"]
@@ -43,6 +44,8 @@ def run_command(words: list[str]) -> int:
     except BrokenPipeError:  # whoever reads has seen enough, as head has; at the end nothing must be left to flush
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
+    except KeyboardInterrupt:
+        return _complain("interrupted before it was done", EXIT_AT_ONCE)
     except OSError as error:
         return _complain(f"{error.filename or 'a file'}: {error.strerror or error}", FAULT)
     except (RuntimeError, MemoryError) as error:

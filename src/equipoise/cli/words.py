@@ -21,6 +21,7 @@ app = App(
     version=__version__,
     help="Train GANs on small, unusual data without collapse.",
     version_flags=["--version"],
+    suppress_keyboard_interrupt=False,  # which would end the process from inside, without a word
     help_format="plaintext",  # Markdown would cost a fifth of the time that --help takes
 )
 

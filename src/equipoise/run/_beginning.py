@@ -23,7 +23,7 @@ from equipoise.engine.state import State
 from equipoise.errors import RequestError, Unsound
 from equipoise.folder import RunFolder, next_free
 from equipoise.goal import Goal
-from equipoise.interrupt import stop_on_signal
+from equipoise.interrupt import StopRequest, stop_on_signal
 from equipoise.journal import Started
 from equipoise.recipe import Budget, Recipe
 from equipoise.record import Listener
@@ -163,23 +163,26 @@ def _open(session: Session, started: Started) -> None:
             raise
 
 
-def carry_out(session: Session) -> str:
+def carry_out(session: Session, stop: StopRequest | None = None) -> str:
     """Train to the end; Ctrl-C saves and stops, a second one exits at once.  Returns why it ended.
 
+    `stop` is what listens for that already, where the session is a part of something longer.
     A recipe whose autopilot acts is only advised here: `equipoise.piloting` acts.
     A run whose very first step fails has learned nothing: its folder is removed, and the request was wrong.
     """
+    if stop is None:
+        with stop_on_signal() as stop:
+            return carry_out(session, stop)
     if session.adviser is None:
         session.adviser = adviser(session.folder, session.plan.recipe)
-    with stop_on_signal() as stop:
-        try:
-            return session.train(stop)
-        except (NonFinite, OutOfMemory) as fault:
-            if fault.step > 0 or not session.is_new:
-                raise
-            if session.plan.world.leads:
-                shutil.rmtree(session.folder.path)
-            raise RequestError(f"{fault}; with these settings nothing can be learned, and no run was kept") from fault
+    try:
+        return session.train(stop)
+    except (NonFinite, OutOfMemory) as fault:
+        if fault.step > 0 or not session.is_new:
+            raise
+        if session.plan.world.leads:
+            shutil.rmtree(session.folder.path)
+        raise RequestError(f"{fault}; with these settings nothing can be learned, and no run was kept") from fault
 
 
 def _refuse_unsound(session: Session) -> None:
