@@ -668,13 +668,20 @@ def test_advice_for_several_processes_is_a_line_to_type(tmp_path: Path, capsys: 
     assert journal.read_bytes() == written
 
 
-@pytest.mark.parametrize(("number", "why"), [("2", "has no advice 2; it has 1"), ("1", "has no checkpoint up to")])
+@pytest.mark.parametrize(
+    ("number", "lost", "why"),
+    [
+        ("2", slice(0), "has no advice 2; it has 1"),
+        ("1", slice(-1), "has no checkpoint up to"),
+        ("1", slice(None), "its checkpoints are gone"),
+    ],
+)
 def test_what_cannot_be_applied_is_refused(
-    tmp_path: Path, number: str, why: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, number: str, lost: slice, why: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = tmp_path / "run"
     assert run_command(["train", DOOMED, "--out", str(run), "--autopilot", "advise", *CPU]) == 0
-    for entry in checkpoint.entries(run / "checkpoints")[: None if number == "1" else 0]:
+    for entry in checkpoint.entries(run / "checkpoints")[lost]:
         entry.path.unlink()
     capsys.readouterr()
     assert run_command(["apply", str(run), number, *CPU]) == 2

@@ -80,7 +80,7 @@ class Plan:
     healthy_arms: Sequence[str] = ("autopilot", "none")
     trains_twice: bool = True
     """Whether what is known to be the same run is trained again, which tells what watching costs."""
-    seeds: Mapping[Part, Sequence[int]] = field(default_factory=lambda: SEEDS)
+    seeds: Mapping[Part, Sequence[int]] = field(default_factory=lambda: SEEDS, hash=False)
     chosen: frozenset[str] = frozenset()
     """Ids without seeds of the only cases that are meant; all, where there are none."""
     rounds: int = 1
