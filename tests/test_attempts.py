@@ -17,6 +17,7 @@ import tiny
 from equipoise.attempts.judging import BETWEEN_SEEDS, log_of
 from equipoise.cli import run_command
 from equipoise.data import Images
+from equipoise.doctor.interventions import rules_of
 from equipoise.edit import Change, Edit, diff
 from equipoise.journal import (
     Adopted,
@@ -262,6 +263,14 @@ def test_what_follows_from_the_time_there_was_is_no_change(tmp_path: Path, capsy
     assert second["settings"] == [] and len(second["of_length"]) == 2
     repeats = log_of(tmp_path).entries[1].before
     assert repeats is not None and "chance alone makes 0.0" in repeats.why, "these two are repeats of one another"
+
+
+def test_a_fitted_setting_follows_the_time_again_when_a_repair_is_taken_back() -> None:
+    begun = begun_fitted(1, 15, 300)
+    repaired = Adopting(step=50, number=1, name="001-1", why="better", changes=change("average.decay=0.5"))
+    back = Adopting(step=50, number=1, name="001-before", why="still there", changes=change("average.decay=0.9"))
+    assert "average.decay" not in rules_of([begun, repaired])
+    assert rules_of([begun, repaired, back]) == rules_of([begun]) == begun.rules
 
 
 def test_what_was_set_by_hand_is_counted_beside_what_was_fitted(tmp_path: Path) -> None:

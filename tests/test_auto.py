@@ -19,7 +19,7 @@ from equipoise.data.edges import has_hard_edges
 from equipoise.differing import Differing
 from equipoise.folder import RunFolder
 from equipoise.networks import DcganGenerator, TilesGenerator
-from equipoise.recipe import Budget, Circumstances, Recipe, fitted, fitting_of, source_fitted
+from equipoise.recipe import Budget, Circumstances, Recipe, fitting_of, source_fitted
 from equipoise.recipes.augmenting import valid_operations, with_ada
 from equipoise.recipes.lengths import FitLength
 from equipoise.recipes.pacing import WIDTHS
@@ -45,7 +45,9 @@ def square_law(at_32: float) -> Callable[[Recipe], float]:
 
 def fit(recipe: Recipe | None = None, samples: int = 1000, budget: str | None = "10m", at_32: float = 0.1) -> Recipe:
     length = Budget.parse(budget) if budget else None
-    return fitted(recipe or recipes.load("auto"), Circumstances(RGB, samples, samples // 9, length, square_law(at_32)))
+    return fitting_of(
+        recipe or recipes.load("auto"), Circumstances(RGB, samples, samples // 9, length, square_law(at_32))
+    ).recipe
 
 
 def test_the_width_is_the_largest_for_which_there_is_time() -> None:
@@ -153,7 +155,7 @@ def test_noise_ends_in_the_middle_of_the_run() -> None:
     cover = Channel("cover", kind="categorical", classes=tuple(Class(at, str(at), (0, 0, 0)) for at in range(3)))
     space = Space((Channel("height"), cover), 64, 64)
     at = Circumstances(space, 500, 60, Budget.parse("10m"), lambda recipe: 0.24)
-    recipe = fitted(recipes.load("terrain"), at)
+    recipe = fitting_of(recipes.load("terrain"), at).recipe
     assert recipe.phases["main"].length.amount == 2500
     assert recipe.augment is not None
     noise = recipe.augment.operations[-1]
@@ -171,7 +173,7 @@ def test_heights_begin_with_the_amplitudes_that_were_measured() -> None:
         return wanted
 
     at = Circumstances(space, 500, 60, Budget.parse("10m"), lambda recipe: 0.24, octaves=octaves)
-    recipe = fitted(recipes.load("terrain"), at)
+    recipe = fitting_of(recipes.load("terrain"), at).recipe
     assert isinstance(recipe.generator, TilesGenerator)
     assert asked == ["height"]
     assert recipe.generator.smooth["height"] == pytest.approx(wanted, rel=0.05)
@@ -181,7 +183,7 @@ def test_heights_begin_with_the_amplitudes_that_were_measured() -> None:
 @pytest.mark.parametrize("change", ["drop phases.main.terms.r2", "phases.main.terms.r2.weight=3"])
 def test_penalties_that_were_taken_out_or_set_by_hand_stay_so(change: str) -> None:
     at = Circumstances(Space((Channel("red"),), 64, 64), 500, 60, Budget.parse("10m"), lambda recipe: 0.24)
-    recipe = fitted(as_set(recipes.load("auto"), [change]), at)
+    recipe = fitting_of(as_set(recipes.load("auto"), [change]), at).recipe
     terms = recipe.phases["main"].terms
     assert "r2" not in terms or terms["r2"].weight == 3
     assert isinstance(terms["r1"].weight, Cosine) and terms["r1"].weight.start == 4.0
@@ -195,7 +197,7 @@ def test_adaptive_augmentation_suits_the_data_of_recipes_that_fit_themselves(nam
         "bursts": Space((Channel("intensity"),), 64, 64, "spectrogram"),
     }[name]
     at = Circumstances(space, 500, 60, Budget.parse("10m"), lambda recipe: 0.24)
-    recipe = fitted(with_ada(recipes.load(name)), at)
+    recipe = fitting_of(with_ada(recipes.load(name)), at).recipe
     assert recipe.augment is not None
     assert recipe.augment.operations == valid_operations(space)
     assert recipe.phases["main"].length.amount == 2500, "the rest is fitted too"
@@ -208,13 +210,13 @@ def test_few_samples_get_small_batches() -> None:
 def test_penalties_grow_with_the_pixels() -> None:
     for side, expected in ((16, (1.0, 0.3)), (32, (1.0, 0.3)), (64, (4.0, 1.2))):
         at = Circumstances(Space(RGB.channels, side, side), 1000, 111, None, lambda _: 0.1)
-        terms = fitted(recipes.load("auto"), at).phases["main"].terms
+        terms = fitting_of(recipes.load("auto"), at).recipe.phases["main"].terms
         for name in ("r1", "r2"):
             weight = terms[name].weight
             assert isinstance(weight, Cosine)
             assert (weight.start, weight.end) == pytest.approx(expected)
     by_hand = as_set(recipes.load("auto"), ["phases.main.terms.r1.weight.start=2"])
-    weight = fitted(by_hand, at).phases["main"].terms["r1"].weight
+    weight = fitting_of(by_hand, at).recipe.phases["main"].terms["r1"].weight
     assert isinstance(weight, Cosine)
     assert weight.start == 2.0
 
@@ -222,7 +224,7 @@ def test_penalties_grow_with_the_pixels() -> None:
 def test_pictures_of_hard_edges_get_transposed_convolutions() -> None:
     def upsampling(recipe: Recipe, hard: bool) -> str:
         at = Circumstances(RGB, 1000, 111, None, lambda _: 0.1, hard)
-        generator = fitted(recipe, at).generator
+        generator = fitting_of(recipe, at).recipe.generator
         assert isinstance(generator, DcganGenerator)
         return generator.upsampling
 

@@ -527,7 +527,7 @@ def test_a_phases_best_is_its_own_after_going_back_over_its_end(mood_run: Path, 
 def test_phases_share_the_time_in_their_proportions_and_schedules_follow() -> None:
     from equipoise import recipes
     from equipoise.edit import Edit
-    from equipoise.recipe import Budget, Circumstances, edited, fitted
+    from equipoise.recipe import Budget, Circumstances, edited, fitting_of
     from equipoise.recipes.lengths import SPARE
     from equipoise.space import Space
 
@@ -537,7 +537,7 @@ def test_phases_share_the_time_in_their_proportions_and_schedules_follow() -> No
         recipe = edited(recipes.load("landscapes"), edits)
         pace = {"rebuild": 0.1, "ramp": 0.3, "play": 0.3}
         found = Circumstances(space, 195, 22, Budget.parse(budget), lambda of: pace[next(iter(of.phases))])
-        return fitted(recipe, found)
+        return fitting_of(recipe, found).recipe
 
     recipe = recipes.load("landscapes")
     lengths = {name: phase.length.amount for name, phase in recipe.phases.items()}

@@ -286,3 +286,9 @@ def test_of_a_course_that_was_left_only_what_was_done_about_it_is_there() -> Non
     back = Adopting(step=5, number=1, name="x", why="")
     events = [tick(5), tick(10), seen, forked, back, tick(7), tick(9)]
     assert journal.history(events) == [tick(5), seen, forked, back, tick(7), tick(9)]
+
+
+def test_a_generator_that_was_put_back_stays_so_when_the_run_goes_on_from_before() -> None:
+    put_back = PutBack(step=19, of_step=8, measure="kernel", score=0.5)
+    gave_up = GaveUp(step=19, symptom="not-finite", why="")
+    assert journal.history([tick(19), gave_up, put_back, resumed(10)]) == [gave_up, put_back, resumed(10)]

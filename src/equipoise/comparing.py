@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 from equipoise import pictures
-from equipoise.differing import Differing, still_followed
+from equipoise.differing import Differing
+from equipoise.doctor.interventions import rules_of
 from equipoise.errors import RequestError
 from equipoise.evaluating import MOST_SAMPLES, Evaluation, evaluate_all
 from equipoise.folder import RunFolder
-from equipoise.journal import Adopting, Resumed, Started
 from equipoise.measures.enlarged import BETTER, Enlarged, interval_of
 from equipoise.measures.obeyed import Answer, Obeyed
 from equipoise.measures.reading import DEFAULT_NUMBERS, Interval, Reading
@@ -161,13 +161,7 @@ def _compared(first: Evaluation, other: Evaluation, num_others: int) -> Comparis
 
 def _rules_of(run: Path) -> Mapping[str, str]:
     """By which settings follow from how long a run was to be; a generator that lies alone does not know."""
-    rules: Mapping[str, str] = {}
-    for event in () if run.suffix == ".safetensors" else RunFolder(run).read_journal().events:
-        if isinstance(event, Started):
-            rules = event.rules
-        elif isinstance(event, Resumed | Adopting):
-            rules = still_followed(rules, event.changes)
-    return rules
+    return {} if run.suffix == ".safetensors" else rules_of(RunFolder(run).read_journal().events)
 
 
 def differences(

@@ -10,6 +10,7 @@ Of one that was given up the first is the best of all.  Whatever is done here ca
 
 from __future__ import annotations
 
+from equipoise.doctor.scores import is_worse
 from equipoise.engine.export import Mark, read_mark
 from equipoise.files import write_whole
 from equipoise.folder import RunFolder
@@ -54,7 +55,7 @@ def _is_better(one: Mark, other: Mark | None) -> bool:
     if other is None or not _are_comparable(one, other):
         return False
     assert one.score is not None and other.score is not None
-    return one.score > other.score if one.higher_is_better else one.score < other.score
+    return is_worse(other.score, one.score, one.measure)
 
 
 def _are_comparable(one: Mark, other: Mark) -> bool:

@@ -106,8 +106,8 @@ class Pilot:
             if flight is None:
                 with self.run.held():
                     flight = self._go_on(stop)
-        self._tidy()
-        return self._ended(flight)
+            self._tidy()
+            return self._ended(flight)
 
     def _ended(self, flight: Flight) -> Flight:
         """Of a run that was given up the best that it ever had is put back, whichever course it was of."""
@@ -149,7 +149,7 @@ class Pilot:
             return None
         with stop_on_signal() as stop, self.run.held():
             ended = self._settle(stop, edits)
-        return self._ended(ended) if ended is not None else None
+            return self._ended(ended) if ended is not None else None
 
     def _finish_turn(self) -> None:
         """Of the run's files some may be those of a fork already, of which its journal knows nothing."""

@@ -72,7 +72,9 @@ def _is_sound_repair(event: Prescribed | Forked | Judged | Applying | Adopted | 
                 return False
             words = [word for trial in trials for word in (trial.name, trial.effect, *trial.edits)]
             numbers = (event.number, event.origin, event.end, event.review_at)
-            return _are(str, event.mode, event.symptom, event.evidence, *event.by_hand, *words) and _are(int, *numbers)
+            return _are(str, event.mode, event.symptom, event.evidence, event.unfit, *event.by_hand, *words) and _are(
+                int, *numbers
+            )
         case Forked():
             is_scored = event.score is None or _are_numbers(event.score)
             return is_scored and _are(int, event.number) and _are(str, event.name, event.fault)

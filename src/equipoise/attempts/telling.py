@@ -139,8 +139,8 @@ def _not_counted(entry: Entry) -> Iterator[str]:
 
 def why(entry: Entry) -> str:
     """A person's words, the doctor's finding where its advice was taken; where nobody said why, what it had found."""
-    advised = f"as the doctor advised: {entry.advised}" if entry.advised else ""
-    told = "; ".join(words for words in (entry.attempt.why, advised) if words)
+    taken = f"as the doctor advised: {entry.advised}" if entry.advised else ""
+    told = "; ".join(words for words in (entry.attempt.why, taken) if words)
     return told or (f"not said; the doctor had found: {entry.was_found}" if entry.was_found else "")
 
 

@@ -11,12 +11,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from equipoise.differing import still_followed
 from equipoise.edit import Edit
-from equipoise.journal import PILOTED, Adopted, Applying, Event, GaveUp, Judged, Prescribed, Resumed, Reviewed, Trial
+from equipoise.journal import (
+    PILOTED,
+    Adopted,
+    Adopting,
+    Applying,
+    Event,
+    GaveUp,
+    Judged,
+    Prescribed,
+    Resumed,
+    Reviewed,
+    Started,
+    Trial,
+)
 
 Stage = Literal["trial", "adopt", "review", "revert", "done"]
 TURNS: Final[tuple[Stage, ...]] = ("adopt", "revert")
@@ -153,6 +167,22 @@ class Past:
 
 def before(number: int) -> str:
     return f"{number:03d}-before"
+
+
+def rules_of(events: Iterable[Event]) -> Mapping[str, str]:
+    """By which settings of a run follow from how long it was to be, as its recipe is at the end of these events."""
+    rules: Mapping[str, str] = {}
+    of_before: dict[str, Mapping[str, str]] = {}
+    for event in events:
+        if isinstance(event, Started):
+            rules = event.rules
+        elif isinstance(event, Adopting) and event.name == before(event.number):  # taken back
+            rules = of_before.get(event.name, rules)
+        elif isinstance(event, Resumed | Adopting):
+            if isinstance(event, Adopting):
+                of_before.setdefault(before(event.number), rules)
+            rules = still_followed(rules, event.changes)
+    return rules
 
 
 def past(events: Iterable[Event]) -> Past:

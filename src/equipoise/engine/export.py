@@ -12,7 +12,6 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from equipoise.engine.score import OF_PAIRS
 from equipoise.errors import RequestError
 from equipoise.files import write_whole
 from equipoise.recipe import Recipe
@@ -56,10 +55,6 @@ class Mark:
     score: float | None
     measure: str = ""
     ruler: str = ""
-
-    @property
-    def higher_is_better(self) -> bool:
-        return self.measure in OF_PAIRS
 
 
 def save_generator(path: Path, sampler: Sampler) -> None:

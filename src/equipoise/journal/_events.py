@@ -202,7 +202,8 @@ class Prescribed(Event):
     unfit: str = ""
     """Why a run that is to be acted upon is only advised; empty where that was asked for."""
     is_over: bool = False
-    """Whether the run had broken off at `step`, and cannot take another one as it is."""
+    """Whether the run had broken off when this symptom was first acted upon: what its samples were is nothing to go
+    back to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

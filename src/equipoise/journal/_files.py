@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
 
-from equipoise.journal._events import PILOTED, Adopting, Event, Resumed, Tick
+from equipoise.journal._events import PILOTED, Adopting, Event, PutBack, Resumed, Tick
 from equipoise.journal._lines import from_line, to_line
 
 
@@ -101,7 +101,7 @@ def history(events: Iterable[Event]) -> list[Event]:
     kept: list[Event] = []
     for event in events:
         if isinstance(event, Resumed | Adopting):
-            kept = [past for past in kept if past.step <= event.step or isinstance(past, PILOTED)]
+            kept = [past for past in kept if past.step <= event.step or isinstance(past, (*PILOTED, PutBack))]
         kept.append(event)
     return kept
 

@@ -4,7 +4,7 @@ Nothing here imports torch, so that a recipe can be read, checked and compared w
 """
 
 from equipoise.recipe._budget import Budget
-from equipoise.recipe._fitting import Circumstances, Fitting, fitted, fitting_of, source_fitted
+from equipoise.recipe._fitting import Circumstances, Fitting, fitting_of, source_fitted
 from equipoise.recipe._parts import (
     Adversarial,
     Critic,
@@ -66,7 +66,6 @@ __all__ = [
     "Taken",
     "Term",
     "edited",
-    "fitted",
     "fitting_of",
     "home_of",
     "source_fitted",

@@ -77,13 +77,10 @@ def source_fitted(recipe: Recipe, path: Path | None) -> Recipe:
     return fitting.recipe
 
 
-def fitted(recipe: Recipe, circumstances: Circumstances) -> Recipe:
-    """The recipe for these circumstances, without its tailor; one without a tailor as it is."""
-    return fitting_of(recipe, circumstances).recipe
-
-
 def fitting_of(recipe: Recipe, circumstances: Circumstances) -> Fitting:
-    """The same, with the rules by which settings follow from how long the run was to be."""
+    """The recipe for these circumstances, without its tailor, and the rules by which settings follow from how long the
+    run was to be; one without a tailor as it is.
+    """
     fitting = Fitting(replace(recipe, tailor=None))
     if recipe.tailor is not None:
         recipe.tailor.fit(fitting, circumstances)
