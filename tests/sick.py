@@ -189,7 +189,7 @@ SICK: Mapping[str, list[Trace]] = {
     ],
     "comes-and-goes": [
         samples(distance=TURNING),
-        points(samples(distance=TURNING), 0.5, 0.02, 0.02, 0.2, 0.02, 0.2),
+        points(samples(distance=TURNING), 0.5, 0.012, 0.012, 0.028, 0.012, 0.028),
         replace(points(samples(distance=TURNING), *[0.02] * 6), of_points=False),
         samples(diversity=(0.1, 0.9, 0.1, 0.9, 0.1, 0.9)),
     ],
@@ -353,7 +353,8 @@ NEAR: Mapping[str, list[Trace]] = {
     ],
     "comes-and-goes": [
         samples(distance=(20.0, 3.0, 3.0, 12.0, 3.0, 3.0)),
-        points(samples(distance=TURNING), 0.5, 0.02, 0.02, 0.02, 0.02, 0.02),
+        points(samples(distance=TURNING), 0.5, 0.04, 0.04, 0.06, 0.04, 0.06),
+        points(samples(distance=TURNING), 0.5, 0.001, 0.001, 0.015, 0.001, 0.015),
         samples(distance=(20.0, 3.0, 5.0, 3.0, 5.0)),
     ],
     "late-collapse": [

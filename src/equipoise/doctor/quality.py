@@ -36,6 +36,8 @@ KEPT: Final = 1.1
 """Times the best distance (to be tuned)."""
 ARRIVED: Final = 0.03
 """Of the untrained generator's kernel distance, on points: healthy ones are below 0.02, blind critics' above 0.2."""
+AT_REST: Final = 0.01
+"""Of the same: what differs below it is chance (healthy points at rest, 0.005)."""
 
 
 def best_so_far(series: Series, higher: bool) -> float:
@@ -132,22 +134,24 @@ def at_first(trace: Trace, name: str) -> float | None:
 
 def points_have_arrived(trace: Trace) -> bool:
     """Whether points are where the data are, by the last evaluations; clusters that got too tight lose recall alone."""
-    kernel, near = _kernel_of_points(trace)
-    return kernel is not None and latest(kernel) < near
+    kernel, untrained = _kernel_of_points(trace)
+    return kernel is not None and latest(kernel) < ARRIVED * untrained
 
 
-def points_are_there(trace: Trace, steps: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """At each of these steps, whether points were where the data are; never of pictures, or where nobody knows."""
-    kernel, near = _kernel_of_points(trace)
+def points_are_as_near(trace: Trace, steps: NDArray[np.float64], times: float) -> NDArray[np.bool_]:
+    """At each of these steps, whether points were within so many times as near as mostly, by the distance that sees
+    clusters; never of pictures, or where nobody knows."""
+    kernel, untrained = _kernel_of_points(trace)
     if kernel is None:
         return np.zeros(len(steps), dtype=bool)
-    return np.interp(steps, kernel.steps, kernel.values) < near
+    mostly = max(float(np.quantile(kernel.values, 0.25)), AT_REST * untrained)
+    return np.interp(steps, kernel.steps, kernel.values) < times * mostly
 
 
 def _kernel_of_points(trace: Trace) -> tuple[Series | None, float]:
-    """The distance that sees clusters, where it is known, and below what it is small."""
+    """The distance that sees clusters, where it is known, and the untrained generator's."""
     kernel, untrained = trace.get("kernel"), trace.untrained.get("kernel")
-    return (kernel, ARRIVED * untrained) if trace.of_points and untrained is not None else (None, 0.0)
+    return (kernel, untrained) if trace.of_points and untrained is not None else (None, 0.0)
 
 
 def latest(series: Series) -> float:

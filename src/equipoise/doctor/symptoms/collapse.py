@@ -11,7 +11,7 @@ import numpy as np
 
 from equipoise.doctor import remedies
 from equipoise.doctor.limits import MODERATE, WARM_UP, Limit
-from equipoise.doctor.quality import ARRIVED, best_so_far, points_are_there, samples_improve
+from equipoise.doctor.quality import AT_REST, best_so_far, points_are_as_near, samples_improve
 from equipoise.doctor.symptom import PROOF, Evidence, Remedy, Symptom, agreeing
 from equipoise.doctor.trace import Series, Trace
 
@@ -147,7 +147,8 @@ class ComesAndGoes(Symptom):
         f"good (a distance up to {GOOD:g} times the lower quartile of all of them, a diversity from "
         f"{LESS_DIVERSE.bound:g}) to bad (above {BAD:g} times that quartile; below {ALIKE.bound:g}), "
         f"{FEWEST_TURNS} changes",
-        f"of points no distance is bad where their `kernel` is below {ARRIVED:g} of the untrained generator's",
+        f"of points, whose `kernel` sees clusters, no distance is bad where that is not: {BAD:g} times its own lower "
+        f"quartile, or {AT_REST:g} of the untrained generator's where that is more",
     )
     sources: ClassVar[tuple[str, ...]] = (
         "notes on terrain, attempt 11: normal after epoch 0, collapsed after 1, normal after 2, collapsed for 3",
@@ -243,5 +244,5 @@ def _states(trace: Trace, series: Series, name: str) -> list[int]:
     else:
         best = float(np.quantile(series.values, 0.25))
         good, bad = (series.values > 0) & (series.values <= GOOD * best), series.values > BAD * max(best, 0.0)
-        bad &= ~points_are_there(trace, series.steps)
+        bad &= ~points_are_as_near(trace, series.steps, BAD)
     return [int(one) - int(other) for one, other in zip(good, bad, strict=True)]
