@@ -502,6 +502,14 @@ def raise_for_want_of_memory(on: str) -> None:
     }[on]
 
 
+def test_a_run_that_was_hardly_scored_ends_with_that(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(tmp_path / "run")
+    assert train(f"{TINY}:points", "--out", out, "--for", "600steps", "--set", "cadence.sheet_steps=600") == 0
+    said, _, following = " ".join(capsys.readouterr().out.split()).partition("next: ")
+    assert "not known: " in said and "samples were measured only once (cadence.sheet_steps is 600)" in said
+    assert following.startswith(f"equipoise doctor {out} or equipoise sample")
+
+
 @pytest.mark.parametrize(
     ("on", "room_for", "code"),
     [("cuda", 0, 2), ("cuda", 12, 3), ("cpu", 0, 2), ("cpu", 12, 3), ("mps", 12, 3), ("cublas", 0, 2), ("numpy", 0, 2)],

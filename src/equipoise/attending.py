@@ -70,10 +70,11 @@ def last_word(events: tuple[Event, ...]) -> Diagnosed | None:
 
 
 def ending(said: Diagnosed | None, folder: Path, otherwise: str) -> list[str]:
-    """The last lines about a run: what is wrong with it, if anything is, and what to do next."""
-    if said is None or said.verdict not in NOT_WELL:
+    """The last lines about a run: what is wrong with it, if anything is or nobody can tell, and what to do next."""
+    if said is None or said.verdict not in (*NOT_WELL, "unknown"):
         return [f"next: {otherwise}"]
-    return [f"{said.verdict}: {said.why}", f"next: equipoise doctor {folder}   or   {otherwise}"]
+    verdict = "not known" if said.verdict == "unknown" else said.verdict
+    return [f"{verdict}: {said.why}", f"next: equipoise doctor {folder}   or   {otherwise}"]
 
 
 def _gist(said: Diagnosed) -> Mapping[str, object]:

@@ -68,7 +68,9 @@ def _where_nothing_is_wrong(trace: Trace) -> tuple[Verdict, str]:
         return "young", f"nothing is wrong after {trace.last_step:g} steps, which are too few to say more"
     if measured < FEWEST_EVALUATIONS:
         times = ("no samples were measured", "samples were measured only once", "samples were measured only twice")
-        seen = f"losses alone miss a third of collapses, and {times[measured]}"
+        every = trace.settings.get("cadence.sheet_steps")
+        often = f" (cadence.sheet_steps is {every})" if every is not None else ""
+        seen = f"losses alone miss a third of collapses, and {times[measured]}{often}"
         if trace.game is None and trace.get("d_loss") is not None:
             return "unknown", f"which loss it was is not known, so the critic's cannot be judged; say --loss; {seen}"
         return "unknown", f"the losses show nothing wrong, but {seen}"
