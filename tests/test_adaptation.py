@@ -18,10 +18,11 @@ from equipoise.augment import Flip, Translate
 from equipoise.engine.adaptation import LEAST_LEAD, Adaptation, adapt
 from equipoise.engine.plan import Plan
 from equipoise.recipe import Adaptive, Augment, Budget, Recipe
-from equipoise.run import Where, carry_out, resume, train
+from equipoise.run import Where, carry_out, resume
 from equipoise.session import Session
 from equipoise.space import Channel, Space
 from equipoise.spec import SpecError
+from equipoise.training import train
 from equipoise.view import View, scoring
 
 SPACE = Space((Channel("x"),), 1, 1)

@@ -27,7 +27,8 @@ from equipoise.journal import (
     read,
 )
 from equipoise.recipe import Budget
-from equipoise.run import Where, carry_out, resume, start, train
+from equipoise.run import Where, carry_out, resume, start
+from equipoise.training import train
 
 
 def said_of(run: Path) -> list[Diagnosed]:

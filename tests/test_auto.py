@@ -24,10 +24,11 @@ from equipoise.recipes.augmenting import valid_operations, with_ada
 from equipoise.recipes.lengths import FitLength
 from equipoise.recipes.pacing import WIDTHS
 from equipoise.rehearsal import rehearse
-from equipoise.run import Where, train
+from equipoise.run import Where
 from equipoise.schedule import Cosine, Linear
 from equipoise.space import Channel, Class, Condition, Space
 from equipoise.spec import flatten
+from equipoise.training import train
 
 BLUR = ImageFilter.GaussianBlur(4)
 RGB = Space((Channel("red"), Channel("green"), Channel("blue")), 32, 32)

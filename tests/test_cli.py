@@ -34,10 +34,10 @@ from equipoise.folder import RunFolder
 from equipoise.interrupt import stop_on_signal
 from equipoise.journal import Event, Finished, Resumed, Started, Tick, read
 from equipoise.recipes.lengths import FitLength
-from equipoise.run import train as make
 from equipoise.sampling import WRITTEN
 from equipoise.session import ring_of
 from equipoise.terminal import View
+from equipoise.training import train as make
 
 TINY = str(Path(__file__).with_name("tiny.py"))
 

@@ -22,9 +22,9 @@ from equipoise.folder import RunFolder
 from equipoise.journal import Measured
 from equipoise.networks import EruCritic, EruGenerator, PatchCritic, RrdbGenerator, VaeEncoder
 from equipoise.recipe import Augment, Cadence, Phase, Recipe, Span
-from equipoise.run import train
 from equipoise.schedule import Linear
 from equipoise.terms import KL, L1, MSE, Auxiliary, Diversity, Hinge, Perceptual
+from equipoise.training import train
 
 NUM_PICTURES = 48
 LOOKED_AT = Cadence(tick_steps=2, sheet_steps=4, measuring_share=1.0)

@@ -16,7 +16,7 @@ from equipoise.doctor.readers.runs import read_run
 from equipoise.engine.state import Counters
 from equipoise.goal import Goal
 from equipoise.recipe import Source, Span
-from equipoise.run import train
+from equipoise.training import train
 
 
 def plan_of(*lengths: Span) -> Any:

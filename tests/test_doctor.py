@@ -15,8 +15,9 @@ from equipoise.edit import Edit
 from equipoise.journal import Resumed, Started, read
 from equipoise.recipe import Recipe, edited
 from equipoise.recipes.augmenting import with_ada
-from equipoise.run import Where, resume, train
+from equipoise.run import Where, resume
 from equipoise.space import Channel, Space
+from equipoise.training import train
 
 MANY = 10_000
 PICTURES = Space((Channel("grey"),), 16, 16)

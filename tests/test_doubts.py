@@ -22,8 +22,8 @@ from equipoise.edit import Edit
 from equipoise.folder import RunFolder
 from equipoise.recipe import edited
 from equipoise.recipes import NAMES, load
-from equipoise.run import train
 from equipoise.spec import Json, flatten
+from equipoise.training import train
 from sick import SICK
 from traces import ROWS, faulty, rows, scores, well
 

@@ -22,10 +22,10 @@ from equipoise.engine.world import World
 from equipoise.journal import Event, Started, Tick
 from equipoise.networks.dcgan import DcganCritic
 from equipoise.recipe import Average, Phase, Recipe, Span
-from equipoise.run import train
 from equipoise.schedule import Linear
 from equipoise.space import Channel, Space
 from equipoise.terms import Hinge
+from equipoise.training import train
 from equipoise.view import Batch
 
 CPU = torch.device("cpu")

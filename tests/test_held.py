@@ -20,7 +20,8 @@ from equipoise.folder import RunFolder
 from equipoise.holding import held
 from equipoise.journal import Adopted, Adopting, Applying, Event, Tick, history, read
 from equipoise.losses import read as read_losses
-from equipoise.run import resume, train
+from equipoise.run import resume
+from equipoise.training import train
 
 DOOMED = f"{piloted.__file__}:doomed"
 CPU = ["--device", "cpu"]

@@ -25,12 +25,13 @@ from equipoise.evaluating import evaluate
 from equipoise.journal import Event, Tick
 from equipoise.networks import DcganCritic, TilesGenerator
 from equipoise.recipe import Augment, Budget, Categories, Recipe
-from equipoise.run import Where, carry_out, resume, start, train
+from equipoise.run import Where, carry_out, resume, start
 from equipoise.sampling import Tiles, sample
 from equipoise.schedule import Linear, Progress
 from equipoise.session import Session
 from equipoise.space import Channel, Class, Space
 from equipoise.spec import SpecError, decode, encode
+from equipoise.training import train
 
 rasterio = pytest.importorskip("rasterio", reason="rasters need the extra equipoise[raster]")
 

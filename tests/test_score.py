@@ -25,10 +25,11 @@ from equipoise.journal import Event, Measured, read
 from equipoise.measures.features import features
 from equipoise.measures.kernel import POLYNOMIAL, kernel_distance, kernel_for, shares
 from equipoise.recipe import BestBy, Budget, Recipe
-from equipoise.run import carry_out, resume, train
+from equipoise.run import carry_out, resume
 from equipoise.sampling import open_run
 from equipoise.space import Channel, Space
 from equipoise.terms import R1
+from equipoise.training import train
 
 CPU = torch.device("cpu")
 

@@ -44,10 +44,11 @@ from equipoise.randomness import mix
 from equipoise.recipe import Adam, Adaptive, Augment, Average, Budget, Phase, Recipe, Span
 from equipoise.recipes import NAMES, load
 from equipoise.record import columns
-from equipoise.run import Where, carry_out, resume, start, train
+from equipoise.run import Where, carry_out, resume, start
 from equipoise.schedule import Linear
 from equipoise.space import Channel, Class, Condition, Space
 from equipoise.terms import BCE, KL, L1, R1, Auxiliary, Hinge
+from equipoise.training import train
 from equipoise.view import Batch, View, scoring
 from same_run import assert_equal_trees
 

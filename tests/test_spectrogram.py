@@ -17,10 +17,10 @@ from equipoise.data.check import examine as check
 from equipoise.data.codec import from_stored
 from equipoise.errors import RequestError
 from equipoise.evaluating import evaluate
-from equipoise.run import train
 from equipoise.sampling import Tiles, sample
 from equipoise.space import Axis
 from equipoise.spec import SpecError
+from equipoise.training import train
 
 fits = pytest.importorskip("astropy.io.fits", reason="FITS files need the extra equipoise[fits]")
 

@@ -18,8 +18,8 @@ from equipoise.data.feed import Feed
 from equipoise.data.split import FEWEST, identity, split
 from equipoise.engine.look import reals
 from equipoise.journal import Started, read
-from equipoise.run import train
 from equipoise.space import Channel, Space
+from equipoise.training import train
 
 SOURCE = Images(size=8, fit="exact")
 SHARE = 0.25

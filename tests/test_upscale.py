@@ -239,7 +239,7 @@ def test_the_command_says_what_it_made(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 def test_a_run_that_makes_samples_from_noise_is_refused(tmp_path: Path, digits_folder: Path) -> None:
-    from equipoise.run import train
+    from equipoise.training import train
 
     run = train(tiny.images(2), digits_folder, out=tmp_path / "run", device="cpu")
     with pytest.raises(RequestError, match="does not make larger pictures from small ones"):

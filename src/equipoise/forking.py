@@ -30,7 +30,7 @@ from equipoise.engine.score import Scored
 from equipoise.engine.state import initial_networks, initial_state
 from equipoise.errors import Fault, RequestError
 from equipoise.files import write_whole
-from equipoise.folder import RunFolder
+from equipoise.folder import FORKS, RunFolder
 from equipoise.goal import Goal
 from equipoise.interrupt import StopRequest
 from equipoise.journal import (
@@ -65,7 +65,7 @@ FILED: Final = (Pictured, Checkpointed)
 
 
 def forks_of(run: RunFolder) -> Path:
-    return run.path / "forks"
+    return run.path / FORKS
 
 
 def fork_of(run: RunFolder, name: str) -> RunFolder:

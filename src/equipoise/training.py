@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from equipoise.edit import Edit
-from equipoise.folder import RunFolder
+from equipoise.folder import RunFolder, next_free
 from equipoise.piloting import Pilot
 from equipoise.recipe import Budget, Recipe
 from equipoise.record import Listener
-from equipoise.run import Where, begin
+from equipoise.run import Said, Where, start
 from equipoise.run import resume as resumed
 
 
@@ -32,9 +32,12 @@ def train(
     run's journal, for ``equipoise journal``.  What the autopilot does is the recipe's setting `autopilot`.
     Raises `RequestError` or `equipoise.spec.SpecError` when it cannot be done as asked, `Fault` when it broke off.
     """
-    listeners = tuple(listeners)
-    session = begin(recipe, data, out, budget, device, listeners, begin_from, why)
-    Pilot(session.folder, Where(device=device), listeners).fly(session)
+    folder = Path(out) if out is not None else next_free(Path("runs"), "run")
+    length = Budget.parse(budget) if budget is not None else None
+    where = Where(Path(data) if data is not None else None, device=device)
+    origin, listeners = Path(begin_from) if begin_from is not None else None, tuple(listeners)
+    session = start(recipe, where, folder, length, listeners, origin, Said(why))
+    Pilot(session.folder, where, listeners).fly(session)
     return session.folder.path
 
 

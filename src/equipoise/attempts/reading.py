@@ -18,6 +18,7 @@ from equipoise.doctor.readers.runs import is_run, read_run
 from equipoise.doctor.scores import HIGHER_IS_BETTER, restlessness
 from equipoise.doctor.symptom import Examination
 from equipoise.errors import RequestError
+from equipoise.folder import FORKS
 from equipoise.journal import (
     PILOTED,
     Adopting,
@@ -305,7 +306,7 @@ def _ended_in_fork(run: Path, repairs: Mapping[int, Repair]) -> str:
     for repair in [*repairs.values()][-1:]:
         for trial in repair.prescribed.trials if repair.is_tried else ():
             try:
-                last = journal.read(run / "forks" / trial.name).events[-1:]
+                last = journal.read(run / FORKS / trial.name).events[-1:]
             except OSError:  # it has not begun
                 continue
             match last:

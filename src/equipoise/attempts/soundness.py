@@ -71,10 +71,8 @@ def _is_sound_repair(event: Prescribed | Forked | Judged | Applying | Adopted | 
             if not _are(Trial, *trials):
                 return False
             words = [word for trial in trials for word in (trial.name, trial.effect, *trial.edits)]
-            numbers = (event.number, event.origin, event.end, event.review_at)
-            return _are(str, event.mode, event.symptom, event.evidence, event.unfit, *event.by_hand, *words) and _are(
-                int, *numbers
-            )
+            words += [event.mode, event.symptom, event.evidence, event.unfit, *event.by_hand]
+            return _are(str, *words) and _are(int, event.number, event.origin, event.end, event.review_at)
         case Forked():
             is_scored = event.score is None or _are_numbers(event.score)
             return is_scored and _are(int, event.number) and _are(str, event.name, event.fault)

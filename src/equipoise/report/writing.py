@@ -12,7 +12,7 @@ from equipoise.doctor.readers.runs import read_run
 from equipoise.doctor.trying import OWN_COURSE
 from equipoise.errors import RequestError
 from equipoise.files import refuse_folder, write_whole
-from equipoise.folder import RunFolder
+from equipoise.folder import FORKS, RunFolder
 from equipoise.journal import (
     PILOTED,
     Applying,
@@ -98,7 +98,7 @@ def _forks(folder: RunFolder, events: Iterable[Event]) -> list[Sheet]:
     found: list[Sheet] = []
     for event in events:
         if isinstance(event, Forked):
-            sheets = sorted((folder.path / "forks" / event.name / "samples").glob("step-*.png"))
+            sheets = sorted((folder.path / FORKS / event.name / "samples").glob("step-*.png"))
             name = "the run itself" if event.name.endswith(OWN_COURSE) else f"fork {event.name}"
             found += [Sheet(f"{name}, at step {event.step}", sheet) for sheet in sheets[-1:]]
     return found

@@ -1,6 +1,6 @@
 """The only composer: a recipe and a folder of data become a run, new or resumed."""
 
-from equipoise.run._beginning import Said, begin, carry_out, start, train
+from equipoise.run._beginning import Said, carry_out, start
 from equipoise.run._preparing import Where, num_processes, open_corpus, prepare, refuse_misfits
 from equipoise.run._resuming import (
     data_of,
@@ -14,7 +14,6 @@ from equipoise.run._resuming import (
 __all__ = [
     "Said",
     "Where",
-    "begin",
     "carry_out",
     "data_of",
     "digest_of_data",
@@ -27,5 +26,4 @@ __all__ = [
     "refuse_unannounced",
     "resume",
     "start",
-    "train",
 ]

@@ -21,7 +21,7 @@ from equipoise.engine.memory import OutOfMemory, is_out_of_memory
 from equipoise.engine.plan import Plan
 from equipoise.engine.state import State
 from equipoise.errors import RequestError, Unsound
-from equipoise.folder import RunFolder, next_free
+from equipoise.folder import RunFolder
 from equipoise.goal import Goal
 from equipoise.interrupt import StopRequest, stop_on_signal
 from equipoise.journal import Started
@@ -48,41 +48,6 @@ class Said:
 
 
 NOTHING_SAID = Said()
-
-
-def train(
-    recipe: Recipe,
-    data: Path | str | None = None,
-    *,
-    out: Path | str | None = None,
-    budget: str | None = None,
-    device: str = "auto",
-    listeners: Iterable[Listener] = (),
-    begin_from: Path | str | None = None,
-    why: str = "",
-) -> Path:
-    """Train a recipe as `equipoise.train` does, without an autopilot that acts."""
-    session = begin(recipe, data, out, budget, device, listeners, begin_from, why)
-    carry_out(session)
-    return session.folder.path
-
-
-def begin(
-    recipe: Recipe,
-    data: Path | str | None,
-    out: Path | str | None,
-    budget: str | None,
-    device: str,
-    listeners: Iterable[Listener],
-    begin_from: Path | str | None,
-    why: str,
-) -> Session:
-    """A new run, by what a person says of it."""
-    folder = Path(out) if out is not None else next_free(Path("runs"), "run")
-    length = Budget.parse(budget) if budget is not None else None
-    where = Where(Path(data) if data is not None else None, device=device)
-    origin = Path(begin_from) if begin_from is not None else None
-    return start(recipe, where, folder, length, listeners, origin, Said(why))
 
 
 def start(
